@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The order of the targets is the reading order, from the programs at the top down to the vocabulary at the bottom.
+// A room imports only rooms that stand below it; Tests/TidyTests checks this.
+
+/// What every room of Kho is compiled with.
+let common: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+]
+/// For the rooms where bytes from a disk or a network are taken apart: every unsafe expression is marked.
+let strict: [SwiftSetting] = common + [.strictMemorySafety()]
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "kho",
+    products: [
+        .executable(name: "khod", targets: ["khod"]),
+        .executable(name: "kho", targets: ["kho"]),
+        .library(name: "KhoClient", targets: ["KhoClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Programs.
+        .executableTarget(
+            name: "kho",
+            dependencies: ["KhoClient", "Node", "Catalogue", "Records", "Wire", "Core", "CKhoPlatform", arguments, x509, yams],
+            swiftSettings: common),
+        .executableTarget(name: "khod", dependencies: ["Node", "Core"], swiftSettings: common),
+
+        // The composition root: configuration, services, life cycle.
+        .target(
+            name: "Node",
+            dependencies: [
+                "QueryService", "Wire", "Peers", "Replica", "SegmentLog", "Raft", "Store", "Access", "Catalogue",
+                "Records", "Cryptography", "Core", "CKhoPlatform", log,
+            ] + nio,
+            swiftSettings: common),
+
+        // The edge: KHO/1 seen from the client and from the query node.
+        .target(
+            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
+        .target(
+            name: "QueryService",
+            dependencies: [
+                "Wire", "Replica", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core", "CKhoPlatform", log,
+            ] + nio,
+            swiftSettings: common),
+        .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
+
+        // Replication.
+        .target(name: "Peers", dependencies: ["Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(
+            name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform", log],
+            swiftSettings: common),
+        .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
+        .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
+
+        // The replicated state machine.
+        .target(
+            name: "Store",
+            dependencies: ["Access", "Catalogue", "Records", "LMDB", "Cryptography", "Core", "CKhoPlatform"],
+            swiftSettings: common),
+        .target(name: "Access", dependencies: ["Catalogue", "Records", "Core"], swiftSettings: common),
+        .target(name: "Catalogue", dependencies: ["Records", "Core"], swiftSettings: common),
+        .target(name: "Records", dependencies: ["Core", "CKhoPlatform"], swiftSettings: common),
+
+        // The ground.
+        .target(name: "LMDB", dependencies: ["Core", "CLMDB"], swiftSettings: strict),
+        .target(name: "Cryptography", dependencies: ["Core", "COpenSSL"], swiftSettings: common),
+        .target(name: "Core", dependencies: ["CKhoPlatform"], swiftSettings: common),
+        .target(name: "CKhoPlatform", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    ]
+)

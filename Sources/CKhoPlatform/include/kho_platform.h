@@ -1,0 +1,26 @@
+#ifndef KHO_PLATFORM_H
+#define KHO_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78; RFC 3720 appendix B.4) of `length` bytes, continuing from
+/// `crc`, the value of an earlier call or 0. Uses the processor's instruction where there is one.
+uint32_t kho_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+/// The same from the table alone, for tests that compare the two.
+uint32_t kho_crc32c_portable(uint32_t crc, const void *bytes, size_t length);
+
+/// Nanoseconds of CLOCK_BOOTTIME: monotonic, and it counts the time that the machine was suspended.
+uint64_t kho_monotonic_nanoseconds(void);
+
+/// Milliseconds since 1970-01-01T00:00:00Z by the wall clock.
+int64_t kho_wall_milliseconds(void);
+
+/// Fills the buffer from the kernel's random source. Returns 0, or an errno.
+int kho_random_bytes(void *bytes, size_t length);
+
+/// Writes the text and a line feed to standard error in one call; used by the last words of a process.
+void kho_write_stderr(const char *text, size_t length);
+
+#endif

@@ -1,0 +1,95 @@
+#define _GNU_SOURCE
+#include "kho_platform.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+// One table of 256 words, filled at the first use. Filling it twice at once writes the same values.
+static uint32_t table[256];
+static volatile int table_ready;
+
+static void fill_table(void) {
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+        for (int bit = 0; bit < 8; bit++) c = (c & 1) ? (c >> 1) ^ 0x82F63B78u : c >> 1;
+        table[i] = c;
+    }
+    __atomic_store_n(&table_ready, 1, __ATOMIC_RELEASE);
+}
+
+uint32_t kho_crc32c_portable(uint32_t crc, const void *bytes, size_t length) {
+    if (!__atomic_load_n(&table_ready, __ATOMIC_ACQUIRE)) fill_table();
+    const uint8_t *p = bytes;
+    crc = ~crc;
+    while (length--) crc = table[(crc ^ *p++) & 0xFF] ^ (crc >> 8);
+    return ~crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *p, size_t length) {
+    uint64_t c = (uint32_t)~crc;
+    while (length >= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        c = _mm_crc32_u64(c, word);
+        p += 8;
+        length -= 8;
+    }
+    uint32_t c32 = (uint32_t)c;
+    while (length--) c32 = _mm_crc32_u8(c32, *p++);
+    return ~c32;
+}
+#endif
+
+uint32_t kho_crc32c(uint32_t crc, const void *bytes, size_t length) {
+#if defined(__x86_64__)
+    static int has = -1;
+    int known = __atomic_load_n(&has, __ATOMIC_RELAXED);
+    if (known < 0) {
+        known = __builtin_cpu_supports("sse4.2") ? 1 : 0;
+        __atomic_store_n(&has, known, __ATOMIC_RELAXED);
+    }
+    if (known) return crc32c_hardware(crc, bytes, length);
+#endif
+    return kho_crc32c_portable(crc, bytes, length);
+}
+
+uint64_t kho_monotonic_nanoseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int64_t kho_wall_milliseconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int kho_random_bytes(void *bytes, size_t length) {
+    uint8_t *p = bytes;
+    while (length > 0) {
+        ssize_t n = getrandom(p, length, 0);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            return errno;
+        }
+        p += n;
+        length -= (size_t)n;
+    }
+    return 0;
+}
+
+void kho_write_stderr(const char *text, size_t length) {
+    struct iovec parts[2] = {{(void *)(uintptr_t)text, length}, {(void *)(uintptr_t)"\n", 1}};
+    ssize_t ignored = writev(2, parts, 2);
+    (void)ignored;
+}

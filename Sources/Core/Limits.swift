@@ -1,0 +1,99 @@
+/// Every bound of Kho in one place, with its unit and its reason.
+public enum Limits {
+    // Records.
+
+    /// Bytes of a record's key. LMDB holds keys of at most 511 bytes; the dataset's number takes 4.
+    public static let recordKeyBytes = 507
+    /// Bytes of one record as stored, so that a batch of them fits a frame.
+    public static let recordBytes = 1 << 20
+    /// Fields of one dataset. Masks are bit sets of four words.
+    public static let fieldsPerDataset = 255
+    /// The largest number of a field; numbers of deleted fields are not used again.
+    public static let fieldID: UInt16 = 255
+    /// Elements of a list of strings.
+    public static let listElements = 4_096
+
+    // Conditions.
+
+    /// Levels of AND, OR, NOT in a row condition or a client's filter: evaluation recurses.
+    public static let conditionDepth = 16
+    /// Comparisons and connectives in one condition.
+    public static let conditionNodes = 128
+    /// Bytes of a condition's text.
+    public static let conditionTextBytes = 8_192
+    /// Values of one IN.
+    public static let conditionValues = 256
+
+    // Catalogue.
+
+    /// Bytes of a code or a name of an object.
+    public static let nameBytes = 200
+    /// Agencies, principals, datasets and agreements of each kind.
+    public static let catalogueObjects = 100_000
+
+    // Protocol.
+
+    /// Bytes of a frame's header.
+    public static let frameHeaderBytes = 16
+    /// Bytes of a frame, header included: a record with its surroundings, several times over.
+    public static let frameBytes = 8 << 20
+    /// Keys of one MULTIGET.
+    public static let multigetKeys = 1_024
+    /// Operations of one BATCH.
+    public static let batchOperations = 4_096
+    /// Records of one SCAN batch.
+    public static let scanBatchRecords = 4_096
+    /// Records that one step of a scan examines before it answers with what it has and a page token.
+    public static let scanExaminedRecords = 100_000
+    /// Requests of one connection that were received and not yet answered; more are refused with THROTTLED.
+    public static let requestsInFlight = 4_096
+    /// Client connections of a query node.
+    public static let connections = 10_000
+    /// Principal handles of one connection.
+    public static let handlesPerConnection = 1_024
+    /// Bytes waiting to be written to a connection before its requests are no longer read.
+    public static let outgoingBytesPerConnection = 4 << 20
+    /// Milliseconds that a connection has for its TLS handshake and HELLO.
+    public static let handshakeMilliseconds = 10_000
+
+    // Log and consensus.
+
+    /// Bytes that an entry counts for beside its payload.
+    public static let entryOverheadBytes = 64
+    /// Bytes of one entry's payload: a BATCH of a full frame.
+    public static let entryPayloadBytes = 8 << 20
+    /// Bytes of entries that the leader has taken and not yet committed; more proposals are refused for a while.
+    public static let uncommittedBytes = 64 << 20
+    /// Entries of one append message, and their bytes (the first entry may be larger).
+    public static let appendEntries = 1_024
+    public static let appendBytes = 1 << 20
+    /// Append messages, and bytes in them, sent to a follower and not yet answered.
+    public static let inflightAppends = 64
+    public static let inflightBytes = 16 << 20
+    /// Bytes of entries kept in memory for followers, beyond those not yet applied.
+    public static let entryCacheBytes = 32 << 20
+    /// Milliseconds that the log's time may run ahead of the last entry's in one step.
+    public static let logTimeStepMilliseconds: Int64 = 600_000
+    /// Milliseconds of an idle leader after which it logs a time entry.
+    public static let logTimeIdleMilliseconds: Int64 = 5_000
+    /// Members of a cluster.
+    public static let members = 64
+
+    // Sessions.
+
+    /// Sessions at a time in a cluster; opening one more ends the one idle for longest.
+    public static let sessions = 10_000
+    /// Answers kept for a session: writes that a client may have under way at once.
+    public static let sessionAnswers = 1_024
+    /// Milliseconds of log time after which an idle session ends.
+    public static let sessionIdleMilliseconds: Int64 = 3_600_000
+
+    // Peers.
+
+    /// Bytes of one message between nodes: an append with one large entry.
+    public static let peerFrameBytes = 24 << 20
+    /// Bytes waiting for one peer before messages to it are dropped; consensus sends them again.
+    public static let peerQueueBytes = 64 << 20
+    /// Bytes of a snapshot's chunk.
+    public static let snapshotChunkBytes = 1 << 20
+}
