@@ -44,7 +44,7 @@ let package = Package(
         // Programs.
         .executableTarget(
             name: "kho",
-            dependencies: ["KhoClient", "Node", "Catalogue", "Records", "Wire", "Core", "CKhoPlatform", arguments, x509, yams],
+            dependencies: ["KhoClient", "Node", "Catalogue", "Records", "Wire", "Core", "CKhoPlatform", "DemoData", arguments, x509, yams],
             swiftSettings: common),
         .executableTarget(name: "khod", dependencies: ["Node", "Core"], swiftSettings: common),
 
@@ -89,6 +89,11 @@ let package = Package(
         .target(name: "LMDB", dependencies: ["Core", "CLMDB"], swiftSettings: strict),
         .target(name: "Cryptography", dependencies: ["Core", "COpenSSL"], swiftSettings: common),
         .target(name: "Core", dependencies: ["CKhoPlatform"], swiftSettings: common),
+        // What the demonstration, the tests and the benchmark load.
+        .target(name: "DemoData", dependencies: ["Core", "CDemoData"], swiftSettings: common),
+        .target(
+            name: "CDemoData", exclude: ["administrative-units.csv", "ATTRIBUTION.md"],
+            cSettings: [.enableWarning("all"), .disableWarning("c23-extensions"), .treatAllWarnings(as: .error)]),
         .target(name: "CKhoPlatform", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
