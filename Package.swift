@@ -85,12 +85,13 @@ let package = Package(
         .target(name: "Catalogue", dependencies: ["Records", "Core"], swiftSettings: common),
         .target(name: "Records", dependencies: ["Core", "CKhoPlatform"], swiftSettings: common),
 
+        // What the demonstration, the tests and the benchmark load.
+        .target(name: "DemoData", dependencies: ["Core", "CDemoData"], swiftSettings: common),
+
         // The ground.
         .target(name: "LMDB", dependencies: ["Core", "CLMDB"], swiftSettings: strict),
         .target(name: "Cryptography", dependencies: ["Core", "COpenSSL"], swiftSettings: common),
         .target(name: "Core", dependencies: ["CKhoPlatform"], swiftSettings: common),
-        // What the demonstration, the tests and the benchmark load.
-        .target(name: "DemoData", dependencies: ["Core", "CDemoData"], swiftSettings: common),
         .target(
             name: "CDemoData", exclude: ["administrative-units.csv", "ATTRIBUTION.md"],
             cSettings: [.enableWarning("all"), .disableWarning("c23-extensions"), .treatAllWarnings(as: .error)]),
