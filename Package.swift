@@ -100,3 +100,8 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     ]
 )
+
+// Each room has a design note at its head.
+for target in package.targets where target.type != .system && !target.isTest && !target.name.hasPrefix("CKho") && !target.name.hasPrefix("CDemo") {
+    target.exclude.append("README.md")
+}

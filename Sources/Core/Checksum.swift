@@ -32,4 +32,9 @@ package struct CRC32C: Equatable, Sendable {
     package static func of(_ bytes: borrowing RawSpan) -> UInt32 {
         bytes.withUnsafeBytes { kho_crc32c(0, $0.baseAddress, $0.count) }
     }
+
+    /// The same without the processor's instruction, for tests that compare the two.
+    static func portable(_ bytes: [UInt8]) -> UInt32 {
+        bytes.withUnsafeBytes { kho_crc32c_portable(0, $0.baseAddress, $0.count) }
+    }
 }
