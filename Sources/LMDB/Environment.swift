@@ -1,0 +1,96 @@
+import CLMDB
+import Core
+import Glibc
+
+/// An LMDB environment: one data file, mapped into memory. A process opens a file once (`lmdb.h`, caveats).
+///
+/// `@unchecked Sendable` because LMDB's environment handle may be used from any thread, and everything else is constant.
+@safe package final class Environment: @unchecked Sendable {
+    package struct Options: Sendable {
+        /// Bytes of address space kept for the file: the most that it can grow to. A multiple of the page size.
+        package var mapBytes: Int
+        /// Named databases.
+        package var databases: Int
+        /// Read transactions at a time.
+        package var readers: Int
+
+        package init(mapBytes: Int = 64 << 30, databases: Int = 8, readers: Int = 512) {
+            self.mapBytes = mapBytes
+            self.databases = databases
+            self.readers = readers
+        }
+    }
+
+    let handle: OpaquePointer
+    package let pageBytes: Int
+
+    /// Opens the data file in an existing folder, without syncing (`MDB_NOSYNC`): whoever opens it makes checkpoints. Readers
+    /// belong to their transaction and not to a thread (`MDB_NOTLS`).
+    package init(folder: String, options: Options) throws(LMDBError) {
+        var environment: OpaquePointer?
+        try unsafe check(mdb_env_create(&environment), "create an environment")
+        guard let environment = unsafe environment else { throw LMDBError(code: ENOMEM, operation: "create an environment") }
+        do throws(LMDBError) {
+            try unsafe check(mdb_env_set_mapsize(environment, options.mapBytes), "set the size of the map")
+            try unsafe check(mdb_env_set_maxdbs(environment, UInt32(options.databases)), "set the number of databases")
+            try unsafe check(mdb_env_set_maxreaders(environment, UInt32(options.readers)), "set the number of readers")
+            let flags = UInt32(MDB_NOTLS | MDB_NOSYNC | MDB_NORDAHEAD)
+            try unsafe check(mdb_env_open(environment, folder, flags, 0o640), "open the data file")
+            var stat = MDB_stat()
+            try unsafe check(mdb_env_stat(environment, &stat), "read the environment's figures")
+            pageBytes = Int(stat.ms_psize)
+        } catch {
+            unsafe mdb_env_close(environment)
+            throw error
+        }
+        unsafe handle = unsafe environment
+    }
+
+    /// Closes the file. Every transaction must have ended.
+    deinit { unsafe mdb_env_close(handle) }
+
+    /// The descriptor with which LMDB writes, for `fdatasync`.
+    package func fileDescriptor() throws(LMDBError) -> Int32 {
+        var descriptor: Int32 = -1
+        try unsafe check(mdb_env_get_fd(handle, &descriptor), "get the descriptor")
+        return descriptor
+    }
+
+    /// The transaction that was committed last.
+    package func lastTransaction() throws(LMDBError) -> UInt64 {
+        var info = unsafe MDB_envinfo()
+        try unsafe check(mdb_env_info(handle, &info), "read the environment's figures")
+        return unsafe UInt64(info.me_last_txnid)
+    }
+
+    /// Bytes of the file in use, counted by its last page.
+    package func usedBytes() throws(LMDBError) -> Int {
+        var info = unsafe MDB_envinfo()
+        try unsafe check(mdb_env_info(handle, &info), "read the environment's figures")
+        return unsafe (Int(info.me_last_pgno) + 1) * pageBytes
+    }
+
+    /// Frees the slots of readers whose process has died. How many there were.
+    @discardableResult
+    package func checkReaders() throws(LMDBError) -> Int {
+        var dead: Int32 = 0
+        try unsafe check(mdb_reader_check(handle, &dead), "check the readers")
+        return Int(dead)
+    }
+
+    /// Opens (and makes, if it is missing) a named database. Once at start, before other transactions.
+    package func openDatabase(_ name: String) throws(LMDBError) -> Database {
+        var transaction = try beginWrite()
+        let database = try transaction.openDatabase(name)
+        try transaction.commit()
+        return database
+    }
+
+    package func beginRead() throws(LMDBError) -> ReadTransaction { try ReadTransaction(self) }
+    package func beginWrite() throws(LMDBError) -> WriteTransaction { try WriteTransaction(self) }
+}
+
+/// A named database of an environment.
+package struct Database: Sendable, Equatable {
+    let handle: MDB_dbi
+}

@@ -1,0 +1,20 @@
+import CLMDB
+import Glibc
+
+/// An error of LMDB: what was done, and the code (an errno if positive, one of LMDB's own if negative).
+package struct LMDBError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let code: Int32
+    package let operation: StaticString
+
+    package static func == (a: LMDBError, b: LMDBError) -> Bool { a.code == b.code && a.operation.description == b.operation.description }
+
+    package var description: String { unsafe "\(operation): \(String(cString: mdb_strerror(code)))" }
+
+    /// The map or the disk is full.
+    package var isFull: Bool { code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT }
+}
+
+/// Throws unless the code is success.
+func check(_ code: Int32, _ operation: StaticString) throws(LMDBError) {
+    if code != MDB_SUCCESS { throw LMDBError(code: code, operation: operation) }
+}

@@ -1,0 +1,140 @@
+import CLMDB
+import Core
+import Glibc
+
+/// What a transaction can read. Values are borrowed from the map: they live as long as the transaction is borrowed.
+package protocol ReadableTransaction: ~Copyable {
+    var pointer: OpaquePointer { get }
+}
+
+extension ReadableTransaction where Self: ~Copyable {
+    /// The value of the key, or nil. `key` of at most 511 bytes.
+    @_lifetime(borrow self)
+    package borrowing func get(_ database: Database, _ key: borrowing RawSpan) throws(LMDBError) -> RawSpan? {
+        var value = unsafe MDB_val()
+        let code = unsafe key.withUnsafeBytes { bytes in
+            var wanted = unsafe MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            return unsafe mdb_get(pointer, database.handle, &wanted, &value)
+        }
+        if code == MDB_NOTFOUND { return nil }
+        try check(code, "get")
+        return unsafe _overrideLifetime(span(of: value), borrowing: self)
+    }
+
+    /// The value of the key, copied.
+    package borrowing func copied(_ database: Database, _ key: [UInt8]) throws(LMDBError) -> [UInt8]? {
+        guard let value = try unsafe get(database, key.span.bytes) else { return nil }
+        return unsafe value.withUnsafeBytes { unsafe [UInt8]($0) }
+    }
+
+    /// How many entries the database has.
+    package borrowing func count(_ database: Database) throws(LMDBError) -> Int {
+        var stat = MDB_stat()
+        try unsafe check(mdb_stat(pointer, database.handle, &stat), "count")
+        return Int(stat.ms_entries)
+    }
+
+    /// A cursor before the first entry.
+    @_lifetime(borrow self)
+    package borrowing func cursor(_ database: Database) throws(LMDBError) -> Cursor {
+        let cursor = try unsafe Cursor(transaction: pointer, database: database)
+        return unsafe _overrideLifetime(cursor, borrowing: self)
+    }
+}
+
+/// A snapshot of the environment. Ends with its value; can be put aside and taken up again, which is cheaper than a new one.
+/// May move between threads, used by one at a time.
+@safe package struct ReadTransaction: ~Copyable, ReadableTransaction {
+    package let pointer: OpaquePointer
+    // Keeps the environment open.
+    private let environment: Environment
+
+    init(_ environment: Environment) throws(LMDBError) {
+        var transaction: OpaquePointer?
+        try unsafe check(mdb_txn_begin(environment.handle, nil, UInt32(MDB_RDONLY), &transaction), "begin to read")
+        guard let transaction = unsafe transaction else { throw LMDBError(code: ENOMEM, operation: "begin to read") }
+        unsafe pointer = unsafe transaction
+        self.environment = environment
+    }
+
+    deinit { unsafe mdb_txn_abort(pointer) }
+
+    /// The number of the transaction that this snapshot shows.
+    package var id: UInt64 { unsafe UInt64(mdb_txn_id(pointer)) }
+
+    /// Lets go of the snapshot and keeps the reader's slot. Nothing can be read before `renew`.
+    package mutating func reset() { unsafe mdb_txn_reset(pointer) }
+
+    /// Takes the newest snapshot after a `reset`.
+    package mutating func renew() throws(LMDBError) { try unsafe check(mdb_txn_renew(pointer), "renew a reader") }
+}
+
+/// The environment's one writer. What is not committed is as if it had never been.
+@safe package struct WriteTransaction: ~Copyable, ReadableTransaction {
+    package let pointer: OpaquePointer
+    private let environment: Environment
+    private var ended = false
+
+    init(_ environment: Environment) throws(LMDBError) {
+        var transaction: OpaquePointer?
+        try unsafe check(mdb_txn_begin(environment.handle, nil, 0, &transaction), "begin to write")
+        guard let transaction = unsafe transaction else { throw LMDBError(code: ENOMEM, operation: "begin to write") }
+        unsafe pointer = unsafe transaction
+        self.environment = environment
+    }
+
+    deinit { if !ended { unsafe mdb_txn_abort(pointer) } }
+
+    /// Commits, and ends the transaction whether or not that succeeds.
+    package consuming func commit() throws(LMDBError) {
+        ended = true
+        try unsafe check(mdb_txn_commit(pointer), "commit")
+    }
+
+    package mutating func openDatabase(_ name: String) throws(LMDBError) -> Database {
+        var database: MDB_dbi = 0
+        try unsafe check(mdb_dbi_open(pointer, name, UInt32(MDB_CREATE), &database), "open a database")
+        return Database(handle: database)
+    }
+
+    /// Sets the key's value. `appending`: the key is above every other (`MDB_APPEND`); an error if it is not.
+    package mutating func put(
+        _ database: Database, _ key: borrowing RawSpan, _ value: borrowing RawSpan, appending: Bool = false
+    ) throws(LMDBError) {
+        let code = unsafe key.withUnsafeBytes { key in
+            unsafe value.withUnsafeBytes { value in
+                var k = unsafe MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))
+                var v = unsafe MDB_val(mv_size: value.count, mv_data: UnsafeMutableRawPointer(mutating: value.baseAddress))
+                return unsafe mdb_put(pointer, database.handle, &k, &v, appending ? UInt32(MDB_APPEND) : 0)
+            }
+        }
+        try check(code, "put")
+    }
+
+    package mutating func put(_ database: Database, _ key: [UInt8], _ value: [UInt8], appending: Bool = false) throws(LMDBError) {
+        try unsafe put(database, key.span.bytes, value.span.bytes, appending: appending)
+    }
+
+    /// Removes the key. Whether there was one.
+    @discardableResult
+    package mutating func delete(_ database: Database, _ key: [UInt8]) throws(LMDBError) -> Bool {
+        let code = unsafe key.withUnsafeBytes { key in
+            var k = unsafe MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))
+            return unsafe mdb_del(pointer, database.handle, &k, nil)
+        }
+        if code == MDB_NOTFOUND { return false }
+        try check(code, "delete")
+        return true
+    }
+
+    /// Removes everything in the database.
+    package mutating func clear(_ database: Database) throws(LMDBError) {
+        try unsafe check(mdb_drop(pointer, database.handle, 0), "clear")
+    }
+}
+
+/// The bytes that an LMDB value points to. The caller ties them to their transaction.
+func span(of value: MDB_val) -> RawSpan {
+    let bytes = unsafe UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)
+    return unsafe _overrideLifetime(RawSpan(_unsafeBytes: bytes), borrowing: ())
+}
