@@ -1,0 +1,134 @@
+import Catalogue
+import Core
+import Records
+
+/// What one principal may do with one dataset, as of one policy index: agreements in force and the rights of the dataset's
+/// class, compiled. No rights is a plan too, with nothing in it: deny by default.
+package struct AccessPlan: Sendable {
+    /// One source of rights: some actions, some fields, of the records that fulfil a condition.
+    package struct Grant: Sendable {
+        package let actions: Actions
+        package let fields: FieldMask
+        /// With the principal's attributes in place; nil for every record.
+        package let condition: Condition?
+        /// Where it comes from, for explanations.
+        package let source: Source
+    }
+
+    package enum Source: Sendable, Equatable {
+        case owner
+        case datasetClass(DatasetClass)
+        case agreement(code: String)
+    }
+
+    package let principal: PrincipalID
+    package let dataset: DatasetID
+    package let policyIndex: LogIndex
+    package let grants: [Grant]
+    /// Actions that some grant allows for some record.
+    package let actions: Actions
+    /// The visible schema: fields that some grant shows in some record. Any other is an unknown field to the principal.
+    package let schema: Schema
+    package let visible: FieldMask
+    /// Every field of the dataset is shown in every record.
+    package let hidesNothing: Bool
+    /// The plan holds for times of the log before this one; nil: until the next change of policy.
+    package let validUntil: LogTime?
+    /// Whether the dataset is open or an open code list, so that stale answers reveal nothing that was revoked.
+    package let isOpen: Bool
+    /// What is asked of every record where no grant has a condition: the fields of each action, found without looking at it.
+    private let unconditional: FieldMask?
+    /// The fields that may be written.
+    package let writable: FieldMask
+
+    /// Compiles a plan. Costs by the number of agreements between the two.
+    package static func compile(for principal: Principal, dataset: Dataset, in catalogue: Catalogue, at time: LogTime) -> AccessPlan {
+        var grants: [Grant] = []
+        var validUntil: LogTime?
+        func bound(_ limit: LogTime?) {
+            guard let limit, limit > time else { return }
+            validUntil = min(validUntil ?? limit, limit)
+        }
+        let all = dataset.schema.mask
+        func fields(upTo sensitivity: Sensitivity) -> FieldMask {
+            FieldMask(dataset.schema.fields.lazy.filter { $0.sensitivity <= sensitivity }.map(\.id))
+        }
+        // An administrator runs the cluster and sees no records by that, nor does a gateway for itself.
+        if principal.active, principal.role == .consumer {
+            if principal.agency == dataset.owner {
+                grants.append(Grant(actions: [.read, .write], fields: all, condition: nil, source: .owner))
+            }
+            switch dataset.sharing {
+            case .open: grants.append(Grant(actions: .read, fields: fields(upTo: .public), condition: nil, source: .datasetClass(.open)))
+            case .sharedByDefault:
+                grants.append(Grant(actions: .read, fields: fields(upTo: .internal), condition: nil, source: .datasetClass(.sharedByDefault)))
+            case .sharedOnRequest: break
+            }
+            let attributes = principal.attributes.map { (name: $0.name, value: Value.string($0.value)) }
+            for agreement in catalogue.agreements(of: principal, about: dataset.id) where agreement.state == .approved {
+                bound(agreement.from)
+                bound(agreement.until)
+                if let from = agreement.from, time < from { continue }
+                if let until = agreement.until, time >= until { continue }
+                grants.append(
+                    Grant(
+                        actions: agreement.actions, fields: agreement.fields.intersection(all),
+                        condition: agreement.condition?.substituting(attributes), source: .agreement(code: agreement.code)))
+            }
+        }
+        return AccessPlan(principal: principal.id, dataset: dataset, policyIndex: catalogue.policyIndex, grants: grants, validUntil: validUntil)
+    }
+
+    private init(principal: PrincipalID, dataset: Dataset, policyIndex: LogIndex, grants: [Grant], validUntil: LogTime?) {
+        self.principal = principal
+        self.dataset = dataset.id
+        self.policyIndex = policyIndex
+        self.grants = grants
+        self.validUntil = validUntil
+        actions = grants.reduce(into: Actions()) { $0.formUnion($1.actions) }
+        let readable = grants.filter { !$0.actions.isDisjoint(with: .read) }
+        let visible = readable.reduce(FieldMask.none) { $0.union($1.fields) }
+        self.visible = visible
+        schema = Schema(version: dataset.schema.version, fields: dataset.schema.fields.filter { visible.contains($0.id) })
+        let everywhere = readable.filter { $0.condition == nil && $0.actions.isSuperset(of: .read) }.reduce(FieldMask.none) { $0.union($1.fields) }
+        hidesNothing = dataset.schema.mask.isSubset(of: everywhere)
+        let uniform = grants.allSatisfy { $0.condition == nil && ($0.actions.isSuperset(of: .read) || $0.actions.isDisjoint(with: .read)) }
+        unconditional = uniform && !readable.isEmpty ? visible : nil
+        isOpen = dataset.sharing == .open
+        writable = grants.filter { $0.actions.contains(.write) }.reduce(FieldMask.none) { $0.union($1.fields) }
+    }
+
+    /// Whether the plan still holds at this policy index and this time of the log.
+    package func holds(policyIndex: LogIndex, at time: LogTime) -> Bool {
+        self.policyIndex == policyIndex && validUntil.map { time < $0 } ?? true
+    }
+
+    /// The fields that the record shows for the action; nil if the record is hidden. Rights add up record by record.
+    package func mask(of record: borrowing RecordView, for action: Actions) -> FieldMask? {
+        if let unconditional, actions.contains(action) { return unconditional }
+        var mask = FieldMask.none
+        var shown = false
+        for grant in grants where grant.actions.contains(action) {
+            if let condition = grant.condition, condition.evaluate(record, shown: .all) != .true { continue }
+            mask = mask.union(grant.fields)
+            shown = true
+        }
+        return shown ? mask : nil
+    }
+
+    /// Whether the principal may do such a write: a whole record needs the right on every field of the dataset, and so does a
+    /// deletion; an update needs it on the fields that it sets.
+    package func allows(_ write: WriteKind, of dataset: Dataset) -> Bool {
+        guard actions.contains(.write) else { return false }
+        switch write {
+        case .put, .delete: return dataset.schema.mask.isSubset(of: writable)
+        case let .update(fields): return fields.isSubset(of: writable)
+        }
+    }
+
+    package enum WriteKind: Sendable {
+        case put
+        case delete
+        case update(FieldMask)
+    }
+}

@@ -1,0 +1,33 @@
+import Catalogue
+import Core
+import Records
+
+/// A record behind the gate: what leaves the store. Shows what the plan shows in this record and no more.
+package struct MaskedRecord: ~Escapable {
+    private let record: RecordView
+    private let plan: AccessPlan
+    /// The fields that this record shows.
+    package let mask: FieldMask
+    private let key: RawSpan
+
+    /// Nil if the plan hides the record: hidden and absent are the same to the caller.
+    @_lifetime(copy record, copy key)
+    package init?(_ record: RecordView, key: RawSpan, through plan: AccessPlan, for action: Actions) {
+        guard let mask = plan.mask(of: record, for: action) else { return nil }
+        self.record = record
+        self.plan = plan
+        self.mask = mask
+        self.key = key
+    }
+
+    private var hidesNothing: Bool { plan.hidesNothing }
+
+    /// The client's filter, on what is shown: a withheld field is UNKNOWN.
+    package func fulfils(_ filter: Condition) -> Bool { filter.evaluate(record, shown: mask) == .true }
+
+    /// Appends the record's bytes as the principal may see them. `requested`: the fields asked for, nil for all.
+    package func write(into out: inout [UInt8], requested: FieldMask?) {
+        record.writeMasked(
+            into: &out, key: key, visible: plan.visible, mask: mask.intersection(plan.visible), requested: requested, hidesNothing: hidesNothing)
+    }
+}
