@@ -27,11 +27,6 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "kho",
-    products: [
-        .executable(name: "khod", targets: ["khod"]),
-        .executable(name: "kho", targets: ["kho"]),
-        .library(name: "KhoClient", targets: ["KhoClient"]),
-    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -41,40 +36,11 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        // Programs.
-        .executableTarget(
-            name: "kho",
-            dependencies: ["KhoClient", "Node", "Catalogue", "Records", "Wire", "Core", "CKhoPlatform", "DemoData", arguments, x509, yams],
-            swiftSettings: common),
-        .executableTarget(name: "khod", dependencies: ["Node", "Core"], swiftSettings: common),
-
         // The composition root: configuration, services, life cycle.
-        .target(
-            name: "Node",
-            dependencies: [
-                "QueryService", "Wire", "Peers", "Replica", "SegmentLog", "Raft", "Store", "Access", "Catalogue",
-                "Records", "Cryptography", "Core", "CKhoPlatform", log,
-            ] + nio,
-            swiftSettings: common),
-
-        // The edge: KHO/1 seen from the client and from the query node.
-        .target(
-            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
-        .target(
-            name: "QueryService",
-            dependencies: [
-                "Wire", "Replica", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core", "CKhoPlatform", log,
-            ] + nio,
-            swiftSettings: common),
-        .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
+        .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
         // Replication.
-        .target(name: "Peers", dependencies: ["Core", "CKhoPlatform", log] + nio, swiftSettings: common),
-        .target(
-            name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform", log],
-            swiftSettings: common),
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
-        .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
         // The replicated state machine.
         .target(
@@ -98,6 +64,15 @@ let package = Package(
         .target(name: "CKhoPlatform", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+        // Tests: a folder for each room.
+        .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+        .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
+        .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),
+        .testTarget(name: "LMDBTests", dependencies: ["LMDB", "Core"], path: "Tests/LMDBTests", swiftSettings: common),
+        .testTarget(name: "CryptographyTests", dependencies: ["Cryptography", "Core"], path: "Tests/CryptographyTests", swiftSettings: common),
+        .testTarget(name: "CoreTests", dependencies: ["Core"], path: "Tests/CoreTests", swiftSettings: common),
     ]
 )
 

@@ -1,0 +1,48 @@
+import Core
+
+/// What a core is made with.
+package struct RaftConfiguration: Sendable {
+    package var id: NodeID
+    /// Ticks without a word of the leader after which a voter campaigns: drawn anew each time from
+    /// `electionTicks..<2 * electionTicks`.
+    package var electionTicks: Int
+    package var heartbeatTicks: Int
+    /// Milliseconds of one tick, for the log's time.
+    package var tickMilliseconds: Int
+    /// Seed of the draws.
+    package var seed: UInt64
+
+    // Bounds, by default those of `Limits`; tests make them small.
+    package var appendEntriesMax = Limits.appendEntries
+    package var appendBytesMax = Limits.appendBytes
+    package var inflightAppendsMax = Limits.inflightAppends
+    package var inflightBytesMax = Limits.inflightBytes
+    package var uncommittedBytesMax = Limits.uncommittedBytes
+    package var waitingReadsMax = 100_000
+
+    package init(id: NodeID, electionTicks: Int = 50, heartbeatTicks: Int = 5, tickMilliseconds: Int = 10, seed: UInt64) {
+        self.id = id
+        self.electionTicks = electionTicks
+        self.heartbeatTicks = heartbeatTicks
+        self.tickMilliseconds = tickMilliseconds
+        self.seed = seed
+    }
+}
+
+/// What a core begins with: what the log and the state machine's checkpoint held.
+package struct RestoredState: Sendable {
+    package var hardState: HardState
+    /// What the state machine has applied: the log's entries up to here are committed. Zero and the first membership for a new cluster.
+    package var applied: InstalledSnapshot
+    /// The position before the first entry that the log still has, at or before `applied`.
+    package var base: LogPosition
+    /// The log after `base`, contiguous.
+    package var entries: [LogEntry]
+
+    package init(hardState: HardState, applied: InstalledSnapshot, base: LogPosition, entries: [LogEntry]) {
+        self.hardState = hardState
+        self.applied = applied
+        self.base = base
+        self.entries = entries
+    }
+}

@@ -1,0 +1,41 @@
+import Core
+
+/// A message between the consensus cores of two nodes.
+package struct RaftMessage: Equatable, Sendable {
+    package var from: NodeID
+    package var to: NodeID
+    /// The sender's term. A pre-vote carries the term that it would campaign in, and a granted answer to it likewise.
+    package var term: Term
+    package var body: Body
+
+    package init(from: NodeID, to: NodeID, term: Term, body: Body) {
+        self.from = from
+        self.to = to
+        self.term = term
+        self.body = body
+    }
+
+    package enum Body: Equatable, Sendable {
+        /// Would you vote for me? Changes nothing at the receiver (Ongaro's thesis, §9.6).
+        case preVote(last: LogPosition)
+        case preVoteReply(granted: Bool)
+        case vote(last: LogPosition)
+        case voteReply(granted: Bool)
+        /// Entries after `previous`, none for a probe or a new commit index alone.
+        case append(previous: LogPosition, entries: [LogEntry], commit: LogIndex)
+        /// The receiver's log is the leader's through `match`.
+        case appendAccepted(match: LogIndex)
+        /// There is no entry at `previous`, or one of another term. `hint`: the last place at which the logs can agree, by the
+        /// receiver's log (the first index of the conflicting term's predecessor and its term).
+        case appendRejected(previous: LogIndex, hint: LogPosition)
+        /// I still lead. `context` is that of the newest round of reads that waits for a quorum.
+        case heartbeat(commit: LogIndex, context: UInt64)
+        case heartbeatReply(context: UInt64)
+        /// A follower's or learner's read asks for the leader's read index.
+        case readRequest(ReadID)
+        case readReply(ReadID, LogIndex)
+        case readRefused(ReadID, Refusal)
+        /// Campaign now, the leader hands over (Ongaro's thesis, §3.10).
+        case timeoutNow
+    }
+}

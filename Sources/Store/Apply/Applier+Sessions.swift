@@ -1,0 +1,156 @@
+import Core
+import LMDB
+
+/// A client session, so that a retried write is applied once.
+struct Session: Equatable {
+    var principal: UInt32
+    /// The log's time of its last write.
+    var lastUsed: LogTime
+    /// The highest sequence number applied.
+    var highest: UInt64
+
+    // Keys: session u64 → the session; session u64, sequence u64 → the outcome's bytes. Value: principal u32, last used
+    // i64, highest u64.
+
+    static func key(_ id: SessionID) -> [UInt8] {
+        var out = ByteWriter(capacity: 8)
+        out.write(id.rawValue)
+        return out.bytes
+    }
+
+    static func key(_ id: SessionID, _ sequence: UInt64) -> [UInt8] {
+        var out = ByteWriter(capacity: 16)
+        out.write(id.rawValue)
+        out.write(sequence)
+        return out.bytes
+    }
+
+    func encoded() -> [UInt8] {
+        var out = ByteWriter(capacity: 20)
+        out.write(principal)
+        out.write(lastUsed.milliseconds)
+        out.write(highest)
+        return out.bytes
+    }
+
+    init(principal: UInt32, lastUsed: LogTime) {
+        self.principal = principal
+        self.lastUsed = lastUsed
+        highest = 0
+    }
+
+    init(decoding bytes: [UInt8]) throws(StoreError) {
+        do throws(DecodingError) {
+            (principal, lastUsed, highest) = try bytes.reading { reader throws(DecodingError) in
+                (try reader.readUInt32(), LogTime(milliseconds: try reader.readInt64()), try reader.readUInt64())
+            }
+        } catch { throw .corrupt(path: "sessions", what: "\(error)") }
+    }
+}
+
+extension Applier {
+    /// The session's id is the entry's index. Opening one ends those that were idle too long.
+    func openSession(_ principal: PrincipalID, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
+        guard let known = catalogue.principal(principal), known.active else { return .rejected(Rejection(.unauthenticated)) }
+        try endIdleSessions(at: entry.time, &transaction)
+        let id = SessionID(entry.index.rawValue)
+        try put(&transaction, databases.sessions, Session.key(id), Session(principal: principal.rawValue, lastUsed: entry.time).encoded())
+        return .sessionOpened(id)
+    }
+
+    /// Applies the write, or gives the stored answer if this sequence number was applied before, even if the right has gone
+    /// since.
+    func applyOnce(_ write: WriteCommand, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
+        guard write.session != .none else { return try apply(write, at: entry, &transaction) }
+        guard var session = try session(write.session, transaction), session.principal == write.principal.rawValue,
+            entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
+        else { return .rejected(Rejection(.sessionEnded)) }
+        guard write.sequence > 0 else { return .rejected(Rejection(.invalid, text: "sequence numbers begin with 1")) }
+        if let stored = try copied(transaction, databases.sessions, Session.key(write.session, write.sequence)) {
+            do throws(DecodingError) { return try stored.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } } catch {
+                throw .corrupt(path: "sessions", what: "\(error)")
+            }
+        }
+        guard write.sequence + UInt64(Limits.sessionAnswers) > session.highest else { return .rejected(Rejection(.sequenceTooOld)) }
+        let outcome = try apply(write, at: entry, &transaction)
+        // Answers that fall out of the window are forgotten: the numbers from the old window's foot to the new one's.
+        let window = UInt64(Limits.sessionAnswers)
+        if write.sequence > session.highest {
+            let newFoot = write.sequence > window ? write.sequence - window : 0
+            var old = session.highest > window ? session.highest - window : 0
+            // A client may skip numbers, and then there is nothing between.
+            old = max(old, newFoot > window ? newFoot - window : 0)
+            while old < newFoot {
+                old += 1
+                try delete(&transaction, databases.sessions, Session.key(write.session, old))
+            }
+            session.highest = write.sequence
+        }
+        session.lastUsed = entry.time
+        try put(&transaction, databases.sessions, Session.key(write.session), session.encoded())
+        try put(&transaction, databases.sessions, Session.key(write.session, write.sequence), outcome.encoded())
+        return outcome
+    }
+
+    private func session(_ id: SessionID, _ transaction: borrowing WriteTransaction) throws(StoreError) -> Session? {
+        guard let bytes = try copied(transaction, databases.sessions, Session.key(id)) else { return nil }
+        return try Session(decoding: bytes)
+    }
+
+    /// Ends sessions whose last write is too long ago, and, if there are still too many, the one idle for longest.
+    private func endIdleSessions(at time: LogTime, _ transaction: inout WriteTransaction) throws(StoreError) {
+        var live: [(SessionID, LogTime)] = []
+        var ended: [SessionID] = []
+        for (id, session) in try sessions(transaction) {
+            if time.milliseconds - session.lastUsed.milliseconds > Limits.sessionIdleMilliseconds {
+                ended.append(id)
+            } else {
+                live.append((id, session.lastUsed))
+            }
+        }
+        if live.count >= Limits.sessions, let oldest = live.min(by: { ($0.1, $0.0) < ($1.1, $1.0) }) { ended.append(oldest.0) }
+        for id in ended { try end(id, &transaction) }
+    }
+
+    private func sessions(_ transaction: borrowing WriteTransaction) throws(StoreError) -> [(SessionID, Session)] {
+        var all: [(SessionID, Session)] = []
+        do {
+            let cursor = try transaction.cursor(databases.sessions)
+            var more = try cursor.first()
+            while more {
+                let key = cursor.key.withUnsafeBytes { [UInt8]($0) }
+                guard key.count == 8 else { throw StoreError.corrupt(path: "sessions", what: "a key of \(key.count) bytes") }
+                let number = key.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                all.append((SessionID(number), try Session(decoding: cursor.value.withUnsafeBytes { [UInt8]($0) })))
+                // Past this session's answers.
+                more = try cursor.seek(Session.key(SessionID(number + 1)).span.bytes)
+            }
+        } catch let error as LMDBError { throw .environment(error) } catch let error as StoreError { throw error } catch {
+            throw .corrupt(path: "sessions", what: "\(error)")
+        }
+        return all
+    }
+
+    private func end(_ id: SessionID, _ transaction: inout WriteTransaction) throws(StoreError) {
+        var keys: [[UInt8]] = []
+        do {
+            let cursor = try transaction.cursor(databases.sessions)
+            var more = try cursor.seek(Session.key(id).span.bytes)
+            while more {
+                let key = cursor.key.withUnsafeBytes { [UInt8]($0) }
+                guard key.starts(with: Session.key(id)) else { break }
+                keys.append(key)
+                more = try cursor.next()
+            }
+        } catch { throw .environment(error) }
+        for key in keys { try delete(&transaction, databases.sessions, key) }
+    }
+
+    func copied(_ transaction: borrowing WriteTransaction, _ database: Database, _ key: [UInt8]) throws(StoreError) -> [UInt8]? {
+        do throws(LMDBError) { return try transaction.copied(database, key) } catch { throw .environment(error) }
+    }
+
+    func delete(_ transaction: inout WriteTransaction, _ database: Database, _ key: [UInt8]) throws(StoreError) {
+        do throws(LMDBError) { try transaction.delete(database, key) } catch { throw .environment(error) }
+    }
+}

@@ -1,0 +1,158 @@
+import Access
+import Catalogue
+import Core
+import Cryptography
+import LMDB
+import Records
+
+extension Applier {
+    /// What an operation will do, found before anything is written: a batch takes effect as a whole or not at all, and LMDB's
+    /// transaction holds other entries' writes too.
+    private enum Effect {
+        case put([UInt8])
+        case delete
+        case nothing
+    }
+
+    /// Checks the rights as of this entry, the conditions, the schema; then writes.
+    func apply(_ write: WriteCommand, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
+        guard let principal = catalogue.principal(write.principal), principal.active else { return .rejected(Rejection(.unauthenticated)) }
+        guard !write.operations.isEmpty, write.operations.count <= Limits.batchOperations else {
+            return .rejected(Rejection(.invalid, text: "a batch has 1 to \(Limits.batchOperations) operations"))
+        }
+        var plans = PlanCache()
+        var effects: [(key: [UInt8], effect: Effect)] = []
+        effects.reserveCapacity(write.operations.count)
+        var keys = Set<[UInt8]>()
+        for (place, operation) in write.operations.enumerated() {
+            let key = Self.key(operation.dataset, operation.key)
+            guard !operation.key.isEmpty, operation.key.count <= Limits.recordKeyBytes, TextRules.isNFC(operation.key) else {
+                return .rejected(Rejection(.invalid, operation: place, text: "a key is 1 to \(Limits.recordKeyBytes) bytes of UTF-8 in NFC"))
+            }
+            guard keys.insert(key).inserted else {
+                return .rejected(Rejection(.invalid, operation: place, text: "a key stands twice in a batch"))
+            }
+            guard let dataset = catalogue.dataset(operation.dataset),
+                let plan = plans.plan(principal: write.principal, dataset: operation.dataset, in: catalogue, at: entry.time)
+            else { return .rejected(Rejection(.denied, operation: place)) }
+            switch try effect(of: operation, key: key, dataset: dataset, plan: plan, at: entry, transaction) {
+            case let .success(effect): effects.append((key, effect))
+            case let .failure(refused):
+                var rejection = refused.rejection
+                rejection.operation = place
+                return .rejected(rejection)
+            }
+        }
+        for (place, (key, effect)) in effects.enumerated() {
+            let dataset = write.operations[place].dataset
+            switch effect {
+            case let .put(record):
+                try account(dataset, key, replacing: transaction, by: record)
+                try put(&transaction, databases.records, key, record)
+            case .delete:
+                try account(dataset, key, replacing: transaction, by: nil)
+                try delete(&transaction, databases.records, key)
+            case .nothing: break
+            }
+        }
+        return .written(entry.index)
+    }
+
+    static func key(_ dataset: DatasetID, _ key: [UInt8]) -> [UInt8] {
+        var out = ByteWriter(capacity: 4 + key.count)
+        out.write(dataset.rawValue)
+        out.write(raw: key)
+        return out.bytes
+    }
+
+    private struct Refused: Error {
+        let rejection: Rejection
+        init(_ reason: Rejection.Reason, field: FieldID? = nil, rule: SchemaRule? = nil) {
+            rejection = Rejection(reason, field: field, rule: rule)
+        }
+    }
+
+    private func effect(
+        of operation: WriteOperation, key: [UInt8], dataset: Dataset, plan: AccessPlan, at entry: LogEntry,
+        _ transaction: borrowing WriteTransaction
+    ) throws(StoreError) -> Result<Effect, Refused> {
+        let given = FieldMask(operation.fields.lazy.map(\.id).filter { $0.rawValue <= Limits.fieldID })
+        let kind: AccessPlan.WriteKind =
+            switch operation.kind {
+            case .put: .put
+            case .update: .update(given)
+            case .delete: .delete
+            }
+        guard plan.allows(kind, of: dataset) else { return .failure(Refused(.denied)) }
+        // Whether there is a record, and when it changed, is for those to know who may read all of it.
+        guard operation.condition == .none || (plan.hidesNothing && plan.actions.contains(.get)) else { return .failure(Refused(.denied)) }
+
+        let existing = try copied(transaction, databases.records, key)
+        switch operation.condition {
+        case .none: break
+        case .absent: guard existing == nil else { return .failure(Refused(.conflict)) }
+        case .present: guard existing != nil else { return .failure(Refused(.conflict)) }
+        case let .modifiedAt(index):
+            guard let existing, try view(existing, dataset.id, { $0.modifiedAt }) == index else { return .failure(Refused(.conflict)) }
+        }
+        do throws(SchemaViolation) { try dataset.schema.check(operation.fields.map { ($0.id, $0.value) }, complete: operation.kind == .put) } catch {
+            if operation.kind != .delete { return .failure(Refused(.schema, field: error.field, rule: error.rule)) }
+        }
+        switch operation.kind {
+        case .delete: return .success(existing == nil ? .nothing : .delete)
+        case .put: break
+        case .update: guard existing != nil else { return .failure(Refused(.notFound)) }
+        }
+        if let field = try codeNotListed(operation, dataset, transaction) {
+            return .failure(Refused(.schema, field: field, rule: .notInCodeList))
+        }
+        var values: [FieldID: Value] = [:]
+        if operation.kind == .update, let existing {
+            for (id, value) in try view(existing, dataset.id, { view throws(RecordError) in try view.values() }) { values[id] = value }
+        }
+        for field in operation.fields { values[field.id] = field.value }
+        // By the schema: every field of it, null where there is none, and none that was deleted from it.
+        let fields = dataset.schema.fields.map { ($0.id, values[$0.id] ?? .null, $0.kind) }
+        let record = RecordCodec.encode(
+            key: operation.key, schemaVersion: dataset.schema.version, modifiedAt: entry.index, time: entry.time, fields: fields)
+        guard record.count <= Limits.recordBytes else { return .failure(Refused(.schema, rule: .recordTooLarge)) }
+        return .success(.put(record))
+    }
+
+    /// The first field whose value is no key of its code list.
+    private func codeNotListed(_ operation: WriteOperation, _ dataset: Dataset, _ transaction: borrowing WriteTransaction) throws(StoreError) -> FieldID? {
+        for field in operation.fields {
+            guard let list = dataset.schema.field(field.id)?.codeList, case let .string(code) = field.value else { continue }
+            let key = Self.key(list, Array(code.utf8))
+            let listed: Bool
+            do throws(LMDBError) { listed = try transaction.get(databases.records, key.span.bytes) != nil } catch { throw .environment(error) }
+            if !listed { return field.id }
+        }
+        return nil
+    }
+
+    private func view<T>(_ record: [UInt8], _ dataset: DatasetID, _ body: (borrowing RecordView) throws(RecordError) -> T) throws(StoreError) -> T {
+        do throws(RecordError) { return try body(try RecordView(record.span.bytes)) } catch { throw .corruptRecord(dataset: dataset) }
+    }
+
+    /// Keeps the dataset's figures: takes the old record out of the digest and puts the new one in.
+    private func account(_ dataset: DatasetID, _ key: [UInt8], replacing transaction: borrowing WriteTransaction, by new: [UInt8]?) throws(StoreError) {
+        let old = try copied(transaction, databases.records, key)
+        let hash = hash
+        func digest(_ record: [UInt8]) -> Digest {
+            hash.update(key)
+            hash.update(record)
+            return hash.finish()
+        }
+        try adjust(dataset, transaction) { figures in
+            if let old {
+                figures.records -= 1
+                figures.digest = figures.digest &- digest(old)
+            }
+            if let new {
+                figures.records += 1
+                figures.digest = figures.digest &+ digest(new)
+            }
+        }
+    }
+}

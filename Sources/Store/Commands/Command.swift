@@ -1,0 +1,86 @@
+import Catalogue
+import Core
+import Records
+
+/// A command of the state machine: the payload of a log entry.
+package enum Command: Equatable, Sendable {
+    /// The beginning of a cluster; refused when there is a catalogue.
+    case genesis(Genesis)
+    /// Opens a session for a principal; its id is the entry's index.
+    case openSession(PrincipalID)
+    case write(WriteCommand)
+    case catalogue(CatalogueCommand)
+
+    package struct Genesis: Equatable, Sendable {
+        package var clusterName: String
+        /// 32 bytes.
+        package var tokenKey: [UInt8]
+        /// The first administrator's certificate says these.
+        package var agency: String
+        package var system: String
+
+        package init(clusterName: String, tokenKey: [UInt8], agency: String, system: String) {
+            self.clusterName = clusterName
+            self.tokenKey = tokenKey
+            self.agency = agency
+            self.system = system
+        }
+    }
+
+    package struct CatalogueCommand: Equatable, Sendable {
+        /// The administrator who asks.
+        package var actor: PrincipalID
+        package var change: CatalogueChange
+
+        package init(actor: PrincipalID, change: CatalogueChange) {
+            self.actor = actor
+            self.change = change
+        }
+    }
+
+    // Layout: format u8 (1), kind u8, then the command. An unknown format or kind stops the node that applies it.
+
+    package func encoded() -> [UInt8] {
+        var out = ByteWriter(capacity: 256)
+        out.write(UInt8(1))
+        switch self {
+        case let .genesis(genesis):
+            out.write(UInt8(1))
+            out.write16(genesis.clusterName)
+            out.write16(genesis.tokenKey)
+            out.write16(genesis.agency)
+            out.write16(genesis.system)
+        case let .openSession(principal):
+            out.write(UInt8(2))
+            out.write(principal.rawValue)
+        case let .write(write):
+            out.write(UInt8(3))
+            write.encode(into: &out)
+        case let .catalogue(command):
+            out.write(UInt8(4))
+            out.write(command.actor.rawValue)
+            command.change.encode(into: &out)
+        }
+        return out.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(DecodingError) {
+        self = try bytes.reading { reader throws(DecodingError) in
+            guard try reader.readUInt8() == 1 else { throw .invalid(at: 0, "unknown format of a command") }
+            let command: Command
+            switch try reader.readUInt8() {
+            case 1:
+                command = .genesis(
+                    Genesis(
+                        clusterName: try reader.readString16(), tokenKey: try reader.copiedBytes16(), agency: try reader.readString16(),
+                        system: try reader.readString16()))
+            case 2: command = .openSession(PrincipalID(try reader.readUInt32()))
+            case 3: command = .write(try WriteCommand(from: &reader))
+            case 4: command = .catalogue(CatalogueCommand(actor: PrincipalID(try reader.readUInt32()), change: try CatalogueChange(from: &reader)))
+            default: throw .invalid(at: 1, "unknown kind of command")
+            }
+            try reader.expectEnd()
+            return command
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Core
+import Glibc
+import LMDB
+
+/// The databases of an environment.
+struct Databases: Sendable {
+    /// Applied state, membership, figures of each dataset.
+    var meta: Database
+    /// The catalogue's objects.
+    var catalogue: Database
+    /// Client sessions and their stored answers.
+    var sessions: Database
+    /// dataset u32, then the record's key → record.
+    var records: Database
+
+    /// In the order of a snapshot.
+    var all: [Database] { [meta, catalogue, sessions, records] }
+
+    init(_ environment: Environment) throws(StoreError) {
+        meta = try lmdb { () throws(LMDBError) in try environment.openDatabase("meta") }
+        catalogue = try lmdb { () throws(LMDBError) in try environment.openDatabase("catalogue") }
+        sessions = try lmdb { () throws(LMDBError) in try environment.openDatabase("sessions") }
+        records = try lmdb { () throws(LMDBError) in try environment.openDatabase("records") }
+    }
+}
+
+/// One life of the state: a folder with LMDB's data file and the checkpoint that restores it. A snapshot makes a new
+/// generation; a checkpoint names its generation, so that old meta pages never meet a new file.
+///
+/// `@unchecked Sendable` because the environment is, the checkpoint's pin changes under `checkpointLock` only, and whoever
+/// writes holds `writer`.
+final class Generation: @unchecked Sendable {
+    let number: UInt64
+    let folder: String
+    let cluster: ClusterID
+    let environment: Environment
+    let databases: Databases
+    /// Held while a write transaction is open, and while a checkpoint takes its pin.
+    let writer = Lock()
+    private let checkpointLock = Lock()
+    /// Keeps LMDB from using a page again that the last checkpoint needs.
+    private var pin: Pin?
+    /// What the last checkpoint on the disk shows.
+    private(set) var checkpointed: LogPosition
+
+    private final class Pin {
+        let transaction: ReadTransaction
+        init(_ environment: Environment) throws(LMDBError) { transaction = try environment.beginRead() }
+    }
+
+    static func folder(_ number: UInt64, in directory: String) -> String { directory + "/g-" + String(number) }
+
+    /// A new, empty generation, checkpointed before anything is written to it.
+    static func make(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+        let folder = folder(number, in: directory)
+        DurableFiles.removeFolder(folder)
+        try DurableFiles.makeFolder(folder)
+        let generation = try Generation(number, folder: folder, cluster: cluster, options: options, checkpoint: nil)
+        try generation.checkpoint()
+        try DurableFiles.syncFolder(directory)
+        return generation
+    }
+
+    /// An existing generation exactly as its last checkpoint shows it, whatever became of it since.
+    static func restore(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+        let folder = folder(number, in: directory)
+        let path = folder + "/checkpoint"
+        guard let bytes = try DurableFiles.read(path) else { throw .corrupt(path: path, what: "the file is missing") }
+        let checkpoint = try Checkpoint(decoding: bytes, path: path)
+        guard checkpoint.cluster == cluster else { throw .foreign(path: folder, cluster: checkpoint.cluster) }
+        guard checkpoint.generation == number else {
+            throw .corrupt(path: path, what: "it is of generation \(checkpoint.generation), not of \(number)")
+        }
+        let data = folder + "/data.mdb"
+        let descriptor = open(data, O_RDWR)
+        guard descriptor >= 0 else { throw DurableFiles.fail("open", data) }
+        do throws(StoreError) {
+            try DurableFiles.write(descriptor, checkpoint.pages, at: 0, data)
+            guard fsync(descriptor) == 0 else { throw DurableFiles.fail("sync", data) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        close(descriptor)
+        return try Generation(number, folder: folder, cluster: cluster, options: options, checkpoint: checkpoint)
+    }
+
+    private init(_ number: UInt64, folder: String, cluster: ClusterID, options: Environment.Options, checkpoint: Checkpoint?) throws(StoreError) {
+        self.number = number
+        self.folder = folder
+        self.cluster = cluster
+        // Its table of readers is of another life.
+        unlink(folder + "/lock.mdb")
+        environment = try lmdb { () throws(LMDBError) in try Environment(folder: folder, options: options) }
+        checkpointed = checkpoint?.applied ?? .zero
+        if let checkpoint {
+            // Before the first write, or LMDB would use pages again that the checkpoint needs.
+            let environment = environment
+            let pin = try lmdb { () throws(LMDBError) in try Pin(environment) }
+            guard pin.transaction.id == checkpoint.transaction else {
+                throw .corrupt(
+                    path: folder, what: "the data file shows transaction \(pin.transaction.id), the checkpoint \(checkpoint.transaction)")
+            }
+            self.pin = pin
+        }
+        databases = try Databases(environment)
+        _ = try lmdb { [environment] () throws(LMDBError) in try environment.checkReaders() }
+    }
+
+    /// Makes what is applied now survive any stop. Writing goes on meanwhile, but for the moment of taking the pin. The log
+    /// must be durable through what is applied. What the checkpoint shows.
+    @discardableResult
+    func checkpoint() throws(StoreError) -> LogPosition {
+        checkpointLock.lock()
+        defer { checkpointLock.unlock() }
+        let environment = environment
+        let path = folder + "/data.mdb"
+        let descriptor = try lmdb { () throws(LMDBError) in try environment.fileDescriptor() }
+
+        writer.lock()
+        let next: Pin
+        let applied: LogPosition
+        let pages: [UInt8]
+        do throws(StoreError) {
+            next = try lmdb { () throws(LMDBError) in try Pin(environment) }
+            applied = try AppliedState.read(next.transaction, databases).position
+            pages = try DurableFiles.read(descriptor, count: 2 * environment.pageBytes, path)
+        } catch {
+            writer.unlock()
+            throw error
+        }
+        writer.unlock()
+        guard pages.count == 2 * environment.pageBytes else { throw .corrupt(path: path, what: "shorter than its two meta pages") }
+
+        guard fdatasync(descriptor) == 0 else { throw DurableFiles.fail("sync", path) }
+        let checkpoint = Checkpoint(
+            cluster: cluster, generation: number, applied: applied, transaction: next.transaction.id, pages: pages)
+        try DurableFiles.replace(folder, "checkpoint", with: checkpoint.encoded)
+        // Only now may the pages of the checkpoint before be used again.
+        pin = next
+        checkpointed = applied
+        return applied
+    }
+}

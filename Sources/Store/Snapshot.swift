@@ -1,0 +1,201 @@
+import Core
+import Cryptography
+import LMDB
+
+/// What a snapshot is of. Sent before its chunks.
+package struct SnapshotHeader: Equatable, Sendable {
+    package var cluster: ClusterID
+    package var applied: LogPosition
+    package var time: LogTime
+    /// The membership in force at `applied`, and its index.
+    package var membership: Membership
+    package var membershipIndex: LogIndex
+    /// Entries of all databases.
+    package var entries: UInt64
+
+    // Layout: format u8 (1), cluster 16, index u64, term u64, time i64, membership index u64, entries u64, membership.
+
+    package func encoded() -> [UInt8] {
+        var out = ByteWriter(capacity: 256)
+        out.write(UInt8(1))
+        out.write(cluster.high)
+        out.write(cluster.low)
+        out.write(applied.index.rawValue)
+        out.write(applied.term.rawValue)
+        out.write(time.milliseconds)
+        out.write(membershipIndex.rawValue)
+        out.write(entries)
+        out.write(raw: membership.encoded())
+        return out.bytes
+    }
+
+    package init(decoding bytes: [UInt8]) throws(DecodingError) {
+        self = try bytes.reading { reader throws(DecodingError) in
+            guard try reader.readUInt8() == 1 else { throw .invalid(at: 0, "unknown format of a snapshot") }
+            let cluster = ClusterID(high: try reader.readUInt64(), low: try reader.readUInt64())
+            let applied = LogPosition(index: LogIndex(try reader.readUInt64()), term: Term(try reader.readUInt64()))
+            let time = LogTime(milliseconds: try reader.readInt64())
+            let membershipIndex = LogIndex(try reader.readUInt64())
+            let entries = try reader.readUInt64()
+            return SnapshotHeader(
+                cluster: cluster, applied: applied, time: time, membership: try Membership(decoding: try reader.copiedRest()),
+                membershipIndex: membershipIndex, entries: entries)
+        }
+    }
+
+    init(cluster: ClusterID, applied: LogPosition, time: LogTime, membership: Membership, membershipIndex: LogIndex, entries: UInt64) {
+        self.cluster = cluster
+        self.applied = applied
+        self.time = time
+        self.membership = membership
+        self.membershipIndex = membershipIndex
+        self.entries = entries
+    }
+}
+
+// A chunk: CRC-32C of what follows u32 | number u32, from 0 | entries, each: database u8 (its place in a snapshot), key
+// string16, value with a length of 4 bytes. Databases in their order, keys ascending.
+
+/// Reads a snapshot out of one read transaction. Owned by one thread at a time.
+///
+/// `@unchecked Sendable` because its owner moves with the transfer.
+package final class SnapshotSource: @unchecked Sendable {
+    package let header: SnapshotHeader
+    private let generation: Generation
+    private let reader: Reader
+    private var database = 0
+    private var after: [UInt8]?
+    private var number: UInt32 = 0
+
+    init(_ generation: Generation, cluster: ClusterID) throws(StoreError) {
+        self.generation = generation
+        let environment = generation.environment
+        let reader = try lmdb { () throws(LMDBError) in try Reader(environment) }
+        self.reader = reader
+        let state = try AppliedState.read(reader.transaction, generation.databases)
+        var entries = 0
+        for database in generation.databases.all {
+            entries += try lmdbBorrowing(reader.transaction) { transaction throws(LMDBError) in try transaction.count(database) }
+        }
+        let bytes = try lmdbBorrowing(reader.transaction) { transaction throws(LMDBError) in
+            try transaction.copied(generation.databases.meta, AppliedState.membershipKey)
+        }
+        let membership = bytes.flatMap { try? Membership(decoding: $0) } ?? .empty
+        header = SnapshotHeader(
+            cluster: cluster, applied: state.position, time: state.time, membership: membership, membershipIndex: state.membershipIndex,
+            entries: UInt64(entries))
+    }
+
+    /// The next chunk, of about `Limits.snapshotChunkBytes`; nil after the last.
+    package func nextChunk() throws(StoreError) -> [UInt8]? {
+        var out = ByteWriter(capacity: Limits.snapshotChunkBytes + (64 << 10))
+        out.write(UInt32(0))
+        out.write(number)
+        let empty = out.count
+        while database < generation.databases.all.count, out.count < Limits.snapshotChunkBytes {
+            try fill(reader.transaction, &out)
+        }
+        guard out.count > empty else { return nil }
+        number += 1
+        out.overwrite(CRC32C.of(Array(out.bytes[4...])), at: 0)
+        return out.bytes
+    }
+
+    /// Adds entries of the current database until the chunk is full or the database ends.
+    private func fill(_ transaction: borrowing ReadTransaction, _ out: inout ByteWriter) throws(StoreError) {
+        do throws(LMDBError) {
+            let cursor = try transaction.cursor(generation.databases.all[database])
+            var more: Bool
+            if let after { more = try cursor.seek((after + [0]).span.bytes) } else { more = try cursor.first() }
+            while more {
+                out.write(UInt8(database))
+                let key = cursor.key.withUnsafeBytes { [UInt8]($0) }
+                out.write16(key)
+                out.write(UInt32(cursor.value.byteCount))
+                out.write(raw: cursor.value)
+                after = key
+                if out.count >= Limits.snapshotChunkBytes { return }
+                more = try cursor.next()
+            }
+        } catch { throw .environment(error) }
+        database += 1
+        after = nil
+    }
+}
+
+/// Receives a snapshot into a generation of its own. Owned by one thread at a time.
+///
+/// `@unchecked Sendable` because its owner moves with the transfer.
+package final class SnapshotSink: @unchecked Sendable {
+    package let header: SnapshotHeader
+    private let generation: Generation
+    /// The number of the chunk that is wanted next.
+    package private(set) var next: UInt32 = 0
+    private var entries: UInt64 = 0
+    private let hash = SHA256()
+    /// Figures of the records received, in the order of the datasets.
+    private var figures: [(DatasetID, DatasetFigures)] = []
+
+    init(_ header: SnapshotHeader, generation: Generation) throws(StoreError) {
+        self.header = header
+        self.generation = generation
+    }
+
+    /// Takes a chunk. One that was taken before is passed over; one out of order or damaged throws and changes nothing.
+    package func write(_ chunk: [UInt8]) throws(StoreError) {
+        var items: [(Int, [UInt8], [UInt8])] = []
+        let number: UInt32
+        do throws(DecodingError) {
+            number = try chunk.reading { reader throws(DecodingError) in
+                let crc = try reader.readUInt32()
+                guard CRC32C.of(Array(chunk[4...])) == crc else { throw .invalid(at: 0, "a chunk does not fit its checksum") }
+                let number = try reader.readUInt32()
+                while !reader.isAtEnd {
+                    let database = Int(try reader.readUInt8())
+                    guard database < 4 else { throw .invalid(at: reader.position - 1, "unknown database") }
+                    items.append((database, try reader.copiedBytes16(), try reader.copiedBytes32()))
+                }
+                return number
+            }
+        } catch { throw .badSnapshot("\(error)") }
+        guard number >= next else { return }
+        guard number == next else { throw .badSnapshot("chunk \(number) came where \(next) was due") }
+        let generation = generation
+        generation.writer.lock()
+        defer { generation.writer.unlock() }
+        do throws(LMDBError) {
+            var transaction = try generation.environment.beginWrite()
+            for (database, key, value) in items {
+                try transaction.put(generation.databases.all[database], key, value, appending: true)
+            }
+            try transaction.commit()
+        } catch { throw .environment(error) }
+        for (database, key, value) in items where database == 3 { add(key, value) }
+        entries += UInt64(items.count)
+        next += 1
+    }
+
+    private func add(_ key: [UInt8], _ value: [UInt8]) {
+        let dataset = DatasetID(key.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+        hash.update(key)
+        hash.update(value)
+        let digest = hash.finish()
+        if figures.last?.0 != dataset { figures.append((dataset, DatasetFigures())) }
+        figures[figures.count - 1].1.records += 1
+        figures[figures.count - 1].1.digest = figures[figures.count - 1].1.digest &+ digest
+    }
+
+    /// Checks the whole against its header and its own figures, and makes it durable.
+    func finish() throws(StoreError) -> Generation {
+        guard entries == header.entries else { throw .badSnapshot("\(entries) entries of \(header.entries) came") }
+        let reader = try lmdb { [generation] () throws(LMDBError) in try Reader(generation.environment) }
+        let state = try AppliedState.read(reader.transaction, generation.databases)
+        guard state.position == header.applied else { throw .badSnapshot("it holds the state at \(state.position.index), not at \(header.applied.index)") }
+        let stated = try DatasetFigures.readAll(reader.transaction, generation.databases).filter { $0.1.records > 0 }
+        guard stated.count == figures.count, zip(stated, figures).allSatisfy({ $0.0 == $1.0 && $0.1 == $1.1 }) else {
+            throw .badSnapshot("the digests of its records are not those that it states")
+        }
+        try generation.checkpoint()
+        return generation
+    }
+}

@@ -1,0 +1,178 @@
+import Catalogue
+import Core
+import Glibc
+import LMDB
+import Synchronization
+
+/// The replicated state machine of one node: entries of the log in, records out.
+///
+/// `apply`, `install` and `checkpoint` are each called by one thread at a time; reading is for any thread.
+package final class StateStore: Sendable {
+    package struct Options: Sendable {
+        /// Bytes that the data file can grow to.
+        package var mapBytes: Int
+        /// Read transactions at a time.
+        package var readers: Int
+
+        package init(mapBytes: Int = 64 << 30, readers: Int = 512) {
+            self.mapBytes = mapBytes
+            self.readers = readers
+        }
+
+        var environment: Environment.Options { Environment.Options(mapBytes: mapBytes, databases: 8, readers: readers) }
+    }
+
+    package let directory: String
+    package let cluster: ClusterID
+    let options: Options
+    /// Holds the directory's lock for as long as the store lives.
+    private let lockFile: Int32
+    /// What is open. Replaced under the write lock by a snapshot's installation.
+    private let current: Mutex<Open>
+    private let switching = ReadWriteLock()
+
+    struct Open: Sendable {
+        var generation: Generation
+        var readers: ReaderPool
+        var applier: UncheckedApplier
+        var state: AppliedState
+    }
+
+    /// `@unchecked Sendable` because only the apply thread uses the applier, and an installation waits for it.
+    final class UncheckedApplier: @unchecked Sendable {
+        let applier: Applier
+        init(_ applier: Applier) { self.applier = applier }
+    }
+
+    /// Opens the directory, or makes it. The state is exactly that of the last checkpoint: what was applied since is in the log
+    /// and is applied again.
+    package init(directory: String, cluster: ClusterID, options: Options = Options()) throws(StoreError) {
+        self.directory = directory
+        self.cluster = cluster
+        self.options = options
+        try DurableFiles.makeFolder(directory)
+        let path = directory + "/lock"
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT, 0o640)
+        guard descriptor >= 0 else { throw DurableFiles.fail("open", path) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .locked(path: directory)
+        }
+        let opened: Open
+        do throws(StoreError) {
+            opened = try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment))
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        lockFile = descriptor
+        current = Mutex(opened)
+    }
+
+    deinit { close(lockFile) }
+
+    private static func generation(in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+        let path = directory + "/current"
+        guard let bytes = try DurableFiles.read(path) else {
+            let first = try Generation.make(1, in: directory, cluster: cluster, options: options)
+            try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
+            return first
+        }
+        guard let number = UInt64(String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "") else {
+            throw .corrupt(path: path, what: "it does not name a generation")
+        }
+        return try Generation.restore(number, in: directory, cluster: cluster, options: options)
+    }
+
+    static func open(_ generation: Generation) throws(StoreError) -> Open {
+        let readers = ReaderPool(generation.environment)
+        let reader = try readers.take()
+        let state = try AppliedState.read(reader.transaction, generation.databases)
+        let catalogue = try CatalogueLoader.load(reader.transaction, generation.databases)
+        readers.give(reader)
+        let applier = Applier(catalogue: catalogue, state: state, databases: generation.databases)
+        return Open(generation: generation, readers: readers, applier: UncheckedApplier(applier), state: state)
+    }
+
+    // MARK: Writing
+
+    /// How far the log has been applied.
+    package var applied: AppliedState { current.withLock { $0.state } }
+
+    /// What survives any stop.
+    package var checkpointed: LogPosition { current.withLock { $0.generation }.checkpointed }
+
+    /// Bytes of the data file in use.
+    package var usedBytes: Int { (try? current.withLock { $0.generation }.environment.usedBytes()) ?? 0 }
+
+    /// Applies entries that follow the last one, in one transaction. An outcome for each entry; nil where there is none.
+    /// By the apply thread only.
+    package func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
+        guard !entries.isEmpty else { return [] }
+        let open = current.withLock { $0 }
+        let applier = open.applier.applier
+        let before = applier.snapshot
+        open.generation.writer.lock()
+        defer { open.generation.writer.unlock() }
+        do {
+            var transaction = try open.generation.environment.beginWrite()
+            let outcomes = try applier.apply(entries, &transaction)
+            try transaction.commit()
+            let state = applier.state
+            current.withLock { $0.state = state }
+            return outcomes
+        } catch {
+            applier.restore(before)
+            if let error = error as? LMDBError { throw .environment(error) }
+            throw (error as? StoreError) ?? .corrupt(path: directory, what: "\(error)")
+        }
+    }
+
+    /// Makes what is applied survive any stop. Blocks for the disk; applying goes on meanwhile. The log must be durable through
+    /// what is applied.
+    @discardableResult
+    package func checkpoint() throws(StoreError) -> LogPosition { try current.withLock { $0.generation }.checkpoint() }
+
+    // MARK: Reading
+
+    /// Calls with a snapshot of what is applied. Keep it short: LMDB cannot use pages again that an older snapshot shows.
+    package func withReadView<T>(_ body: (borrowing ReadView) throws(StoreError) -> T) throws(StoreError) -> T {
+        try switching.withReadLock { () throws(StoreError) in
+            let open = current.withLock { $0 }
+            let reader = try open.readers.take()
+            defer { open.readers.give(reader) }
+            let state = try AppliedState.read(reader.transaction, open.generation.databases)
+            let catalogue = try open.readers.catalogue(as: state.policyIndex, reader, open.generation.databases)
+            return try body(ReadView(reader: reader, databases: open.generation.databases, state: state, catalogue: catalogue))
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// A consistent image of what is applied now, to be streamed to another node.
+    package func exportSnapshot() throws(StoreError) -> SnapshotSource {
+        try SnapshotSource(current.withLock { $0.generation }, cluster: cluster)
+    }
+
+    /// Begins to receive a snapshot into a new generation. Nothing changes before `install`.
+    package func beginInstall(_ header: SnapshotHeader) throws(StoreError) -> SnapshotSink {
+        guard header.cluster == cluster else { throw .badSnapshot("it is of cluster \(header.cluster)") }
+        let number = current.withLock { $0.generation.number } + 1
+        return try SnapshotSink(
+            header, generation: try Generation.make(number, in: directory, cluster: cluster, options: options.environment))
+    }
+
+    /// Replaces the state by a snapshot received whole. By the apply thread only. A stop at any step leaves the old state or
+    /// the new one.
+    package func install(_ sink: SnapshotSink) throws(StoreError) {
+        let generation = try sink.finish()
+        let opened = try Self.open(generation)
+        try DurableFiles.replace(directory, "current", with: Array("\(generation.number)\n".utf8))
+        let old = switching.withWriteLock { current.withLock { open in
+            let old = open.generation
+            open = opened
+            return old
+        } }
+        DurableFiles.removeFolder(old.folder)
+    }
+}
