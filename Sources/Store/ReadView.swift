@@ -75,9 +75,11 @@ package struct ReadView: ~Copyable {
             // The next possible key.
             case let .after(key): dataset + key + [0]
             }
+        var last: [UInt8]?
+        if let end { last = dataset + end }
         return try Self.scan(
-            reader.transaction, databases, dataset: dataset, from: first, to: end.map { dataset + $0 }, prefix: prefix, through: plan,
-            for: action, examinedMax: examinedMax, body)
+            reader.transaction, databases, dataset: dataset, from: first, to: last, prefix: prefix, through: plan, for: action,
+            examinedMax: examinedMax, body)
     }
 
     private static func scan(
