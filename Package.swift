@@ -39,6 +39,9 @@ let package = Package(
         // The composition root: configuration, services, life cycle.
         .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
+        // The edge: KHO/1 seen from the client and from the query node.
+        .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
+
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
 
@@ -67,6 +70,7 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

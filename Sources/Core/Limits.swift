@@ -37,6 +37,14 @@ public enum Limits {
     public static let frameHeaderBytes = 16
     /// Bytes of a frame, header included: a record with its surroundings, several times over.
     public static let frameBytes = 8 << 20
+    /// Bytes of a frame, header included, before HELLO was answered: a stranger occupies no more.
+    public static let greetingFrameBytes = 4_096
+    /// Bytes of a gateway's token in BIND.
+    public static let bindTokenBytes = 2_048
+    /// Bytes of a page token: a key, what it is bound to, and its seal.
+    public static let pageTokenBytes = 1_024
+    /// Bytes of a purpose, a case number or an end user's name in a request.
+    public static let disclosureTextBytes = 200
     /// Keys of one MULTIGET.
     public static let multigetKeys = 1_024
     /// Operations of one BATCH.
