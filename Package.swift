@@ -39,6 +39,10 @@ let package = Package(
         // The composition root: configuration, services, life cycle.
         .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
+        // Nodes talk to each other.
+        .target(name: "Peers", dependencies: ["Transport", "Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
+
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
 
@@ -67,6 +71,8 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(
+            name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),
