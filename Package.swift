@@ -42,6 +42,10 @@ let package = Package(
         // The edge: KHO/1 seen from the client and from the query node.
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
+        // Nodes talk to each other.
+        .target(name: "Peers", dependencies: ["Transport", "Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
+
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
 
@@ -71,6 +75,9 @@ let package = Package(
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
+
+        .testTarget(
+            name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),
