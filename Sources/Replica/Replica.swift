@@ -43,12 +43,11 @@ package final class Replica: Sendable {
             calls: CheckpointLane.Calls(checkpointed: { mailbox.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
         let applyLane = ApplyLane(
             store: store, checkpoints: checkpoints, options: options,
-            calls: ApplyLane.Calls(
-                applied: { mailbox.post(.applied($0)) }, installed: { mailbox.post(.installed($0)) }, failed: { latch.fail(.store($0)) }))
+            calls: ApplyLane.Calls(applied: { mailbox.post(.applied($0)) }, failed: { latch.fail(.store($0)) }))
         receiver = SnapshotReceiver(
             store: store,
             calls: SnapshotReceiver.Calls(
-                send: send, install: { sink, completion in applyLane.post(.install(sink, completion)) },
+                send: send, received: { sink, completion in if !mailbox.post(.snapshotReceived(sink, completion)) { completion(false) } },
                 failed: { latch.fail(.store($0)) }))
         loop = ReplicaLoop(
             options: options, restored: restored, mailbox: mailbox,

@@ -16,7 +16,8 @@ final class ReplicaLoop: Sendable {
         case applied(LogIndex)
         case checkpointed(LogPosition)
         case compacted(LogIndex)
-        case installed(InstalledSnapshot)
+        /// A snapshot has come whole and checked; the completion says whether its position is reached.
+        case snapshotReceived(SnapshotSink, @Sendable (Bool) -> Void)
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
         case inspect(@Sendable (RaftStatus, Membership, [FollowerStatus], _ clockAlarms: Int) -> Void)

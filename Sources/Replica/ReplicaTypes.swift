@@ -23,6 +23,8 @@ package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
     case membershipInvalid = 4
     /// The disk of the leader is nearly full: only deletions are taken.
     case diskFull = 5
+    /// It has more than `Limits.entryPayloadBytes`.
+    case tooLarge = 6
 
     init(_ refusal: Refusal) {
         switch refusal {
