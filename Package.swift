@@ -47,6 +47,10 @@ let package = Package(
             name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
+        // Nodes talk to each other.
+        .target(name: "Peers", dependencies: ["Transport", "Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
+
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
 
@@ -78,6 +82,9 @@ let package = Package(
         .testTarget(
             name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
+
+        .testTarget(
+            name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

@@ -102,6 +102,14 @@ public enum Limits {
     public static let peerFrameBytes = 24 << 20
     /// Bytes waiting for one peer before messages to it are dropped; consensus sends them again.
     public static let peerQueueBytes = 64 << 20
+    /// Accepted peer connections that have not said who they are; one more ends the oldest of them.
+    public static let peerHandshakes = 64
+    /// Milliseconds between the pings of a peer connection, and of silence after which it is given up as half open.
+    public static let peerPingMilliseconds = 1_000
+    public static let peerSilenceMilliseconds = 3_000
+    /// Milliseconds before a lost peer is dialled again: the first time, and after many failures.
+    public static let peerRedialMilliseconds = 50
+    public static let peerRedialMillisecondsMax = 1_000
     /// Bytes of a snapshot's chunk.
     public static let snapshotChunkBytes = 1 << 20
 }

@@ -37,9 +37,10 @@ import Testing
         "X509": ["kho"],
         "Yams": ["kho"],
         "ArgumentParser": ["kho", "khod"],
-        "NIOCore": ["KhoClient", "QueryService", "Peers", "Node"],
-        "NIOPosix": ["KhoClient", "QueryService", "Peers", "Node"],
-        "NIOSSL": ["KhoClient", "QueryService", "Peers", "Node"],
+        "NIOCore": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOPosix": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOSSL": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOTLS": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
     ]
 
     @Test func librariesStayInTheirRooms() throws {
