@@ -27,6 +27,9 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "kho",
+    products: [
+        .library(name: "KhoClient", targets: ["KhoClient"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -40,6 +43,8 @@ let package = Package(
         .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
         // The edge: KHO/1 seen from the client and from the query node.
+        .target(
+            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
         // Nodes talk to each other.
@@ -74,6 +79,8 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(
+            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
         .testTarget(
