@@ -23,21 +23,33 @@ let nio: [Target.Dependency] = [
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "kho",
+    products: [
+        .executable(name: "kho", targets: ["kho"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        // Programs.
+        .executableTarget(
+            name: "kho", dependencies: ["Console", "Node", "Configuration", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
+        .target(
+            name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
+
         // The composition root: configuration, services, life cycle.
-        .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
+        .target(name: "Node", dependencies: ["Configuration", "Core"], swiftSettings: common),
+        .target(name: "Configuration", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
@@ -67,6 +79,12 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "Core"], path: "Tests/KhoTests", swiftSettings: common),
+        .testTarget(
+            name: "ConsoleTests", dependencies: ["Console", "Configuration", "Records", "Core"], path: "Tests/ConsoleTests",
+            swiftSettings: common),
+        .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

@@ -1,5 +1,3 @@
-import Core
-
 /// What a certificate's SAN URI says: `kho://<cluster>/<role>/<agency>/<system>`.
 package struct CertificateName: Equatable, Hashable, Sendable, CustomStringConvertible {
     package var cluster: String

@@ -1,0 +1,6 @@
+import ArgumentParser
+import Crypto
+import X509
+import Console
+
+print(version)
