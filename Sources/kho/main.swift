@@ -1,6 +1,0 @@
-import ArgumentParser
-import Crypto
-import X509
-import Console
-
-print(version)
