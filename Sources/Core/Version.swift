@@ -1,4 +1,5 @@
-/// The version of Kho that this is; what programs and nodes say of themselves.
-public enum KhoVersion {
-    public static let text = "0.1.0"
+/// The version of Kho that this was built from.
+public enum Version {
+    /// As in Semantic Versioning 2.0.
+    public static let current = "0.1.0"
 }

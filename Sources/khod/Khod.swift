@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Core
 import Glibc
 import Node
@@ -12,7 +13,7 @@ struct Khod: ParsableCommand {
             Runs in the foreground until SIGTERM. Exit codes: 0 stopped as asked, 64 usage, 74 the disk failed, 75 the data directory is in \
             use, 78 the configuration is wrong.
             """,
-        version: KhoVersion.text)
+        version: Version.current)
 
     @Option(name: .long, help: "The configuration file (TOML).")
     var config = "/etc/kho/khod.toml"

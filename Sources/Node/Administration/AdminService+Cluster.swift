@@ -13,7 +13,7 @@ extension AdminService {
         let configuration = runtime.configuration
         var members: [Document.Member] = [
             .init("name", .string(identity.name)), .init("role", .string(configuration.role.rawValue)),
-            .init("version", .string(KhoVersion.text)), .init("cluster", .string(identity.clusterName)),
+            .init("version", .string(Version.current)), .init("cluster", .string(identity.clusterName)),
             .init("incarnation", .string(identity.incarnation.description)), .init("peer", .string(configuration.advertise.peer)),
             .init("admin", .string(configuration.advertise.admin)), .init("client", .string(configuration.advertise.client ?? "")),
         ]

@@ -20,7 +20,7 @@ struct AdminService: Sendable {
     func welcome() -> Welcome {
         let identity = runtime.identity
         return Welcome(
-            requestsInFlight: 64, node: identity.name, nodeVersion: KhoVersion.text, clusterName: identity.clusterName,
+            requestsInFlight: 64, node: identity.name, nodeVersion: Version.current, clusterName: identity.clusterName,
             clusterID: identity.place?.cluster ?? ClusterID(high: 0, low: 0), time: WallClock.now())
     }
 

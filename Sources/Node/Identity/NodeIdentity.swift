@@ -1,3 +1,4 @@
+import Configuration
 import Core
 
 /// What a data directory is: whose it is, and since which life. The file `identity`, made at the first start and completed when the node

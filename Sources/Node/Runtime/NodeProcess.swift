@@ -1,4 +1,5 @@
 import CKhoPlatform
+import Configuration
 import Core
 import Glibc
 import Logging

@@ -65,7 +65,7 @@ final class ReplicaStack: Sendable {
         } catch { throw .peers(error) }
         if configuration.role == .query {
             var settings = QuerySettings(
-                node: identity.name, version: KhoVersion.text, clusterName: identity.clusterName, clusterID: place.cluster)
+                node: identity.name, version: Version.current, clusterName: identity.clusterName, clusterID: place.cluster)
             settings.connectionsMax = bounds.connections
             query = QueryServer(settings: settings, group: group, replica: replica, audit: { QueryAudit.write($0, to: audit) })
         } else {
