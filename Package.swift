@@ -115,6 +115,9 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
+        .testTarget(
+            name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
+            path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

@@ -50,15 +50,15 @@ extension Membership {
         return lowest ?? LogIndex(0)
     }
 
-    /// Whether `next` differs by one step that needs no joint change: a learner more, a learner less, or other addresses of one
-    /// member. Voters stay who they are.
+    /// Whether `next` differs by one step that needs no joint change: a learner more, a learner less, other addresses of one
+    /// member, or a learner again with a new data directory. Voters stay who they are.
     func isSingleStep(to next: Membership) -> Bool {
         guard !isJoint, !next.isJoint, next.voters == voters, next.isSound else { return false }
         let added = next.members.filter { !contains($0.id) }
         let removed = members.filter { !next.contains($0.id) }
         let changed = next.members.filter { new in member(new.id).map { $0 != new } ?? false }
         guard added.count + removed.count + changed.count == 1 else { return false }
-        return changed.allSatisfy { $0.incarnation == member($0.id)?.incarnation }
+        return changed.allSatisfy { !isVoter($0.id) || $0.incarnation == member($0.id)?.incarnation }
     }
 
     /// Ascending numbers without one twice, voters that are members, within the bounds.

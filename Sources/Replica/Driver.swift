@@ -123,7 +123,10 @@ final class Driver {
                 forwarded[id] = nil
                 one.completion(.unknown)
             }
-        case let .inspect(completion): completion(core.status, core.membership, core.followers, clockAlarms)
+        case let .inspect(completion): 
+            completion(
+                ReplicaLoop.Inspection(
+                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms))
         }
     }
 

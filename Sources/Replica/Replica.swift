@@ -127,13 +127,14 @@ package final class Replica: Sendable {
     package func status(_ completion: @escaping @Sendable (ReplicaStatus) -> Void) {
         let (logLane, store) = (logLane, store)
         let staleness = stalenessMilliseconds
-        mailbox.post(.inspect { raft, membership, followers, alarms in
+        mailbox.post(.inspect { seen in
             let figures = logLane.figuresNow
             completion(
                 ReplicaStatus(
-                    raft: raft, membership: membership, followers: followers, applied: store.applied, checkpointed: store.checkpointed,
+                    raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: store.applied,
+                    checkpointed: store.checkpointed,
                     logBytes: figures.bytes, dataBytes: store.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
-                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: alarms))
+                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms))
         })
     }
 

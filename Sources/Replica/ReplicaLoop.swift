@@ -20,7 +20,16 @@ final class ReplicaLoop: Sendable {
         case snapshotReceived(SnapshotSink, @Sendable (Bool) -> Void)
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
-        case inspect(@Sendable (RaftStatus, Membership, [FollowerStatus], _ clockAlarms: Int) -> Void)
+        case inspect(@Sendable (Inspection) -> Void)
+    }
+
+    /// What the core and its driver say of themselves.
+    struct Inspection: Sendable {
+        let raft: RaftStatus
+        let membership: Membership
+        let followers: [FollowerStatus]
+        let logBase: LogPosition
+        let clockAlarms: Int
     }
 
     /// What the loop hands its work to.
