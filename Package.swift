@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
 
         // Replication.
-        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core"], swiftSettings: common),
+        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform"], swiftSettings: common),
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
         .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
