@@ -84,10 +84,10 @@ final class PeerLink: Sendable {
             .whenFailure { error in self.ended(.lost("cannot connect to \(self.endpoint): \(error)"), wasOpen: false) }
     }
 
-    /// A connection stands, without TLS yet. False: it is not wanted any more.
+    /// A connection stands, without TLS yet. False: it is not wanted, as the link is retired or has one already.
     func began(_ handler: NIOLoopBound<PeerHandler>, _ channel: any Channel) -> Bool {
         state.withLock { state in
-            guard !state.isRetired else { return false }
+            guard !state.isRetired, state.handler == nil else { return false }
             state.handler = handler
             state.channel = channel
             return true
@@ -104,6 +104,7 @@ final class PeerLink: Sendable {
         if lane == .consensus { shared.delegate.connected(node) }
     }
 
+    /// The attempt failed, or its connection is gone. Once for each `dial`.
     func ended(_ ending: PeerEnding, wasOpen: Bool) {
         let lost = queue.close()
         if lost > 0 { shared.meters.countLost(bytes: lost) }
