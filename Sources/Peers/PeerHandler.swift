@@ -185,7 +185,8 @@ final class PeerHandler: ChannelInboundHandler {
         guard !isEnded else { return }
         shared.meters.countMisbehaved()
         if case let .open(peer, lane, _) = phase {
-            shared.logger.notice("peer connection closed for a bad frame", metadata: ["node": "\(peer.node)", "lane": "\(lane)", "fault": "\(what)"])
+            shared.logger.notice(
+                "peer connection closed for a bad frame", metadata: ["node": "\(peer.node)", "lane": "\(lane)", "fault": "\(what)"])
         }
         end(.lost(what))
     }

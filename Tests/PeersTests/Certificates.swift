@@ -33,14 +33,19 @@ struct Certificates: Sendable {
     private static let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
     private func authority(_ name: String) {
-        Shell.run("cd '\(folder)' && openssl req -x509 \(Self.key) -keyout \(name).key -out \(name).pem -subj /CN=\(name) -days 2 2>\(name).log")
+        Shell.run(
+            """
+            cd '\(folder)' &&
+            openssl req -x509 \(Self.key) -keyout \(name).key -out \(name).pem -subj /CN=\(name) -days 2 2>\(name).log
+            """)
     }
 
     private func certificate(_ name: String, names: [String], authority: String) {
         Shell.run(
             """
             cd '\(folder)' && {
-            openssl req \(Self.key) -keyout \(name).key -out \(name).csr -subj /CN=\(name) -addext 'subjectAltName=\(names.joined(separator: ","))' &&
+            openssl req \(Self.key) -keyout \(name).key -out \(name).csr -subj /CN=\(name) \
+            -addext 'subjectAltName=\(names.joined(separator: ","))' &&
             openssl x509 -req -in \(name).csr -copy_extensions copy -CA \(authority).pem -CAkey \(authority).key -CAcreateserial -days 2 -out \(name).pem
             } 2>\(name).log
             """)

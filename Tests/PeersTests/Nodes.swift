@@ -69,6 +69,7 @@ final class Node: Sendable {
         limits.pingMilliseconds = 100
         // Long, since a test machine may pause.
         limits.silenceMilliseconds = 20_000
+        limits.handshakeMilliseconds = 60_000
         limits.redialMilliseconds = 10
         limits.redialMillisecondsMax = 100
         return limits
