@@ -38,6 +38,16 @@ import Testing
         }
     }
 
+    @Test func aNameIsResolved() async throws {
+        try await with(Node(1), Node(2)) { nodes in
+            nodes[0].network.setPeers([(NodeID(2), "localhost:\(nodes[1].port)"), (NodeID(3), "no address")])
+            try await until("it is found") { nodes[1].network.openIncomingLanes == 2 && nodes[0].recorder.isConnected(NodeID(2)) }
+            #expect(nodes[0].network.send([1], to: NodeID(2), lane: .consensus) && !nodes[0].network.send([1], to: NodeID(3), lane: .bulk))
+            try await until("a message arrives") { nodes[1].recorder.messages.count == 1 }
+            #expect(nodes[0].recorder.heard.withLock { $0.connections[NodeID(2)] == 1 })
+        }
+    }
+
     @Test func aNodeThatIsNoPeerAnyMoreLosesItsConnections() async throws {
         try await with(Node(1), Node(2), Node(3)) { nodes in
             nodes[0].network.setPeers([nodes[0].peer, nodes[1].peer, nodes[2].peer])

@@ -1,6 +1,6 @@
 import Core
 import Dispatch
-import Glibc
+import NIOPosix
 import Synchronization
 import Testing
 
@@ -125,7 +125,13 @@ import Testing
 
 /// Threads of their own for what blocks: the tests' own threads are few, and all tests share them.
 enum Thread {
-    static func detach(_ body: @escaping @Sendable () -> Void) { DispatchQueue(label: "test").async(execute: body) }
+    private static let pool = {
+        let pool = NIOThreadPool(numberOfThreads: 4)
+        pool.start()
+        return pool
+    }()
+
+    static func detach(_ body: @escaping @Sendable () -> Void) { pool.submit { _ in body() } }
 
     static func run<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
         await withCheckedContinuation { continuation in detach { continuation.resume(returning: body()) } }

@@ -16,7 +16,10 @@ final class RawPeer: Sendable {
     let state = Mutex(State())
     private let channel: any Channel
 
-    init(port: Int, identity: String?, protocols: [String] = [PeerHello.applicationProtocol], group: any EventLoopGroup) async throws {
+    init(
+        port: Int, identity: String?, protocols: [String] = [PeerHello.applicationProtocol], group: any EventLoopGroup,
+        change: (inout TLSConfiguration) -> Void = { _ in }
+    ) async throws {
         let context = try identity.map { name in
             // Not by `TLSIdentity`, which refuses what some of the tests need.
             let files = Certificates.shared.files(name)
@@ -26,6 +29,7 @@ final class RawPeer: Sendable {
             configuration.trustRoots = .file(files.authority)
             configuration.certificateVerification = .noHostnameVerification
             configuration.applicationProtocols = protocols
+            change(&configuration)
             return try NIOSSLContext(configuration: configuration)
         }
         let promise = group.next().makePromise(of: RawHandler.Bound.self)

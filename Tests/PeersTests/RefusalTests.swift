@@ -1,5 +1,6 @@
 import Core
 import NIOCore
+import NIOSSL
 import Testing
 
 @testable import Peers
@@ -110,6 +111,25 @@ import Testing
             raw.write(Array("GET / HTTP/1.1\r\n\r\n".utf8))
             try await until("it is refused") { nodes[0].refused(.tls) == 1 }
             try await until("it is closed") { raw.isClosed }
+        }
+    }
+
+    @Test func olderTLSAndCallersWithoutACertificate() async throws {
+        let changes: [(inout TLSConfiguration) -> Void] = [
+            { $0.maximumTLSVersion = .tlsv12 },
+            {
+                $0.certificateChain = []
+                $0.privateKey = nil
+            },
+        ]
+        try await with(Node(1)) { nodes in
+            for (number, change) in changes.enumerated() {
+                let raw = try await RawPeer(port: nodes[0].port, identity: "n2", group: nodes[0].group, change: change)
+                raw.greet(2, to: NodeID(1))
+                try await until("it is refused") { nodes[0].refused(.tls) == UInt64(number + 1) }
+                try await until("it is closed") { raw.isClosed }
+                #expect(!raw.isWelcome)
+            }
         }
     }
 
