@@ -8,7 +8,8 @@ import Testing
     /// How a command line that is not right ends.
     func ending(_ arguments: String...) -> (output: String, errors: String, status: Int32) {
         do {
-            _ = try Kho.parseAsRoot(arguments)
+            var command = try Kho.parseAsRoot(arguments)
+            try command.run()
             return ("taken", "", 0)
         } catch {
             return Ending.ending(of: error)

@@ -120,7 +120,9 @@ struct Checkout {
     }
 
     func dependencies(of room: String) -> Set<String> {
-        guard let start = manifest.range(of: "name: \"\(room)\"") else { return [] }
+        // The package has a name too, and so have its products.
+        let declaration = #"\.(target|executableTarget|systemLibrary)\(\s*name: ""# + room + "\""
+        guard let start = manifest.range(of: declaration, options: .regularExpression) else { return [] }
         let rest = manifest[start.upperBound...]
         let end = rest.range(of: "name: \"", options: [])?.lowerBound ?? rest.endIndex
         // Products of packages name a `name:` too; the rooms' own names come before them.
