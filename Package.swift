@@ -111,7 +111,7 @@ let package = Package(
             name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "Core"], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
-            name: "ConsoleTests", dependencies: ["Console", "Configuration", "Records", "Core"], path: "Tests/ConsoleTests",
+            name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),
         .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
