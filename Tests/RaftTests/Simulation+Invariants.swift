@@ -21,7 +21,7 @@ extension Simulation {
         if nodes[place].writing.last?.entries.last.map({ $0.index >= first.index }) ?? (nodes[place].disk.lastIndex >= first.index) { counts.truncations += 1 }
         var previous = nodes[place].core?.term(at: first.index.previous)
         for entry in append.entries {
-            let key = [entry.index.rawValue, entry.term.rawValue]
+            let key = Pair(entry.index.rawValue, entry.term.rawValue)
             if let other = entries[key] {
                 if other.payload != entry.payload { fail("two entries \(entry.index) of term \(entry.term)") }
                 if let previous, other.previous != previous { fail("entry \(entry.index)/\(entry.term) follows one of term \(previous) and one of \(other.previous)") }
@@ -50,7 +50,7 @@ extension Simulation {
 
     /// One vote a term, in all lives of a node.
     private mutating func cast(_ candidate: NodeID, _ term: Term, _ place: Int) {
-        let key = [UInt64(place), term.rawValue]
+        let key = Pair(UInt64(place), term.rawValue)
         if let other = votes[key], other != candidate { fail("\(nodes[place].id) votes for \(other) and for \(candidate) in term \(term)") }
         votes[key] = candidate
         let disk = nodes[place].disk.hardState
@@ -93,9 +93,10 @@ extension Simulation {
             fail("\(core.id) has committed another entry \(index) than was applied")
         }
         if status.commitIndex > status.lastIndex || core.durableIndex > status.lastIndex { fail("\(core.id) commits or counts more than it has") }
-        for follower in core.followers {
-            guard let other = nodes.firstIndex(where: { $0.id == follower.id }), core.membership.isVoter(follower.id) else { continue }
-            if follower.matchIndex > nodes[other].disk.lastIndex { fail("\(core.id) believes \(follower.id) to have \(follower.matchIndex)") }
+        for peer in core.progress {
+            if peer.next <= peer.match { fail("\(core.id) would send \(peer.id) what it has") }
+            let other = Int(peer.id.rawValue) - 1
+            if peer.match > nodes[other].disk.lastIndex, core.membership.isVoter(peer.id) { fail("\(core.id) believes \(peer.id) to have \(peer.match)") }
         }
     }
 
@@ -112,7 +113,7 @@ extension Simulation {
                 for _ in 0..<network.count { deliver(0) }
             }
             while !transfers.isEmpty { finishTransfer(0, delivered: true) }
-            if round >= 60, !asked {
+            if round >= 30, !asked {
                 guard let leader = nodes.firstIndex(where: { $0.core?.role == .leader }) else { continue }
                 asked = true
                 askAll(leader)

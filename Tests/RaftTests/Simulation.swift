@@ -9,7 +9,7 @@ struct Simulation {
     var dice: Draws
     var nodes: [SimulatedNode] = []
     var network: [RaftMessage] = []
-    var cuts: Set<[NodeID]> = []
+    var cuts: Set<Pair> = []
     /// Transfers of snapshots under way: sender's place, receiver's place, what is sent.
     var transfers: [(from: Int, to: Int, state: SimulatedNode.State)] = []
     var violation: String?
@@ -19,13 +19,13 @@ struct Simulation {
     /// The one history: what was applied anywhere, from index 1 on, with the state's digest after it.
     var history: [(term: Term, payload: [UInt8], digest: UInt64)] = []
     var leaders: [Term: NodeID] = [:]
-    var votes: [[UInt64]: NodeID] = [:]
+    var votes: [Pair: NodeID] = [:]
     /// Every entry ever written, by index and term: the term before it and its payload (log matching).
-    var entries: [[UInt64]: (previous: Term, payload: [UInt8])] = [:]
+    var entries: [Pair: (previous: Term, payload: [UInt8])] = [:]
     /// The highest commit index that any node ever had.
     var committed = LogIndex(0)
     /// Reads under way: node, read → the highest commit index known to anybody when it began.
-    var reads: [[UInt64]: LogIndex] = [:]
+    var reads: [Pair: LogIndex] = [:]
     var seen: [(term: Term, commit: LogIndex, life: UInt64)] = []
     var nextNumber: UInt64 = 1
     // What happened, so that a test that nothing happens in fails.
@@ -73,7 +73,10 @@ struct Simulation {
     private mutating func happen() {
         let place = dice.below(nodes.count)
         switch dice.below(1_000) {
-        case ..<520: deliver(dice.below(10) == 0 ? dice.below(max(1, network.count)) : 0)
+        case ..<520:
+            deliver(dice.below(10) == 0 ? dice.below(max(1, network.count)) : 0)
+            // A queue that grows is a queue that loses.
+            if network.count > 60 { network.remove(at: dice.below(network.count)) }
         case ..<720: tick(place)
         case ..<860: persist(place)
         case ..<920: propose(place)
@@ -102,7 +105,7 @@ struct Simulation {
         guard place < network.count else { return }
         let message = network.remove(at: place)
         if !isCalm {
-            if dice.below(20) == 0 || cuts.contains([message.from, message.to]) { return }
+            if dice.below(20) == 0 || (!cuts.isEmpty && cuts.contains(Pair(message.from, message.to))) { return }
             if dice.below(20) == 0 { network.append(message) }
         }
         guard let to = nodes.firstIndex(where: { $0.id == message.to }) else { return }
@@ -127,7 +130,7 @@ struct Simulation {
     private mutating func read(_ place: Int) {
         guard nodes[place].core != nil else { return }
         nextNumber += 1
-        reads[[UInt64(place), nextNumber]] = committed
+        reads[Pair(UInt64(place), nextNumber)] = committed
         step(place, .read(ReadID(nextNumber)))
     }
 
@@ -143,7 +146,7 @@ struct Simulation {
     private mutating func crash(_ place: Int) {
         nodes[place].crash(keeping: dice.below(nodes[place].writing.count + 1))
         transfers.removeAll { $0.from == place || $0.to == place }
-        reads = reads.filter { $0.key[0] != UInt64(place) }
+        reads = reads.filter { $0.key.a != UInt64(place) }
         counts.crashes += 1
         for sender in nodes.indices where sender != place { step(sender, .unreachable(nodes[place].id)) }
         // A transfer to a node that went down fails; the sender's driver says so.
@@ -175,8 +178,8 @@ struct Simulation {
     private mutating func cut() {
         let one = nodes[dice.below(nodes.count)].id
         for other in nodes.map(\.id) where other != one && dice.below(3) > 0 {
-            cuts.insert([one, other])
-            if dice.below(3) > 0 { cuts.insert([other, one]) }
+            cuts.insert(Pair(one, other))
+            if dice.below(3) > 0 { cuts.insert(Pair(other, one)) }
         }
     }
 
@@ -232,7 +235,7 @@ struct Simulation {
                 transfers.removeAll { $0.from == place && $0.to == receiver }
                 transfers.append((place, receiver, nodes[place].state))
             case let .readReady(id, index):
-                guard let known = reads.removeValue(forKey: [UInt64(place), id.rawValue]) else {
+                guard let known = reads.removeValue(forKey: Pair(UInt64(place), id.rawValue)) else {
                     fail("read \(id) of \(nodes[place].id) was answered, but does not wait")
                     continue
                 }
@@ -240,7 +243,7 @@ struct Simulation {
                 if index < known { fail("read \(id) of \(nodes[place].id) is told index \(index), but \(known) was committed before it began") }
             case let .readFailed(id, _):
                 counts.readsFailed += 1
-                if reads.removeValue(forKey: [UInt64(place), id.rawValue]) == nil { fail("read \(id) failed, but does not wait") }
+                if reads.removeValue(forKey: Pair(UInt64(place), id.rawValue)) == nil { fail("read \(id) failed, but does not wait") }
             case let .statusChanged(status): if status.role == .leader { elected(status.term, place) }
             case .membershipChanged: counts.memberships += 1
             case .accepted, .refused, .alarm: break
@@ -251,4 +254,12 @@ struct Simulation {
     mutating func fail(_ what: String) {
         if violation == nil { violation = what }
     }
+}
+
+/// Two numbers as a key.
+struct Pair: Hashable {
+    let a: UInt64, b: UInt64
+
+    init(_ a: UInt64, _ b: UInt64) { (self.a, self.b) = (a, b) }
+    init(_ a: NodeID, _ b: NodeID) { (self.a, self.b) = (UInt64(a.rawValue), UInt64(b.rawValue)) }
 }

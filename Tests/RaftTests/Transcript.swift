@@ -7,6 +7,7 @@ import Core
 ///     cluster 3 [learners 1] [election 10] [heartbeat 2] [entries 64] [bytes 4096] [inflight 8] [uncommitted 4096]
 ///     join n4                     a node that has not joined yet and knows no member
 ///     tick n1|all [count]         campaign n1   ticks until it asks for votes
+///     elect n1                    the other followers give up their leader, n1 campaigns, and only what is of the election is delivered
 ///     deliver [n1 n2 [count]]     everything until nothing is under way, or only what is from n1 to n2 now
 ///     drop n1 n2|all              keep n1 n2    sets what is under way aside; `release` lets it arrive after all
 ///     cut n1 n2                   isolate n1    messages are lost from now on;  heal
@@ -41,7 +42,8 @@ struct Transcript {
             }
         case ("campaign", 2):
             let place = try place(words[1])
-            for _ in 0..<2 * configuration.electionTicks where nodes[place].core?.role == .follower { tick(place) }
+            campaign(place)
+        case ("elect", 2): elect(try place(words[1]))
         case ("deliver", 1): try deliverAll()
         case ("deliver", 3...): try deliver(try id(words[1]), try id(words[2]), words.count > 3 ? try int(words[3]) : .max)
         case ("drop", 2): network = []
@@ -143,6 +145,28 @@ struct Transcript {
     private mutating func tick(_ place: Int) {
         nodes[place].ticks += 1
         step(place, .tick(wallMilliseconds: 1_000_000 + nodes[place].ticks * Int64(configuration.tickMilliseconds)))
+    }
+
+    private mutating func campaign(_ place: Int) {
+        for _ in 0..<2 * configuration.electionTicks {
+            let before = network.count
+            tick(place)
+            if network.dropFirst(before).contains(where: { if case .preVote = $0.body { true } else { false } }) { return }
+        }
+    }
+
+    private mutating func elect(_ place: Int) {
+        for other in nodes.indices where other != place && nodes[other].core?.role != .leader {
+            for _ in 0..<configuration.electionTicks { tick(other) }
+        }
+        network = []
+        campaign(place)
+        while let next = network.firstIndex(where: { message in
+            switch message.body {
+            case .preVote, .preVoteReply, .vote, .voteReply: true
+            default: false
+            }
+        }) { arrive(network.remove(at: next)) }
     }
 
     private mutating func take(_ from: NodeID, _ to: NodeID) -> [RaftMessage] {
