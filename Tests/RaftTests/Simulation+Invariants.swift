@@ -86,6 +86,7 @@ extension Simulation {
             if status.term < before.term { fail("\(core.id) goes back to term \(status.term)") }
             if status.commitIndex < before.commit { fail("\(core.id) goes back to commit index \(status.commitIndex)") }
         }
+        if status.role == .leader, before.life == nodes[place].lives, status.commitIndex > before.commit { checkCommit(core) }
         seen[place] = (status.term, status.commitIndex, nodes[place].lives)
         committed = max(committed, status.commitIndex)
         let index = Int(status.commitIndex.rawValue)
@@ -98,6 +99,17 @@ extension Simulation {
             let other = Int(peer.id.rawValue) - 1
             if peer.match > nodes[other].disk.lastIndex, core.membership.isVoter(peer.id) { fail("\(core.id) believes \(peer.id) to have \(peer.match)") }
         }
+    }
+
+    /// What a leader commits is of its own term, and on the disks of a majority.
+    private mutating func checkCommit(_ core: RaftCore) {
+        let index = core.commitIndex
+        let have = core.membership.voters.count { voter in
+            let disk = nodes[Int(voter.rawValue) - 1].disk
+            return disk.base.index >= index || disk.term(at: index) == core.term(at: index)
+        }
+        if have <= core.membership.voters.count / 2 { fail("\(core.id) commits \(index), which \(have) disks have") }
+        if core.term(at: index) != core.term { fail("\(core.id) commits \(index) of another term by counting") }
     }
 
     /// The network heals and every node runs: a leader, everything applied everywhere, reads answered, within a bound of ticks.

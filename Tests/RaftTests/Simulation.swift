@@ -14,6 +14,11 @@ struct Simulation {
     var transfers: [(from: Int, to: Int, state: SimulatedNode.State)] = []
     var violation: String?
     var isCalm = false
+    // How this seed's world is, out of a thousand events.
+    /// Writes that end: few make slow disks.
+    let diskWeight: Int
+    let crashWeight: Int
+    let cutWeight: Int
 
     // What is known of the past.
     /// The one history: what was applied anywhere, from index 1 on, with the state's digest after it.
@@ -49,6 +54,9 @@ struct Simulation {
     init(seed: UInt64) {
         self.seed = seed
         dice = Draws(seed: seed)
+        diskWeight = [30, 80, 160][dice.below(3)]
+        crashWeight = [2, 5, 12][dice.below(3)]
+        cutWeight = [1, 3, 6][dice.below(3)]
         let membership = testMembership(voters: 3, learners: 1)
         for id in membership.members.map(\.id) {
             var configuration = RaftConfiguration(
@@ -73,24 +81,25 @@ struct Simulation {
     private mutating func happen() {
         let place = dice.below(nodes.count)
         switch dice.below(1_000) {
-        case ..<520:
+        case ..<(450 - diskWeight):
             deliver(dice.below(10) == 0 ? dice.below(max(1, network.count)) : 0)
             // A queue that grows is a queue that loses.
             if network.count > 60 { network.remove(at: dice.below(network.count)) }
-        case ..<720: tick(place)
-        case ..<860: persist(place)
-        case ..<920: propose(place)
-        case ..<955: read(place)
-        case ..<965: checkpointAndCompact(place)
-        case ..<975: if !transfers.isEmpty { finishTransfer(dice.below(transfers.count), delivered: dice.below(3) > 0) }
-        case ..<979: crash(place)
-        case ..<987: for down in nodes.indices where nodes[down].core == nil { restart(down) }
-        case ..<990: cut()
-        case ..<994: cuts = []
-        case ..<996: changeMembership(place)
-        case ..<998: step(place, .unreachable(nodes[dice.below(nodes.count)].id))
-        case ..<999: if nodes[place].core?.role == .leader { handover(place) }
-        default: if dice.below(4) == 0 { wipeLearner() }
+        case ..<450: persist(place)
+        case ..<650: deliver(0)
+        case ..<850: tick(place)
+        case ..<900: propose(place)
+        case ..<935: read(place)
+        case ..<945: checkpointAndCompact(place)
+        case ..<955: if !transfers.isEmpty { finishTransfer(dice.below(transfers.count), delivered: dice.below(3) > 0) }
+        case ..<(955 + crashWeight): crash(place)
+        case ..<975: for down in nodes.indices where nodes[down].core == nil { restart(down) }
+        case ..<(975 + cutWeight): cut()
+        case ..<990: cuts = []
+        case ..<992: changeMembership(place)
+        case ..<994: step(place, .unreachable(nodes[dice.below(nodes.count)].id))
+        case ..<997: if nodes[place].core?.role == .leader { handover(place) }
+        default: if dice.below(8) == 0 { wipeLearner() }
         }
     }
 
