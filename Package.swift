@@ -41,6 +41,7 @@ let package = Package(
 
         // Replication.
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
+        .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
         // The replicated state machine.
         .target(
@@ -67,6 +68,7 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),
