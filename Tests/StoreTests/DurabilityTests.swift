@@ -120,10 +120,10 @@ import Testing
         }
         bytes[60] ^= 1
         try DurableFiles.replace(directory + "/g-1", "checkpoint", with: bytes)
-        do {
+        do throws(StoreError) {
             _ = try StateStore(directory: directory, cluster: world.cluster)
             Issue.record("a damaged checkpoint was taken")
-        } catch let error as StoreError {
+        } catch {
             guard case .corrupt(checkpoint, _) = error else { return #expect(Bool(false), "\(error)") }
             #expect(!error.remedy.isEmpty)
         }
