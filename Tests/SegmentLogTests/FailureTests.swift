@@ -83,6 +83,36 @@ import Testing
         #expect(!log.isLowOnSpace && log.directory.contains(Reserve.name))
     }
 
+    /// Needs a file system of about a MiB that may be filled: `KHO_SMALL_DISK` names a folder on it.
+    @Test(.enabled(if: getenv("KHO_SMALL_DISK") != nil)) func aFullDiskEndsTheLogAndLosesNothing() throws {
+        let directory = String(cString: getenv("KHO_SMALL_DISK")) + "/log"
+        let options = LogOptions(segmentBytes: 64 << 10, reserveBytes: 128 << 10, lowSpaceBytes: 256 << 10)
+        var index = 0, lowAt = 0
+        var error: LogError?
+        do {
+            let (log, _) = try SegmentLog.open(directory: directory, identity: LogFixture.identity, options: options)
+            try log.append([], hardState: HardState(term: Term(1)))
+            #expect(!log.isLowOnSpace)
+            while error == nil {
+                error = failure { () throws(LogError) in
+                    try log.append([LogFixture.entry(index + 1)])
+                    try log.sync()
+                }
+                if error == nil { index += 1 }
+                if lowAt == 0, log.isLowOnSpace { lowAt = index }
+            }
+            #expect(!Image.names(directory).contains(Reserve.name))
+        }
+        guard case .file("write", directory + "/segment.new", ENOSPC) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(lowAt > 0 && lowAt + 300 < index, "low at \(lowAt), full at \(index)")
+        let (log, found) = try SegmentLog.open(directory: directory, identity: LogFixture.identity, options: options)
+        #expect(found.entries.count >= index && found.hardState.term == Term(1))
+        try log.append([], hardState: HardState(term: Term(2)))
+        try log.compact(through: LogIndex(UInt64(index)))
+        try log.append([LogFixture.entry(found.entries.count + 1, term: 2)])
+        try log.sync()
+    }
+
     @Test func lowSpaceIsSeenBeforeTheDiskIsFull() throws {
         let world = LogFixture()
         world.options.lowSpaceBytes = .max

@@ -4,7 +4,7 @@ import Testing
 
 @testable import SegmentLog
 
-/// A directory of its own for one log, removed with its value.
+/// A directory of its own for one log, below TMPDIR or /tmp, removed with its value.
 final class LogFixture {
     static let identity = LogIdentity(cluster: ClusterID(high: 1, low: 2), node: NodeID(3), incarnation: Incarnation(0xABCD_EF01_2345_6789))
     static let small = LogOptions(segmentBytes: 64 << 10, reserveBytes: 0, lowSpaceBytes: 0)
@@ -14,7 +14,8 @@ final class LogFixture {
     var options = LogFixture.small
 
     init() {
-        var name = Array("/tmp/kho-log-XXXXXX".utf8CString)
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var name = Array((folder + "/kho-log-XXXXXX").utf8CString)
         parent = name.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)) }
     }
 
