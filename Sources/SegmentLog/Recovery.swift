@@ -43,7 +43,8 @@ struct Recovery {
             }
             let size = try file.size()
             guard size == header.bytes else {
-                throw .corrupt(path: file.path, offset: min(size, header.bytes), index: LogIndex(0), what: "it has \(size) bytes of \(header.bytes)")
+                throw .corrupt(
+                    path: file.path, offset: min(size, header.bytes), index: LogIndex(0), what: "it has \(size) bytes of \(header.bytes)")
             }
             headers.append(header)
             if isDamaged { damaged.append(header) }
@@ -106,7 +107,8 @@ struct Recovery {
 
     /// Tells a damaged entry from a file that is missing between two.
     private static func readSealed(
-        _ bytes: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below next: SegmentHeader, _ directory: borrowing LogDirectory
+        _ bytes: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below next: SegmentHeader,
+        _ directory: borrowing LogDirectory
     ) throws(LogError) -> SegmentScan {
         // The generations between the two may be those of segments replaced since: only what the entries say decides.
         let path = directory.path(header.name)
@@ -116,8 +118,8 @@ struct Recovery {
             guard next.generation > header.generation + 1, case let .corrupt(_, offset, index, _) = error else { throw error }
             throw .missing(
                 path: directory.path, index: index,
-                what: "\(header.name) ends before \(index) (byte \(offset)), \(next.name) begins at \(next.first); a file between them is gone or "
-                    + "the entry is damaged")
+                what: "\(header.name) ends before \(index) (byte \(offset)), \(next.name) begins at \(next.first); a file between "
+                    + "them is gone or the entry is damaged")
         }
     }
 

@@ -32,7 +32,9 @@ extension SegmentLog {
         do throws(LogError) {
             return try Self.makeSegment(directory, header, identity, spare: nil)
         } catch {
-            guard case let .file("write", _, code) = error, code == ENOSPC || code == EDQUOT, try reserve.release(directory) else { throw error }
+            guard case let .file("write", _, code) = error, code == ENOSPC || code == EDQUOT, try reserve.release(directory) else {
+                throw error
+            }
         }
         return try Self.makeSegment(directory, header, identity, spare: nil)
     }
@@ -42,7 +44,8 @@ extension SegmentLog {
         _ directory: borrowing LogDirectory, _ header: SegmentHeader, _ identity: LogIdentity, spare: String?
     ) throws(LogError) -> DiskFile {
         let name = spare ?? SparePool.freshName
-        try writeHeader(header, identity, DiskFile(directory.path(name), spare == nil ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR), isNew: spare == nil)
+        let flags = spare == nil ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR
+        try writeHeader(header, identity, DiskFile(directory.path(name), flags), isNew: spare == nil)
         // Only a file whose both headers are durable gets a segment's name.
         try directory.rename(name, to: header.name)
         try directory.sync()

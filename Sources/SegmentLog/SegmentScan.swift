@@ -15,12 +15,15 @@ struct SegmentScan {
 
     /// Reads a segment that others follow: every entry below `limit` must be there, for all of them were durable when the segment that
     /// begins at `limit` was made. What stands behind them was replaced by that segment.
-    static func sealed(_ file: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below limit: LogIndex, path: String) throws(LogError) -> SegmentScan {
+    static func sealed(
+        _ file: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below limit: LogIndex, path: String
+    ) throws(LogError) -> SegmentScan {
         var scan = SegmentScan()
         try unsafe scan.readEntries(file.span.bytes, header, seed, below: limit, path: path)
         let next = scan.next(header)
         guard next == limit else {
-            throw .corrupt(path: path, offset: scan.end, index: next, what: "an entry is damaged, and entries from \(limit) on follow in the next file")
+            throw .corrupt(
+                path: path, offset: scan.end, index: next, what: "an entry is damaged, and entries from \(limit) on follow in the next file")
         }
         return scan
     }
@@ -61,7 +64,8 @@ struct SegmentScan {
                 throw .unknownFormat(path: path, what: "log entry \(index) at byte \(end) is of kind \(frame.kind)")
             }
             guard frame.term >= term else {
-                throw .corrupt(path: path, offset: end, index: index, what: "its term \(frame.term) is lower than \(term), that of the entry before")
+                throw .corrupt(
+                    path: path, offset: end, index: index, what: "its term \(frame.term) is lower than \(term), that of the entry before")
             }
             let start = end + EntryFrame.headerBytes
             let payload = file.extracting(start..<start + frame.payloadBytes)
