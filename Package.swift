@@ -43,7 +43,7 @@ let package = Package(
     targets: [
         // Programs.
         .executableTarget(
-            name: "kho", dependencies: ["Console", "Node", "Configuration", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
+            name: "kho", dependencies: ["Console", "Node", "Configuration", "Catalogue", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
         .target(
             name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
 
