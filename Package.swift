@@ -30,6 +30,8 @@ let package = Package(
     name: "kho",
     products: [
         .executable(name: "kho", targets: ["kho"]),
+        .executable(name: "khod", targets: ["khod"]),
+        .library(name: "KhoClient", targets: ["KhoClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -46,13 +48,35 @@ let package = Package(
             name: "kho", dependencies: ["Console", "Node", "Configuration", "Catalogue", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
         .target(
             name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
+        .executableTarget(name: "khod", dependencies: ["Node", "Configuration", "Core", arguments], swiftSettings: common),
 
         // The composition root: configuration, services, life cycle.
-        .target(name: "Node", dependencies: ["Configuration", "Core"], swiftSettings: common),
+        .target(
+            name: "Node",
+            dependencies: [
+                "Configuration", "QueryService", "Wire", "Peers", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
+                "Records", "Core", "CKhoPlatform", log,
+            ] + nio,
+            swiftSettings: common),
         .target(name: "Configuration", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
+        // The edge: KHO/1 seen from the client and from the query node.
+        .target(
+            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
+        .target(
+            name: "QueryService",
+            dependencies: ["Wire", "Transport", "Replica", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"] + nio,
+            swiftSettings: common),
+        .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
+
+        // Nodes talk to each other.
+        .target(name: "Peers", dependencies: ["Transport", "Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
+
         // Replication.
+        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform"], swiftSettings: common),
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
+        .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
         // The replicated state machine.
         .target(
@@ -79,12 +103,21 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(
+            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
+
+        .testTarget(
+            name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "Core"], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),
         .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
+        .testTarget(
+            name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
+            path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

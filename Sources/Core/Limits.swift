@@ -37,6 +37,16 @@ public enum Limits {
     public static let frameHeaderBytes = 16
     /// Bytes of a frame, header included: a record with its surroundings, several times over.
     public static let frameBytes = 8 << 20
+    /// Bytes of a frame, header included, before HELLO was answered: a stranger occupies no more.
+    public static let greetingFrameBytes = 4_096
+    /// Bytes of a gateway's token in BIND.
+    public static let bindTokenBytes = 2_048
+    /// Bytes of a page token: a key, what it is bound to, and its seal.
+    public static let pageTokenBytes = 1_024
+    /// Bytes of a purpose, a case number or an end user's name in a request.
+    public static let disclosureTextBytes = 200
+    /// Datasets of one answer to DESCRIBE, so that it fits a frame however many fields they have.
+    public static let describedDatasets = 128
     /// Keys of one MULTIGET.
     public static let multigetKeys = 1_024
     /// Operations of one BATCH.
@@ -94,6 +104,14 @@ public enum Limits {
     public static let peerFrameBytes = 24 << 20
     /// Bytes waiting for one peer before messages to it are dropped; consensus sends them again.
     public static let peerQueueBytes = 64 << 20
+    /// Accepted peer connections that have not said who they are; one more ends the oldest of them.
+    public static let peerHandshakes = 64
+    /// Milliseconds between the pings of a peer connection, and of silence after which it is given up as half open.
+    public static let peerPingMilliseconds = 1_000
+    public static let peerSilenceMilliseconds = 3_000
+    /// Milliseconds before a lost peer is dialled again: the first time, and after many failures.
+    public static let peerRedialMilliseconds = 50
+    public static let peerRedialMillisecondsMax = 1_000
     /// Bytes of a snapshot's chunk.
     public static let snapshotChunkBytes = 1 << 20
 }

@@ -39,9 +39,10 @@ import Testing
         "SwiftASN1": ["kho"],
         "Yams": ["Console"],
         "ArgumentParser": ["kho", "khod"],
-        "NIOCore": ["KhoClient", "QueryService", "Peers", "Node"],
-        "NIOPosix": ["KhoClient", "QueryService", "Peers", "Node"],
-        "NIOSSL": ["KhoClient", "QueryService", "Peers", "Node"],
+        "NIOCore": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOPosix": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOSSL": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
+        "NIOTLS": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
     ]
 
     @Test func librariesStayInTheirRooms() throws {

@@ -64,6 +64,12 @@ package enum Command: Equatable, Sendable {
         return out.bytes
     }
 
+    /// Whether the bytes are a command that takes no space: a write of deletions alone.
+    package static func onlyDeletes(_ bytes: [UInt8]) -> Bool {
+        guard case let .write(write)? = try? Command(decoding: bytes) else { return false }
+        return write.operations.allSatisfy { $0.kind == .delete }
+    }
+
     package init(decoding bytes: [UInt8]) throws(DecodingError) {
         self = try bytes.reading { reader throws(DecodingError) in
             guard try reader.readUInt8() == 1 else { throw .invalid(at: 0, "unknown format of a command") }

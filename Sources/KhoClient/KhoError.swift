@@ -1,0 +1,5 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+import NIOTLS
+import Wire

@@ -1,0 +1,73 @@
+import Core
+import Transport
+
+/// The first frame of each side: who it is, and whom it believes to talk to.
+///
+/// Layout, big-endian: version u16, lane u8, cluster 16 bytes, node u32, incarnation u64, expected node u32. More may follow in a
+/// later form of version 1 and is ignored.
+struct PeerHello: Equatable, Sendable {
+    static let version: UInt16 = 1
+    static let applicationProtocol = "kho-peer/1"
+    /// Bytes of a frame's body before the other side is known.
+    static let bytesMax = 256
+
+    var version = PeerHello.version
+    var lane: PeerLane
+    var sender: PeerIdentity
+    /// Whom the sender wants to talk to.
+    var expected: NodeID
+
+    func encoded() -> [UInt8] {
+        var out = ByteWriter(capacity: 48)
+        out.write(version)
+        out.write(lane.rawValue)
+        out.write(sender.cluster.high)
+        out.write(sender.cluster.low)
+        out.write(sender.node.rawValue)
+        out.write(sender.incarnation.rawValue)
+        out.write(expected.rawValue)
+        return out.bytes
+    }
+
+    init(lane: PeerLane, sender: PeerIdentity, expected: NodeID) {
+        self.lane = lane
+        self.sender = sender
+        self.expected = expected
+    }
+
+    init(decoding bytes: [UInt8]) throws(DecodingError) {
+        self = try bytes.reading { reader throws(DecodingError) in
+            let version = try reader.readUInt16()
+            guard let lane = PeerLane(rawValue: try reader.readUInt8()) else {
+                throw DecodingError.invalid(at: 2, "unknown lane")
+            }
+            let cluster = ClusterID(high: try reader.readUInt64(), low: try reader.readUInt64())
+            let node = NodeID(try reader.readUInt32())
+            let incarnation = Incarnation(try reader.readUInt64())
+            var hello = PeerHello(
+                lane: lane, sender: PeerIdentity(cluster: cluster, node: node, incarnation: incarnation),
+                expected: NodeID(try reader.readUInt32()))
+            hello.version = version
+            return hello
+        }
+    }
+
+    /// What is wrong with this hello of the other side, or nil. `dialled` is the node that was looked for, nil on the side that was called;
+    /// `lane` likewise.
+    func fault(seenBy own: PeerIdentity, dialled: NodeID?, lane: PeerLane?) -> PeerRefusal? {
+        guard version == Self.version else { return .wrongVersion }
+        guard sender.cluster == own.cluster else { return .wrongCluster }
+        guard expected == own.node, sender.node != own.node, sender.node != .none else { return .wrongNode }
+        if let dialled, sender.node != dialled { return .wrongNode }
+        if let lane, self.lane != lane { return .malformed }
+        return nil
+    }
+}
+
+/// What is wrong with the certificate of the other side, or nil.
+func certificateFault(_ peer: TLSPeer?, clusterName: String) -> PeerRefusal? {
+    guard let name = peer?.name else { return .nameless }
+    guard name.cluster.utf8.elementsEqual(clusterName.utf8) else { return .wrongClusterName }
+    guard name.role == "node", name.agency == "-" else { return .wrongRole }
+    return nil
+}

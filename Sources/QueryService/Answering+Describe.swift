@@ -1,0 +1,60 @@
+import Access
+import Catalogue
+import Core
+import Records
+import Store
+import Wire
+
+extension Answering {
+    /// The datasets of which the principal sees something, as it sees them. One that it sees nothing of is as if it were not there.
+    func describe(_ message: Describe, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard let who = view.catalogue.principal(request.principal), who.active else { return fail(.unauthenticated) }
+        if message.preamble.dataset != DatasetID(0) || !message.code.isEmpty {
+            let asked =
+                message.preamble.dataset != DatasetID(0)
+                ? view.catalogue.dataset(message.preamble.dataset) : view.catalogue.dataset(code: message.code)
+            var found: [DatasetDescription] = []
+            if let asked, let one = description(of: asked, view, &plans) { found.append(one) }
+            return connection.reply(Description(info: info(view, found.first?.schema.version ?? 0), datasets: found), on: request.stream)
+        }
+        var all: [DatasetDescription] = []
+        var more = false
+        for dataset in view.catalogue.datasets where dataset.id > message.after {
+            guard let one = description(of: dataset, view, &plans) else { continue }
+            guard all.count < Limits.describedDatasets else {
+                more = true
+                break
+            }
+            all.append(one)
+        }
+        connection.reply(Description(info: info(view), datasets: all, more: more), on: request.stream)
+    }
+
+    private func description(of dataset: Dataset, _ view: borrowing ReadView, _ plans: inout PlanCache) -> DatasetDescription? {
+        guard let plan = plans.plan(principal: request.principal, dataset: dataset.id, in: view.catalogue, at: view.state.time),
+            !plan.actions.isEmpty
+        else { return nil }
+        let sharing: SharingClass =
+            switch dataset.sharing {
+            case .open: .open
+            case .sharedByDefault: .sharedByDefault
+            case .sharedOnRequest: .sharedOnRequest
+            }
+        // Who may write a field must know that it is there, to write it.
+        let known = plan.visible.union(plan.writable)
+        let fields = dataset.schema.fields.filter { known.contains($0.id) }.map { field in
+            var field = field
+            // A code list that the principal does not see is not named either.
+            if let list = field.codeList, let plan = plans.plan(principal: request.principal, dataset: list, in: view.catalogue, at: view.state.time),
+                plan.actions.isEmpty
+            {
+                field.codeList = nil
+            }
+            return field
+        }
+        return DatasetDescription(
+            id: dataset.id, code: dataset.code, name: dataset.name, owner: view.catalogue.agency(dataset.owner)?.code ?? "",
+            keyName: dataset.keyName, sharing: sharing, actions: DatasetActions(rawValue: plan.actions.rawValue),
+            schema: Schema(version: dataset.schema.version, fields: fields))
+    }
+}

@@ -1,0 +1,142 @@
+import Access
+import Catalogue
+import Core
+import Records
+import Store
+import Wire
+
+extension Answering {
+    /// The client's filter over what the principal may see. Nil after an error, which is the same for a field that is hidden from the
+    /// principal and one that there is not.
+    private func filter(_ text: String, _ plan: AccessPlan) -> Condition?? {
+        if text.isEmpty { return .some(nil) }
+        do throws(ConditionError) {
+            return .some(try Condition.parse(text, allowsAttributes: false) { plan.schema.field(named: $0) })
+        } catch {
+            fail(.invalidCondition, position: error.position)
+            return nil
+        }
+    }
+
+    /// Where to begin. Nil after an error.
+    private func position(
+        _ token: [UInt8], _ use: PageToken.Use, _ selection: Selection, _ plan: AccessPlan, _ view: borrowing ReadView
+    ) -> PageToken.Position? {
+        if token.isEmpty { return .at(selection.from) }
+        guard let token = PageToken(token, key: view.catalogue.tokenKey, selection: selection), token.use == use,
+            token.principal == request.principal, token.dataset == plan.dataset, token.policyIndex == view.state.policyIndex
+        else {
+            fail(.invalidToken)
+            return nil
+        }
+        return token.position
+    }
+
+    private func token(_ position: PageToken.Position, _ use: PageToken.Use, _ selection: Selection, _ plan: AccessPlan, _ view: borrowing ReadView) -> [UInt8] {
+        PageToken(use: use, principal: request.principal, dataset: plan.dataset, policyIndex: view.state.policyIndex, position: position)
+            .sealed(key: view.catalogue.tokenKey, selection: selection)
+    }
+
+    // MARK: Counting
+
+    func count(_ message: Count, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard let plan = plan(message.preamble.dataset, for: .count, view, &plans),
+            let filter = filter(message.selection.filter, plan),
+            let position = position(message.token, .count, message.selection, plan, view)
+        else { return }
+        var records: UInt64 = 0
+        do throws(StoreError) {
+            let end = try view.scan(
+                from: ReadView.Start(position), to: message.selection.to, prefix: message.selection.prefix, through: plan, for: .count,
+                examinedMax: settings.examinedMax
+            ) { _, record in
+                if filter.map({ record.fulfils($0) }) ?? true { records += 1 }
+                return true
+            }
+            var token: [UInt8] = []
+            if !end.isComplete, let last = end.lastKey { token = self.token(.after(last), .count, message.selection, plan, view) }
+            connection.reply(Counted(info: info(view, plan.schema.version), records: records, token: token), on: request.stream)
+        } catch { damaged(error) }
+    }
+
+    // MARK: Scanning
+
+    func beginScan(_ message: Scan, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans),
+            let position = position(message.token, .scan, message.selection, plan, view)
+        else { return }
+        connection.scans[request.stream] = ScanState(
+            message: message, principal: request.principal, credit: Int(message.credit),
+            remaining: message.limit == 0 ? nil : Int(message.limit), position: position)
+        stepScan(view, &plans)
+    }
+
+    /// One batch. Rights are those of this snapshot: a right that has gone since the batch before ends the scan here.
+    func stepScan(_ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard var scan = connection.scans[request.stream] else { return }
+        guard !scan.isCancelled else { return fail(.cancelled) }
+        let message = scan.message
+        guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
+        let asked = message.batchRecords == 0 ? 512 : min(Int(message.batchRecords), Limits.scanBatchRecords)
+        let most = min(asked, scan.remaining ?? .max)
+        let start = connection.out.beginFrame(.scanBatch, stream: request.stream)
+        var writer = ScanBatchWriter(info: info(view, plan.schema.version), into: &connection.out)
+        let soft = min(settings.batchBytes, connection.frameBytesMax / 2)
+        let hard = connection.frameBytesMax - Limits.pageTokenBytes - 64
+        var overflow: [UInt8]?
+        let connection = connection
+        let end: ReadView.ScanEnd
+        do throws(StoreError) {
+            end = try view.scan(
+                from: ReadView.Start(scan.position), to: message.selection.to, prefix: message.selection.prefix, through: plan,
+                examinedMax: settings.examinedMax
+            ) { key, record in
+                guard filter.map({ record.fulfils($0) }) ?? true else { return true }
+                let place = connection.out.count
+                writer.append(key: key, into: &connection.out) { record.write(into: &$0, requested: message.preamble.fields) }
+                if connection.out.count - start > hard {
+                    connection.out.bytes.removeSubrange(place...)
+                    overflow = key.withUnsafeBytes { [UInt8]($0) }
+                    writer.removedLast()
+                    return false
+                }
+                return writer.rows < most && connection.out.count - start < soft
+            }
+        } catch { return damaged(error, frame: start) }
+        if overflow != nil && writer.rows == 0 {
+            connection.out.cancelFrame(at: start)
+            return fail(.tooLarge)
+        }
+        scan.remaining = scan.remaining.map { $0 - writer.rows }
+        scan.credit -= 1
+        scan.isStepping = false
+        if let overflow { scan.position = .at(overflow) } else if let last = end.lastKey { scan.position = .after(last) }
+        finish(scan, writer, frame: start, isComplete: end.isComplete, plan, view)
+    }
+
+    private func finish(
+        _ scan: ScanState, _ writer: ScanBatchWriter, frame start: Int, isComplete: Bool, _ plan: AccessPlan, _ view: borrowing ReadView
+    ) {
+        let progress: ScanProgress = isComplete ? .complete : scan.remaining == 0 ? .paused : .more
+        let token = isComplete ? [] : token(scan.position, .scan, scan.message.selection, plan, view)
+        writer.end(progress: progress, token: token, into: &connection.out)
+        guard progress == .more else { return end(frame: start) }
+        do throws(FrameError) { try connection.out.endFrame(at: start, max: connection.frameBytesMax) } catch { return fail(.tooLarge) }
+        connection.scans[request.stream] = scan
+        connection.continueScan(request.stream)
+    }
+
+    private func damaged(_ error: StoreError) {
+        if case let .corruptRecord(dataset) = error { worker.audit(.damagedRecord(dataset: dataset)) }
+        fail(.internal)
+    }
+}
+
+extension ReadView.Start {
+    init(_ position: PageToken.Position) {
+        switch position {
+        case let .at(key): self = .at(key)
+        case let .after(key): self = .after(key)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Core
+import Cryptography
+import Wire
+
+/// Where a scan or a count goes on. Sealed under the cluster's key: it holds the key of a record that its bearer may not see, and is worth
+/// something only to the principal it was made for, for the same selection, while rights are what they were.
+struct PageToken: Equatable {
+    enum Use: UInt8 { case scan = 1, count = 2 }
+
+    /// Where to go on.
+    enum Position: Equatable {
+        case at([UInt8])
+        case after([UInt8])
+    }
+
+    let use: Use
+    let principal: PrincipalID
+    let dataset: DatasetID
+    let policyIndex: LogIndex
+    let position: Position
+
+    // Plain: format u8 (1), use u8, principal u32, dataset u32, policy index u64, after u8, key string16. The selection is bound
+    // as associated bytes.
+
+    func sealed(key: [UInt8], selection: Selection) -> [UInt8] {
+        var out = ByteWriter(capacity: 64)
+        out.write(UInt8(1))
+        out.write(use.rawValue)
+        out.write(principal.rawValue)
+        out.write(dataset.rawValue)
+        out.write(policyIndex.rawValue)
+        switch position {
+        case let .at(key):
+            out.write(false)
+            out.write16(key)
+        case let .after(key):
+            out.write(true)
+            out.write16(key)
+        }
+        return AESGCM.seal(out.bytes, key: key, nonce: SystemRandom.bytes(AESGCM.nonceBytes), associated: Self.bytes(of: selection))
+    }
+
+    /// Nil for anything but an unaltered token that was made under this key for this selection.
+    init?(_ sealed: [UInt8], key: [UInt8], selection: Selection) {
+        guard key.count == AESGCM.keyBytes, let plain = AESGCM.open(sealed, key: key, associated: Self.bytes(of: selection)) else { return nil }
+        do throws(DecodingError) {
+            self = try plain.reading { reader throws(DecodingError) in
+                guard try reader.readUInt8() == 1, let use = Use(rawValue: try reader.readUInt8()) else { throw .invalid(at: 0, "not a token") }
+                let principal = PrincipalID(try reader.readUInt32())
+                let dataset = DatasetID(try reader.readUInt32())
+                let policyIndex = LogIndex(try reader.readUInt64())
+                let isAfter = try reader.readBool()
+                let key = try reader.copiedBytes16()
+                return PageToken(
+                    use: use, principal: principal, dataset: dataset, policyIndex: policyIndex, position: isAfter ? .after(key) : .at(key))
+            }
+        } catch { return nil }
+    }
+
+    init(use: Use, principal: PrincipalID, dataset: DatasetID, policyIndex: LogIndex, position: Position) {
+        self.use = use
+        self.principal = principal
+        self.dataset = dataset
+        self.policyIndex = policyIndex
+        self.position = position
+    }
+
+    private static func bytes(of selection: Selection) -> [UInt8] {
+        var out = ByteWriter()
+        selection.encode(into: &out)
+        return out.bytes
+    }
+}

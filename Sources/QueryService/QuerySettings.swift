@@ -1,0 +1,43 @@
+import Core
+import NIOCore
+
+/// What a query server is made with.
+package struct QuerySettings: Sendable {
+    /// The node's name, and the cluster's, as the greeting says them.
+    package var node: String
+    package var version: String
+    package var clusterName: String
+    package var clusterID: ClusterID
+    /// Client connections at a time.
+    package var connectionsMax = Limits.connections
+    /// Milliseconds for the TLS handshake and HELLO, and for the rest of a frame that has begun.
+    package var patienceMilliseconds = UInt64(Limits.handshakeMilliseconds)
+    /// Records that one step of a scan or a count examines.
+    package var examinedMax = 20_000
+    /// Bytes after which a batch of a scan ends.
+    package var batchBytes = 1 << 20
+
+    package init(node: String, version: String, clusterName: String, clusterID: ClusterID) {
+        self.node = node
+        self.version = version
+        self.clusterName = clusterName
+        self.clusterID = clusterID
+    }
+}
+
+/// What an auditor hears of. Says who and what was asked, never a key or a value.
+package enum QueryEvent: Equatable, Sendable {
+    /// A request was refused for want of a right. `dataset`: the number that was asked for, which may be none's.
+    case denied(principal: String, operation: String, dataset: DatasetID, remote: String)
+    /// A certificate that names no active principal, or of another role or cluster.
+    case unauthenticated(certificate: String, remote: String)
+    /// A connection broke the protocol and was closed with this error.
+    case misbehaved(certificate: String, code: UInt16, remote: String)
+    /// A stored record does not fit its checksum.
+    case damagedRecord(dataset: DatasetID)
+}
+
+/// The protocol's name in the TLS handshake.
+package enum QueryProtocol {
+    package static let name = "kho/1"
+}

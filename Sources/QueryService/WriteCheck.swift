@@ -1,0 +1,37 @@
+import Access
+import Catalogue
+import Core
+import Records
+import Store
+import Wire
+
+/// Whether a write is allowed as of a snapshot. The state machine checks again when it applies; this is so that a refusal is early.
+enum WriteCheck {
+    struct Denial: Equatable {
+        let operation: Int
+        let dataset: DatasetID
+        let code: ErrorCode
+    }
+
+    /// The first operation that is not allowed; nil if all are.
+    static func denied(_ write: Write, principal: PrincipalID, view: borrowing ReadView, plans: inout PlanCache) -> Denial? {
+        guard let who = view.catalogue.principal(principal), who.active else {
+            return Denial(operation: 0, dataset: DatasetID(0), code: .unauthenticated)
+        }
+        for (place, operation) in write.operations.enumerated() {
+            guard let dataset = view.catalogue.dataset(operation.dataset),
+                let plan = plans.plan(principal: principal, dataset: operation.dataset, in: view.catalogue, at: view.state.time),
+                plan.allows(kind(of: operation), of: dataset)
+            else { return Denial(operation: place, dataset: operation.dataset, code: .denied) }
+        }
+        return nil
+    }
+
+    private static func kind(of operation: WriteOperation) -> AccessPlan.WriteKind {
+        switch operation.kind {
+        case .put: .put
+        case .delete: .delete
+        case .update: .update(FieldMask(operation.fields.lazy.map(\.id)))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Core
+import Store
+
+/// Who waits for an entry or an index to be applied. Owned by the apply thread.
+struct ApplyWaiters {
+    private struct Expected {
+        let term: Term
+        let deadline: MonotonicTime
+        let completion: @Sendable (ProposalResult) -> Void
+    }
+
+    private struct Outcome {
+        let position: LogPosition
+        let outcome: CommandOutcome?
+    }
+
+    /// By the index.
+    private var expected: [LogIndex: [Expected]] = [:]
+    private var waiting: [(index: LogIndex, completion: @Sendable () -> Void)] = []
+    /// The last outcomes, each at its index modulo the size: on a node that forwarded a command, the entry may be applied before the
+    /// leader's word about its place has come.
+    private var recent = [Outcome?](repeating: nil, count: 8_192)
+    private var lastApplied = LogIndex(0)
+
+    mutating func expect(_ position: LogPosition, _ deadline: MonotonicTime, _ completion: @escaping @Sendable (ProposalResult) -> Void) {
+        guard position.index <= lastApplied else {
+            expected[position.index, default: []].append(Expected(term: position.term, deadline: deadline, completion: completion))
+            return
+        }
+        guard let known = recent[Int(position.index.rawValue % UInt64(recent.count))], known.position.index == position.index else {
+            return completion(.unknown)
+        }
+        completion(known.position.term == position.term ? .applied(known.outcome, position) : .refused(.notLeader))
+    }
+
+    mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable () -> Void) { waiting.append((index, completion)) }
+
+    mutating func applied(_ entry: LogEntry, _ outcome: CommandOutcome?) {
+        let position = LogPosition(index: entry.index, term: entry.term)
+        lastApplied = entry.index
+        recent[Int(entry.index.rawValue % UInt64(recent.count))] = Outcome(position: position, outcome: outcome)
+        guard let those = expected.removeValue(forKey: entry.index) else { return }
+        // Another leader's entry stands there: the command never takes effect.
+        for one in those { one.completion(one.term == entry.term ? .applied(outcome, position) : .refused(.notLeader)) }
+    }
+
+    mutating func passed(_ index: LogIndex) {
+        guard !waiting.isEmpty else { return }
+        var rest: [(index: LogIndex, completion: @Sendable () -> Void)] = []
+        for one in waiting {
+            if one.index <= index { one.completion() } else { rest.append(one) }
+        }
+        waiting = rest
+    }
+
+    /// A snapshot has brought entries up to this one, without their outcomes.
+    mutating func skipped(to index: LogIndex) {
+        lastApplied = index
+        for (at, those) in expected where at <= index {
+            for one in those { one.completion(.unknown) }
+            expected[at] = nil
+        }
+    }
+
+    mutating func expire(_ now: MonotonicTime) {
+        for (at, those) in expected where those.contains(where: { $0.deadline < now }) {
+            for one in those where one.deadline < now { one.completion(.unknown) }
+            let rest = those.filter { $0.deadline >= now }
+            expected[at] = rest.isEmpty ? nil : rest
+        }
+    }
+
+    mutating func giveUp() {
+        for (_, those) in expected { for one in those { one.completion(.unknown) } }
+        expected = [:]
+    }
+}

@@ -1,0 +1,126 @@
+import Core
+import Raft
+import SegmentLog
+import Store
+
+/// How a replica reaches the others. Sending never blocks; what is dropped is sent again by whoever needs it.
+package protocol ReplicaTransport: Sendable {
+    /// False if the message was dropped.
+    func send(_ bytes: [UInt8], to node: NodeID, bulk: Bool) -> Bool
+    /// Bytes of bulk messages that wait for the node.
+    func queuedBulkBytes(to node: NodeID) -> Int
+    /// Another membership is in force.
+    func membershipChanged(_ membership: Membership)
+}
+
+/// Why a command was not taken. It had no effect.
+package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
+    /// No leader is known, or it is another by now.
+    case notLeader = 1
+    /// Too much is under way.
+    case busy = 2
+    case membershipPending = 3
+    case membershipInvalid = 4
+    /// The disk of the leader is nearly full: only deletions are taken.
+    case diskFull = 5
+    /// It has more than `Limits.entryPayloadBytes`.
+    case tooLarge = 6
+
+    init(_ refusal: Refusal) {
+        switch refusal {
+        case .notLeader, .noQuorum: self = .notLeader
+        case .busy: self = .busy
+        case .membershipPending: self = .membershipPending
+        case .membershipInvalid: self = .membershipInvalid
+        }
+    }
+}
+
+/// What became of a command.
+package enum ProposalResult: Equatable, Sendable {
+    /// It was applied here; the outcome is the same on every replica. nil for an entry without one.
+    case applied(CommandOutcome?, LogPosition)
+    case refused(ProposalRefusal)
+    /// It may take effect or not: leadership changed, or the answer did not come in time.
+    case unknown
+}
+
+/// What became of a read barrier.
+package enum ReadBarrier: Equatable, Sendable {
+    /// The state here contains everything that was acknowledged before the barrier was asked for.
+    case passed
+    /// No quorum answered.
+    case noQuorum
+}
+
+/// Why a replica had to stop. The process ends in good order.
+package enum ReplicaFailure: Error, Sendable, CustomStringConvertible {
+    case log(LogError)
+    case store(StoreError)
+    /// The log does not reach back to the state's checkpoint.
+    case gap(checkpoint: LogIndex, logBegins: LogIndex)
+
+    package var description: String {
+        switch self {
+        case let .log(error): error.description
+        case let .store(error): error.description
+        case let .gap(checkpoint, begins):
+            "the log begins after entry \(begins) but the state's checkpoint is at entry \(checkpoint): entries are missing between them"
+        }
+    }
+
+    package var remedy: String {
+        switch self {
+        case let .log(error): error.remedy
+        case let .store(error): error.remedy
+        case .gap: "move the node's data directory away and let the node be rebuilt from the others"
+        }
+    }
+}
+
+/// What a replica is made with.
+package struct ReplicaOptions: Sendable {
+    package var node: NodeID
+    package var electionTicks = 50
+    package var heartbeatTicks = 5
+    package var tickMilliseconds = 10
+    /// A checkpoint is due after so many bytes of entries applied, or after so many milliseconds if any were.
+    package var checkpointBytes = 64 << 20
+    package var checkpointMilliseconds = 10_000
+    /// Bytes of entries kept in the log before the checkpoint, for followers that are a little behind.
+    package var retainedLogBytes = 32 << 20
+    /// Entries, and bytes of them, applied in one transaction.
+    package var applyEntriesMax = 4_096
+    package var applyBytesMax = 8 << 20
+    /// Milliseconds after which the answer to a command is given up.
+    package var proposalMilliseconds: UInt64 = 10_000
+    /// Milliseconds between two barriers of a replica that nobody asks, so that it knows how old its state is.
+    package var freshnessMilliseconds: UInt64 = 200
+    /// The membership of a new cluster, in force until the log has one.
+    package var firstMembership = Membership.empty
+
+    package init(node: NodeID) { self.node = node }
+}
+
+/// What a replica says of itself.
+package struct ReplicaStatus: Sendable {
+    package var raft: RaftStatus
+    package var membership: Membership
+    /// The leader's view of the others; empty elsewhere.
+    package var followers: [FollowerStatus]
+    /// The position before the first entry that the log still has.
+    package var logBase: LogPosition
+    package var applied: AppliedState
+    package var checkpointed: LogPosition
+    /// Bytes of the log's segments and of the data file in use.
+    package var logBytes: Int
+    package var dataBytes: Int
+    /// Microseconds of the log's syncs in a recent stretch, 99 of 100 of which took no longer; nil before the first.
+    package var syncMicroseconds99: Int?
+    /// Whether the disk is nearly full.
+    package var isLowOnSpace: Bool
+    /// Milliseconds since the state was known to be current; nil if it never was.
+    package var stalenessMilliseconds: UInt64?
+    /// Clock alarms raised so far.
+    package var clockAlarms: Int
+}
