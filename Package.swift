@@ -44,7 +44,7 @@ let package = Package(
 
         // The edge: KHO/1 seen from the client and from the query node.
         .target(
-            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
+            name: "KhoClient", dependencies: ["Wire", "Transport", "Records", "Core"] + nio, swiftSettings: common),
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
         // Nodes talk to each other.
@@ -80,7 +80,7 @@ let package = Package(
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
-            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
+            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
         .testTarget(
