@@ -23,11 +23,14 @@ let nio: [Target.Dependency] = [
 let log: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 let package = Package(
     name: "kho",
     products: [
+        .executable(name: "kho", targets: ["kho"]),
+        .executable(name: "khod", targets: ["khod"]),
         .library(name: "KhoClient", targets: ["KhoClient"]),
     ],
     dependencies: [
@@ -36,15 +39,34 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        // Programs.
+        .executableTarget(
+            name: "kho", dependencies: ["Console", "Node", "Configuration", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
+        .target(
+            name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
+        .executableTarget(name: "khod", dependencies: ["Node", "Configuration", "Core", arguments], swiftSettings: common),
+
         // The composition root: configuration, services, life cycle.
-        .target(name: "Node", dependencies: ["Catalogue", "Core"], swiftSettings: common),
+        .target(
+            name: "Node",
+            dependencies: [
+                "Configuration", "QueryService", "Wire", "Peers", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
+                "Records", "Core", "CKhoPlatform", log,
+            ] + nio,
+            swiftSettings: common),
+        .target(name: "Configuration", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
         // The edge: KHO/1 seen from the client and from the query node.
         .target(
             name: "KhoClient", dependencies: ["Wire", "Transport", "Records", "Core"] + nio, swiftSettings: common),
+        .target(
+            name: "QueryService",
+            dependencies: ["Wire", "Transport", "Replica", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"] + nio,
+            swiftSettings: common),
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
         // Nodes talk to each other.
@@ -52,7 +74,9 @@ let package = Package(
         .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
 
         // Replication.
+        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform"], swiftSettings: common),
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
+        .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
         // The replicated state machine.
         .target(
@@ -85,6 +109,15 @@ let package = Package(
 
         .testTarget(
             name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
+        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "Core"], path: "Tests/KhoTests", swiftSettings: common),
+        .testTarget(
+            name: "ConsoleTests", dependencies: ["Console", "Configuration", "Records", "Core"], path: "Tests/ConsoleTests",
+            swiftSettings: common),
+        .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
+        .testTarget(
+            name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
+            path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),

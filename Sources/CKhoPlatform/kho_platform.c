@@ -2,6 +2,7 @@
 #include "kho_platform.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/uio.h>
@@ -92,4 +93,11 @@ void kho_write_stderr(const char *text, size_t length) {
     struct iovec parts[2] = {{(void *)(uintptr_t)text, length}, {(void *)(uintptr_t)"\n", 1}};
     ssize_t ignored = writev(2, parts, 2);
     (void)ignored;
+}
+
+void kho_name_thread(const char *name) {
+    char kept[16];
+    strncpy(kept, name, sizeof kept - 1);
+    kept[sizeof kept - 1] = 0;
+    pthread_setname_np(pthread_self(), kept);
 }

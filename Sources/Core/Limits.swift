@@ -45,6 +45,8 @@ public enum Limits {
     public static let pageTokenBytes = 1_024
     /// Bytes of a purpose, a case number or an end user's name in a request.
     public static let disclosureTextBytes = 200
+    /// Datasets of one answer to DESCRIBE, so that it fits a frame however many fields they have.
+    public static let describedDatasets = 128
     /// Keys of one MULTIGET.
     public static let multigetKeys = 1_024
     /// Operations of one BATCH.

@@ -2,20 +2,23 @@
 package struct Membership: Equatable, Sendable {
     package struct Member: Equatable, Sendable {
         package var id: NodeID
+        /// What its certificate calls it.
+        package var name: String
         /// Where its peers reach it: `host:port`.
         package var peerAddress: String
         /// Where administrators reach it: `host:port`.
         package var adminAddress: String
         /// Where clients reach it: `host:port`, empty on a storage node.
         package var clientAddress: String
-        /// A voter's data directory; another one is refused. 0 for a learner, which may come back with a new one.
+        /// The life of its data directory; one with another is refused. A learner may be added again with a new one.
         package var incarnation: Incarnation
 
         package init(
-            id: NodeID, peerAddress: String, adminAddress: String, clientAddress: String = "",
+            id: NodeID, name: String = "", peerAddress: String, adminAddress: String, clientAddress: String = "",
             incarnation: Incarnation = Incarnation(0)
         ) {
             self.id = id
+            self.name = name
             self.peerAddress = peerAddress
             self.adminAddress = adminAddress
             self.clientAddress = clientAddress
@@ -50,7 +53,7 @@ package struct Membership: Equatable, Sendable {
         Membership(members: members.filter { $0.id != learner.id } + [learner], voters: voters, outgoingVoters: outgoingVoters)
     }
 
-    // Layout: format u8 (1), count u16, then each member: id u32, incarnation u64, three strings with a length of
+    // Layout: format u8 (1), count u16, then each member: id u32, incarnation u64, four strings with a length of
     // 2 bytes; count u16 of voters, each u32; count u16 of outgoing voters, each u32.
 
     package func encoded() -> [UInt8] {
@@ -60,6 +63,7 @@ package struct Membership: Equatable, Sendable {
         for member in members {
             out.write(member.id.rawValue)
             out.write(member.incarnation.rawValue)
+            out.write16(member.name)
             out.write16(member.peerAddress)
             out.write16(member.adminAddress)
             out.write16(member.clientAddress)
@@ -75,12 +79,12 @@ package struct Membership: Equatable, Sendable {
         self = try bytes.reading { reader throws(DecodingError) in
             guard try reader.readUInt8() == 1 else { throw DecodingError.invalid(at: 0, "unknown format of a membership") }
             var members: [Member] = []
-            for _ in 0..<(try reader.readCount16(minimumSize: 18)) {
+            for _ in 0..<(try reader.readCount16(minimumSize: 20)) {
                 let id = NodeID(try reader.readUInt32())
                 let incarnation = Incarnation(try reader.readUInt64())
                 members.append(
                     Member(
-                        id: id, peerAddress: try reader.readString16(), adminAddress: try reader.readString16(),
+                        id: id, name: try reader.readString16(), peerAddress: try reader.readString16(), adminAddress: try reader.readString16(),
                         clientAddress: try reader.readString16(), incarnation: incarnation))
             }
             var groups: [[NodeID]] = []

@@ -51,19 +51,22 @@ final class Connection: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let ready = loop.makePromise(of: Greeting.self)
         let mailbox = Mailbox()
-        // An address is not a name for SNI; the library then compares the certificate with the address connected to.
-        let isAddress = (try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port)) != nil
+        // An address is no name for SNI, and the library then compares the certificate with the address connected to; nor does it need
+        // the resolver, whose threads may be busy.
+        let address = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(Int64(clamping: dialling.settings.connectTimeout.milliseconds)))
             .channelOption(ChannelOptions.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let secure = try NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : endpoint.host)
+                    let secure = try NIOSSLClientHandler(context: tls, serverHostname: address == nil ? endpoint.host : nil)
                     try channel.pipeline.syncOperations.addHandlers([secure, ConnectionHandler(dialling: dialling, mailbox: mailbox, ready: ready)])
                 }
             }
         do {
-            _ = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
+            if let address { _ = try await bootstrap.connect(to: address).get() } else {
+                _ = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
+            }
         } catch {
             ready.fail(DialError("\(error)"))
             throw DialError("\(error)")

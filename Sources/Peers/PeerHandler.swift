@@ -37,6 +37,9 @@ final class PeerHandler: ChannelInboundHandler {
     private var timer: Scheduled<Void>?
     private var heard = NIODeadline.now()
     private var isDraining = false
+    /// Whether the link counts on this connection. It does not on one that never stood, or came second: a name with several
+    /// addresses may be dialled at several at once.
+    private var isLinked = false
 
     init(_ shared: PeerShared, side: Side) {
         self.shared = shared
@@ -115,7 +118,9 @@ final class PeerHandler: ChannelInboundHandler {
         timer = context.eventLoop.scheduleTask(in: .milliseconds(Int64(shared.limits.handshakeMilliseconds))) {
             handler.value.refuse(.tooSlow)
         }
-        if case let .dialled(link) = side, !link.began(handler, context.channel) { end(.dismissed) }
+        guard case let .dialled(link) = side else { return }
+        isLinked = link.began(handler, context.channel)
+        if !isLinked { end(.dismissed) }
     }
 
     private func greet(_ node: NodeID, _ lane: PeerLane) {
@@ -180,7 +185,8 @@ final class PeerHandler: ChannelInboundHandler {
         guard !isEnded else { return }
         shared.meters.countMisbehaved()
         if case let .open(peer, lane, _) = phase {
-            shared.logger.notice("peer connection closed for a bad frame", metadata: ["node": "\(peer.node)", "lane": "\(lane)", "fault": "\(what)"])
+            shared.logger.notice(
+                "peer connection closed for a bad frame", metadata: ["node": "\(peer.node)", "lane": "\(lane)", "fault": "\(what)"])
         }
         end(.lost(what))
     }
@@ -245,7 +251,7 @@ final class PeerHandler: ChannelInboundHandler {
         phase = .ended
         timer?.cancel()
         switch side {
-        case let .dialled(link): link.ended(ending, wasOpen: wasOpen)
+        case let .dialled(link): if isLinked { link.ended(ending, wasOpen: wasOpen) }
         case let .accepted(acceptor, number): acceptor.ended(number)
         }
         context?.close(promise: nil)

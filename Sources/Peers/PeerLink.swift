@@ -70,8 +70,7 @@ final class PeerLink: Sendable {
 
     private func dial() {
         guard !state.withLock({ $0.isRetired }) else { return }
-        // The name is resolved at each attempt, so a moved host is found again.
-        ClientBootstrap(group: loop)
+        let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.milliseconds(Int64(min(shared.limits.handshakeMilliseconds, 2_000))))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
@@ -80,14 +79,20 @@ final class PeerLink: Sendable {
                     try self.shared.configure(channel, PeerHandler(self.shared, side: .dialled(self)), isServer: false)
                 }
             }
-            .connect(host: endpoint.host, port: endpoint.port)
-            .whenFailure { error in self.ended(.lost("cannot connect to \(self.endpoint): \(error)"), wasOpen: false) }
+        // A name is resolved at each attempt, so a moved host is found again. An address needs no resolver, whose thread may be busy.
+        let connection: EventLoopFuture<any Channel> =
+            if let address = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port) {
+                bootstrap.connect(to: address)
+            } else {
+                bootstrap.connect(host: endpoint.host, port: endpoint.port)
+            }
+        connection.whenFailure { error in self.ended(.lost("cannot connect to \(self.endpoint): \(error)"), wasOpen: false) }
     }
 
-    /// A connection stands, without TLS yet. False: it is not wanted any more.
+    /// A connection stands, without TLS yet. False: it is not wanted, as the link is retired or has one already.
     func began(_ handler: NIOLoopBound<PeerHandler>, _ channel: any Channel) -> Bool {
         state.withLock { state in
-            guard !state.isRetired else { return false }
+            guard !state.isRetired, state.handler == nil else { return false }
             state.handler = handler
             state.channel = channel
             return true
@@ -104,6 +109,7 @@ final class PeerLink: Sendable {
         if lane == .consensus { shared.delegate.connected(node) }
     }
 
+    /// The attempt failed, or its connection is gone. Once for each `dial`.
     func ended(_ ending: PeerEnding, wasOpen: Bool) {
         let lost = queue.close()
         if lost > 0 { shared.meters.countLost(bytes: lost) }

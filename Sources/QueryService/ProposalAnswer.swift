@@ -17,6 +17,7 @@ enum ProposalAnswer: Equatable {
         // Nothing else comes of a client's command.
         case .applied: self = .failed(WireError(.internal))
         case .refused(.busy): self = .failed(WireError(.throttled, retryAfterMilliseconds: 50))
+        case .refused(.tooLarge): self = .failed(WireError(.tooLarge))
         case .refused: self = .failed(WireError(.unavailable, retryAfterMilliseconds: 200))
         case .unknown: self = .failed(WireError(.outcomeUnknown, retryAfterMilliseconds: 200))
         }

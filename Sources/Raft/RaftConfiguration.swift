@@ -9,7 +9,7 @@ package struct RaftConfiguration: Sendable {
     package var heartbeatTicks: Int
     /// Milliseconds of one tick, for the log's time.
     package var tickMilliseconds: Int
-    /// Seed of the draws.
+    /// Seed of the draws: another one in each life of a node, for the numbers of its forwarded reads begin at a draw.
     package var seed: UInt64
 
     // Bounds, by default those of `Limits`; tests make them small.

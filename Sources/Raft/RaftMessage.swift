@@ -19,7 +19,8 @@ package struct RaftMessage: Equatable, Sendable {
         /// Would you vote for me? Changes nothing at the receiver (Ongaro's thesis, §9.6).
         case preVote(last: LogPosition)
         case preVoteReply(granted: Bool)
-        case vote(last: LogPosition)
+        /// `transfer`: the leader itself asked for this election by `timeoutNow`, so that who still hears it may vote too.
+        case vote(last: LogPosition, transfer: Bool)
         case voteReply(granted: Bool)
         /// Entries after `previous`, none for a probe or a new commit index alone.
         case append(previous: LogPosition, entries: [LogEntry], commit: LogIndex)

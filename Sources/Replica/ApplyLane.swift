@@ -12,14 +12,13 @@ final class ApplyLane: Sendable {
         case expect(LogPosition, deadline: MonotonicTime, @Sendable (ProposalResult) -> Void)
         /// Somebody waits until this index is applied.
         case whenApplied(LogIndex, @Sendable () -> Void)
-        /// A snapshot has come whole.
-        case install(SnapshotSink, @Sendable (Bool) -> Void)
+        /// A snapshot has come whole and takes the state's place.
+        case install(SnapshotSink, @Sendable (InstalledSnapshot?) -> Void)
     }
 
     /// What the lane calls, from its own thread.
     struct Calls: Sendable {
         var applied: @Sendable (LogIndex) -> Void
-        var installed: @Sendable (InstalledSnapshot) -> Void
         var failed: @Sendable (StoreError) -> Void
     }
 
@@ -51,7 +50,7 @@ final class ApplyLane: Sendable {
         guard !mailbox.post(work) else { return }
         // Nobody will apply it here.
         if case let .expect(_, _, completion) = work { completion(.unknown) }
-        if case let .install(_, completion) = work { completion(false) }
+        if case let .install(_, completion) = work { completion(nil) }
     }
 
     /// Applies what was posted and ends; whoever still waits hears that the outcome is unknown.
@@ -117,22 +116,15 @@ final class ApplyLane: Sendable {
         }
     }
 
-    /// Whether the state is now at least as new as the snapshot. A damaged one is refused and changes nothing.
-    private func install(_ sink: SnapshotSink, _ waiters: inout ApplyWaiters) throws(StoreError) -> Bool {
+    /// What the state shows now; nil if it is newer than the snapshot already.
+    private func install(_ sink: SnapshotSink, _ waiters: inout ApplyWaiters) throws(StoreError) -> InstalledSnapshot? {
         let header = sink.header
-        guard header.applied.index > appliedIndex else { return true }
-        do throws(StoreError) {
-            try checkpoints.whileNoneIsTaken { () throws(StoreError) in try store.install(sink) }
-        } catch {
-            if case .badSnapshot = error { return false }
-            throw error
-        }
+        guard header.applied.index > appliedIndex else { return nil }
+        try checkpoints.whileNoneIsTaken { () throws(StoreError) in try store.install(sink) }
         index.store(header.applied.index.rawValue, ordering: .releasing)
         waiters.skipped(to: header.applied.index)
         waiters.passed(header.applied.index)
-        calls.installed(
-            InstalledSnapshot(
-                position: header.applied, time: header.time, membership: header.membership, membershipIndex: header.membershipIndex))
-        return true
+        return InstalledSnapshot(
+            position: header.applied, time: header.time, membership: header.membership, membershipIndex: header.membershipIndex)
     }
 }

@@ -46,16 +46,12 @@ final class CheckpointLane: Sendable {
         if before < bytesMax && after >= bytesMax { mailbox.post(.due) }
     }
 
-    func whileNoneIsTaken<T, E: Error>(_ body: () throws(E) -> T) throws(E) -> T {
-        // Mutex.withLock takes only a `sending` result; what `body` gives stays on this thread.
-        var failure: E?
-        var result: T?
+    func whileNoneIsTaken(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        var failure: StoreError?
         taking.withLock { _ in
-            do throws(E) { result = try body() } catch { failure = error }
+            do throws(StoreError) { try body() } catch { failure = error }
         }
         if let failure { throw failure }
-        guard let result else { invariant(false, "a body that neither returned nor threw") }
-        return result
     }
 
     private func run() {
@@ -69,7 +65,8 @@ final class CheckpointLane: Sendable {
     private func take() -> Bool {
         guard dirty.exchange(0, ordering: .relaxed) > 0 else { return true }
         do throws(StoreError) {
-            let position = try whileNoneIsTaken { () throws(StoreError) in try store.checkpoint() }
+            var position = LogPosition.zero
+            try whileNoneIsTaken { () throws(StoreError) in position = try store.checkpoint() }
             calls.checkpointed(position)
             return true
         } catch {

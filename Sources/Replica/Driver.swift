@@ -51,10 +51,8 @@ final class Driver {
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
             tickMilliseconds: options.tickMilliseconds, seed: SystemRandom.uint64())
         configuration.waitingReadsMax = 1_000_000
-        core = RaftCore(configuration, restored: restored)
-        surroundings.membershipChanged(core.membership)
-        loop.publish(core.membership)
-        loop.publish(core.status)
+        core = RaftCore(configuration, restored: restored, into: &effects)
+        carryOutAll()
     }
 
     private func number() -> UInt64 {
@@ -115,10 +113,7 @@ final class Driver {
                 surroundings.logLane.post(.compact(through: through))
             }
         case let .compacted(index): step(.compacted(through: index))
-        case let .installed(snapshot):
-            // The log follows the state: it begins anew, unless it holds the snapshot's last entry, as the core will find too.
-            if core.term(at: snapshot.position.index) != snapshot.position.term { surroundings.logLane.post(.reset(snapshot.position)) }
-            step(.snapshotInstalled(snapshot))
+        case let .snapshotReceived(sink, completion): install(sink, completion)
         case let .snapshotFinished(node, position, delivered):
             senders.removeAll { $0.node == node }
             step(.snapshotFinished(to: node, through: position, delivered: delivered))
@@ -128,7 +123,10 @@ final class Driver {
                 forwarded[id] = nil
                 one.completion(.unknown)
             }
-        case let .inspect(completion): completion(core.status, core.membership, core.followers, clockAlarms)
+        case let .inspect(completion): 
+            completion(
+                ReplicaLoop.Inspection(
+                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms))
         }
     }
 
@@ -148,6 +146,10 @@ final class Driver {
 
     private func step(_ event: RaftEvent) {
         core.step(event, into: &effects)
+        carryOutAll()
+    }
+
+    private func carryOutAll() {
         guard !effects.isEmpty else { return }
         var now: [RaftEffect] = []
         swap(&now, &effects)
@@ -159,6 +161,7 @@ final class Driver {
     // MARK: Proposals
 
     private func propose(_ payload: [UInt8], _ completion: @escaping @Sendable (ProposalResult) -> Void) {
+        guard payload.count <= Limits.entryPayloadBytes else { return completion(.refused(.tooLarge)) }
         let status = core.status
         if status.role == .leader {
             guard !isRefusedForSpace(payload) else { return completion(.refused(.diskFull)) }
@@ -224,6 +227,20 @@ final class Driver {
             for completion in round.completions { completion(.passed) }
         }
         if surroundings.applyLane.appliedIndex >= index { finish() } else { surroundings.applyLane.post(.whenApplied(index, finish)) }
+    }
+
+    // MARK: Snapshots
+
+    /// Puts a received snapshot in the state's place, if the log does not lead there by itself. The core must hear nothing between the
+    /// question and the answer, so the loop waits for the apply thread: a rename, since the snapshot was checked before.
+    private func install(_ sink: SnapshotSink, _ completion: @Sendable (Bool) -> Void) {
+        guard core.needsSnapshot(at: sink.header.applied) else { return completion(true) }
+        let answer = Mailbox<InstalledSnapshot?>()
+        surroundings.applyLane.post(.install(sink) { answer.post($0) })
+        guard let installed = answer.take()?.first ?? nil else { return completion(false) }
+        surroundings.logLane.post(.reset(installed.position))
+        step(.snapshotInstalled(installed))
+        completion(true)
     }
 
     // MARK: Effects

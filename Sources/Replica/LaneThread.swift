@@ -1,3 +1,4 @@
+import CKhoPlatform
 import Core
 import Glibc
 
@@ -21,7 +22,7 @@ final class LaneThread: Sendable {
         let code = pthread_create(&thread, nil, { argument in
             guard let argument else { return nil }
             let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            pthread_setname_np(pthread_self(), String(body.name.prefix(15)))
+            kho_name_thread(body.name)
             body.run()
             return nil
         }, body.toOpaque())

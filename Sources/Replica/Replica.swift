@@ -43,12 +43,11 @@ package final class Replica: Sendable {
             calls: CheckpointLane.Calls(checkpointed: { mailbox.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
         let applyLane = ApplyLane(
             store: store, checkpoints: checkpoints, options: options,
-            calls: ApplyLane.Calls(
-                applied: { mailbox.post(.applied($0)) }, installed: { mailbox.post(.installed($0)) }, failed: { latch.fail(.store($0)) }))
+            calls: ApplyLane.Calls(applied: { mailbox.post(.applied($0)) }, failed: { latch.fail(.store($0)) }))
         receiver = SnapshotReceiver(
             store: store,
             calls: SnapshotReceiver.Calls(
-                send: send, install: { sink, completion in applyLane.post(.install(sink, completion)) },
+                send: send, received: { sink, completion in if !mailbox.post(.snapshotReceived(sink, completion)) { completion(false) } },
                 failed: { latch.fail(.store($0)) }))
         loop = ReplicaLoop(
             options: options, restored: restored, mailbox: mailbox,
@@ -128,13 +127,14 @@ package final class Replica: Sendable {
     package func status(_ completion: @escaping @Sendable (ReplicaStatus) -> Void) {
         let (logLane, store) = (logLane, store)
         let staleness = stalenessMilliseconds
-        mailbox.post(.inspect { raft, membership, followers, alarms in
+        mailbox.post(.inspect { seen in
             let figures = logLane.figuresNow
             completion(
                 ReplicaStatus(
-                    raft: raft, membership: membership, followers: followers, applied: store.applied, checkpointed: store.checkpointed,
+                    raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: store.applied,
+                    checkpointed: store.checkpointed,
                     logBytes: figures.bytes, dataBytes: store.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
-                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: alarms))
+                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms))
         })
     }
 

@@ -16,10 +16,20 @@ final class ReplicaLoop: Sendable {
         case applied(LogIndex)
         case checkpointed(LogPosition)
         case compacted(LogIndex)
-        case installed(InstalledSnapshot)
+        /// A snapshot has come whole and checked; the completion says whether its position is reached.
+        case snapshotReceived(SnapshotSink, @Sendable (Bool) -> Void)
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
-        case inspect(@Sendable (RaftStatus, Membership, [FollowerStatus], _ clockAlarms: Int) -> Void)
+        case inspect(@Sendable (Inspection) -> Void)
+    }
+
+    /// What the core and its driver say of themselves.
+    struct Inspection: Sendable {
+        let raft: RaftStatus
+        let membership: Membership
+        let followers: [FollowerStatus]
+        let logBase: LogPosition
+        let clockAlarms: Int
     }
 
     /// What the loop hands its work to.

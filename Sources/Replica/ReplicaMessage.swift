@@ -31,7 +31,7 @@ enum ReplicaMessage: Equatable, Sendable {
         switch self {
         case let .raft(message):
             out.write(UInt8(1))
-            message.encode(into: &out)
+            out.write(raw: message.encoded())
         case let .forward(id, payload):
             out.write(UInt8(2))
             out.write(id)
@@ -72,7 +72,7 @@ enum ReplicaMessage: Equatable, Sendable {
     init(decoding bytes: [UInt8]) throws(DecodingError) {
         self = try bytes.reading { reader throws(DecodingError) in
             switch try reader.readUInt8() {
-            case 1: return .raft(try RaftMessage(from: &reader))
+            case 1: return .raft(try RaftMessage(decoding: try reader.copiedRest()))
             case 2: return .forward(id: try reader.readUInt64(), payload: try reader.copiedRest())
             case 3:
                 let id = try reader.readUInt64()

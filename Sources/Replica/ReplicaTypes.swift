@@ -23,6 +23,8 @@ package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
     case membershipInvalid = 4
     /// The disk of the leader is nearly full: only deletions are taken.
     case diskFull = 5
+    /// It has more than `Limits.entryPayloadBytes`.
+    case tooLarge = 6
 
     init(_ refusal: Refusal) {
         switch refusal {
@@ -106,6 +108,8 @@ package struct ReplicaStatus: Sendable {
     package var membership: Membership
     /// The leader's view of the others; empty elsewhere.
     package var followers: [FollowerStatus]
+    /// The position before the first entry that the log still has.
+    package var logBase: LogPosition
     package var applied: AppliedState
     package var checkpointed: LogPosition
     /// Bytes of the log's segments and of the data file in use.

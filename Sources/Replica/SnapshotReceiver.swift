@@ -7,8 +7,8 @@ import Synchronization
 final class SnapshotReceiver: Sendable {
     struct Calls: Sendable {
         var send: @Sendable (ReplicaMessage, NodeID) -> Void
-        /// The snapshot has come whole: install it, and say whether that was done.
-        var install: @Sendable (SnapshotSink, @escaping @Sendable (Bool) -> Void) -> Void
+        /// The snapshot has come whole and is sound: install it if it is needed, and say whether its position is reached.
+        var received: @Sendable (SnapshotSink, @escaping @Sendable (Bool) -> Void) -> Void
         var failed: @Sendable (StoreError) -> Void
     }
 
@@ -89,7 +89,8 @@ final class SnapshotReceiver: Sendable {
             guard transfer.sink.next == chunks else { return calls.send(.snapshotAck(transfer: number, next: transfer.sink.next), node) }
             current?.isInstalling = true
             let send = calls.send
-            calls.install(transfer.sink) { installed in send(.snapshotDone(transfer: number, installed: installed), node) }
+            try transfer.sink.prepare()
+            calls.received(transfer.sink) { installed in send(.snapshotDone(transfer: number, installed: installed), node) }
         default: break
         }
     }

@@ -132,6 +132,7 @@ package final class SnapshotSink: @unchecked Sendable {
     /// The number of the chunk that is wanted next.
     package private(set) var next: UInt32 = 0
     private var entries: UInt64 = 0
+    private var isPrepared = false
     private let hash = SHA256()
     /// Figures of the records received, in the order of the datasets.
     private var figures: [(DatasetID, DatasetFigures)] = []
@@ -185,8 +186,11 @@ package final class SnapshotSink: @unchecked Sendable {
         figures[figures.count - 1].1.digest = figures[figures.count - 1].1.digest &+ digest
     }
 
-    /// Checks the whole against its header and its own figures, and makes it durable.
+    /// Checks the whole against its header and its own figures, and makes it durable, so that `install` is quick. Blocks for the disk.
+    package func prepare() throws(StoreError) { _ = try finish() }
+
     func finish() throws(StoreError) -> Generation {
+        if isPrepared { return generation }
         guard entries == header.entries else { throw .badSnapshot("\(entries) entries of \(header.entries) came") }
         let reader = try lmdb { [generation] () throws(LMDBError) in try Reader(generation.environment) }
         let state = try AppliedState.read(reader.transaction, generation.databases)
@@ -196,6 +200,7 @@ package final class SnapshotSink: @unchecked Sendable {
             throw .badSnapshot("the digests of its records are not those that it states")
         }
         try generation.checkpoint()
+        isPrepared = true
         return generation
     }
 }

@@ -191,6 +191,9 @@ package struct ScanBatchWriter: Sendable {
         rows += 1
     }
 
+    /// The last row was taken out of the buffer again, as one that does not fit.
+    package mutating func removedLast() { rows -= 1 }
+
     package func end(progress: ScanProgress, token: [UInt8], into out: inout ByteWriter) {
         out.overwrite(UInt32(rows), at: countPlace)
         out.write(progress.rawValue)

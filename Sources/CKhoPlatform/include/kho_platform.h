@@ -23,4 +23,7 @@ int kho_random_bytes(void *bytes, size_t length);
 /// Writes the text and a line feed to standard error in one call; used by the last words of a process.
 void kho_write_stderr(const char *text, size_t length);
 
+/// Names the calling thread for the system's tools; at most 15 bytes are kept.
+void kho_name_thread(const char *name);
+
 #endif

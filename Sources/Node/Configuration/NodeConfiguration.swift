@@ -1,3 +1,4 @@
+import Configuration
 import Core
 
 /// What `khod` is started with. Read from a TOML file; every key that is not known and every value that is not right is an

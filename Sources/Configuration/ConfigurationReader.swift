@@ -106,7 +106,7 @@ package struct ConfigurationReader {
     }
 
     /// What others are told of a service. One that listens on every address must say.
-    func advertised(_ service: String, listening: String) throws(ConfigurationError) -> String {
+    package func advertised(_ service: String, listening: String) throws(ConfigurationError) -> String {
         let key = "advertise.\(service)"
         if let address = try address(key, port: HostPort(listening)?.port ?? 0) { return address }
         guard let host = HostPort(listening)?.host, host != "0.0.0.0", host != "::" else {

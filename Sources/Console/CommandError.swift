@@ -1,0 +1,87 @@
+/// How a command ends. The numbers from 64 on are those of BSD's sysexits.
+package enum ExitStatus: Int32, Sendable {
+    case success = 0
+    case failure = 1
+    /// A check was made, and its answer is no.
+    case checkFailed = 2
+    case usage = 64
+    /// What was read is not right.
+    case badData = 65
+    /// Nobody answers, or no quorum does.
+    case unreachable = 69
+    /// A fault in Kho.
+    case bug = 70
+    /// The same command may succeed later.
+    case tryAgain = 75
+    case noPermission = 77
+    case configuration = 78
+}
+
+/// Why a command failed: what happened, the details, and what to do next.
+package struct CommandError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The stable number; those of the nodes are the protocol's, those of the tool itself begin at 9001.
+    package var number: UInt16
+    package var message: String
+    /// One a line, indented.
+    package var details: [String]
+    /// A command to try, or what to do.
+    package var remedy: String?
+    package var status: ExitStatus
+
+    package init(_ number: UInt16, _ message: String, details: [String] = [], remedy: String? = nil, status: ExitStatus = .failure) {
+        self.number = number
+        self.message = message
+        self.details = details
+        self.remedy = remedy
+        self.status = status
+    }
+
+    /// `kho: error KHO-2003: …` and the lines below it, without a line feed at the end. Nothing in it can act on a terminal.
+    package var description: String {
+        let digits = String(number)
+        let padded = String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+        var lines = ["kho: error KHO-\(padded): \(HumanText.escaped(message))"]
+        lines += details.map { "  " + HumanText.escaped($0) }
+        if let remedy { lines.append("  try: \(HumanText.escaped(remedy))") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension CommandError {
+    // The tool's own numbers, from 9001. They never change their meaning.
+
+    /// 9001: the command line is understood, and asks for what cannot be.
+    package static func usage(_ message: String, remedy: String? = nil) -> CommandError {
+        CommandError(9001, message, remedy: remedy, status: .usage)
+    }
+
+    /// 9002: a file or an environment variable that says how to reach the cluster is wrong or missing.
+    package static func configuration(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
+        CommandError(9002, message, details: details, remedy: remedy, status: .configuration)
+    }
+
+    /// 9003: a file cannot be read or written.
+    package static func file(_ message: String, remedy: String? = nil) -> CommandError {
+        CommandError(9003, message, remedy: remedy, status: .failure)
+    }
+
+    /// 9004: what a file holds is not right.
+    package static func badData(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
+        CommandError(9004, message, details: details, remedy: remedy, status: .badData)
+    }
+
+    /// 9005: a check was made, and its answer is no.
+    package static func checkFailed(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
+        CommandError(9005, message, details: details, remedy: remedy, status: .checkFailed)
+    }
+
+    /// 9006: a certificate or a key could not be made or read.
+    package static func certificate(_ message: String, remedy: String? = nil) -> CommandError {
+        CommandError(9006, message, remedy: remedy, status: .failure)
+    }
+
+    /// 9099: a fault in Kho.
+    package static func bug(_ message: String) -> CommandError {
+        CommandError(9099, message, remedy: "report it with the command line and the output of kho version", status: .bug)
+    }
+}

@@ -1,0 +1,171 @@
+import Core
+import Raft
+import Replica
+import Store
+import Wire
+
+extension AdminService {
+    // MARK: Forming a cluster
+
+    /// Who the node is, for who forms a cluster of it.
+    func identify() -> Document {
+        let identity = runtime.identity
+        let configuration = runtime.configuration
+        var members: [Document.Member] = [
+            .init("name", .string(identity.name)), .init("role", .string(configuration.role.rawValue)),
+            .init("version", .string(Version.current)), .init("cluster", .string(identity.clusterName)),
+            .init("incarnation", .string(identity.incarnation.description)), .init("peer", .string(configuration.advertise.peer)),
+            .init("admin", .string(configuration.advertise.admin)), .init("client", .string(configuration.advertise.client ?? "")),
+        ]
+        if let place = identity.place {
+            members.append(.init("clusterID", .string(place.cluster.description)))
+            members.append(.init("node", .int(Int64(place.node.rawValue))))
+        }
+        return .object(members)
+    }
+
+    /// Gives the node its place: `{clusterID, node, members?: [{node, name, peer, admin, client, incarnation}]}`, with the voters that a
+    /// new cluster begins with, or none for a node that was added.
+    func form(_ body: Document) async throws(Failure) -> Document {
+        guard let cluster = ClusterID(try text(body, "clusterID")) else { throw Failure(.invalidRequest, path: "clusterID", "expected 32 hexadecimal digits") }
+        guard let number = body["node"]?.int, let node = UInt32(exactly: number), node > 0 else {
+            throw Failure(.invalidRequest, path: "node", "expected a node's number")
+        }
+        var members: [Membership.Member] = []
+        for (place, document) in (body["members"]?.array ?? []).enumerated() {
+            guard let member = Membership.Member(document) else { throw Failure(.invalidRequest, path: "members[\(place)]", "not a member") }
+            members.append(member)
+        }
+        let membership = Membership(members: members, voters: members.map(\.id))
+        if !members.isEmpty, membership.member(NodeID(node))?.incarnation != runtime.identity.incarnation {
+            throw Failure(.refused, "the membership does not name this node's data directory")
+        }
+        do throws(NodeRuntime.FormingError) {
+            try await runtime.take(NodeIdentity.Place(cluster: cluster, node: NodeID(node), firstMembership: membership))
+        } catch {
+            switch error {
+            case let .placed(old): throw Failure(.refused, "this node is \(old.node) of cluster \(old.cluster) already")
+            case .busy: throw Failure(.unavailable, "the node is being given its place at this moment", retryAfterMilliseconds: 200)
+            case let .failed(error): throw Failure(.internal, "\(error)")
+            }
+        }
+        return identify()
+    }
+
+    /// Begins the catalogue, with the caller as its first administrator.
+    func genesis(_ caller: CertificateName) async throws(Failure) -> Document {
+        let stack = try stack()
+        return try await propose(
+            .genesis(
+                .init(
+                    clusterName: runtime.identity.clusterName, tokenKey: SystemRandom.bytes(32), agency: caller.agency, system: caller.system)),
+            stack)
+    }
+
+    // MARK: Members
+
+    /// Adds a learner, or adds one again whose data directory is new: `{name, peer, admin, client, incarnation}`. Only the leader can.
+    func addMember(_ body: Document) async throws(Failure) -> Document {
+        let stack = try stack()
+        let name = try text(body, "name")
+        let old = stack.replica.membership
+        let known = old.members.first { $0.name.utf8.elementsEqual(name.utf8) }
+        if let known, old.isVoter(known.id) { throw Failure(.refused, path: "name", "\(name) is a voter") }
+        let id = known?.id ?? NodeID((old.members.map(\.id.rawValue).max() ?? 0) + 1)
+        guard old.members.count < Limits.members || known != nil else { throw Failure(.refused, "a cluster has at most \(Limits.members) members") }
+        guard CertificateName.isPart(name), let incarnation = Incarnation(hex: try text(body, "incarnation")) else {
+            throw Failure(.invalidRequest, path: "incarnation", "expected 16 hexadecimal digits")
+        }
+        let member = Membership.Member(
+            id: id, name: name, peerAddress: try text(body, "peer"), adminAddress: try text(body, "admin"),
+            clientAddress: body["client"]?.string ?? "", incarnation: incarnation)
+        if known != member {
+            let replica = stack.replica
+            let result = await withCheckedContinuation { continuation in
+                replica.propose(old.adding(learner: member)) { continuation.resume(returning: $0) }
+            }
+            _ = try document(result)
+        }
+        return ["clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name)]
+    }
+
+    func members() throws(Failure) -> Document {
+        let membership = try stack().replica.membership
+        return .array(membership.members.map { $0.document(isVoter: membership.isVoter($0.id)) })
+    }
+
+    // MARK: Looking
+
+    /// What the node says of itself. Works without a quorum.
+    func status() async throws(Failure) -> Document {
+        guard let stack = runtime.stack, case let .object(own) = identify() else { return identify() }
+        let replica = stack.replica
+        let status: ReplicaStatus = await withCheckedContinuation { continuation in replica.status { continuation.resume(returning: $0) } }
+        var alarms: [Document] = []
+        if status.isLowOnSpace { alarms.append("LOW_SPACE") }
+        if status.clockAlarms > 0 { alarms.append("CLOCK") }
+        if let sync = status.syncMicroseconds99, sync > 50_000 { alarms.append("SLOW_DISK") }
+        func index(_ index: LogIndex) -> Document { .int(Int64(index.rawValue)) }
+        return .object(own + [
+            .init("raftRole", .string("\(status.raft.role)")), .init("term", .int(Int64(status.raft.term.rawValue))),
+            .init("leader", .int(Int64(status.raft.leader.rawValue))), .init("lastIndex", index(status.raft.lastIndex)),
+            .init("commitIndex", index(status.raft.commitIndex)), .init("appliedIndex", index(status.applied.position.index)),
+            .init("policyIndex", index(status.applied.policyIndex)), .init("checkpointIndex", index(status.checkpointed.index)),
+            .init("logTime", .int(status.applied.time.milliseconds)), .init("logBytes", .int(Int64(status.logBytes))),
+            .init("dataBytes", .int(Int64(status.dataBytes))),
+            .init("syncMicroseconds99", status.syncMicroseconds99.map { .int(Int64($0)) } ?? .null),
+            .init("stalenessMilliseconds", status.stalenessMilliseconds.map { .int(Int64($0)) } ?? .null),
+            .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("alarms", .array(alarms)),
+            .init("members", .array(status.membership.members.map { $0.document(isVoter: status.membership.isVoter($0.id)) })),
+            .init("followers", .array(status.followers.map { follower in
+                [
+                    "node": .int(Int64(follower.id.rawValue)), "matchIndex": index(follower.matchIndex), "state": .string(follower.state),
+                    "active": .bool(follower.isActive),
+                ]
+            })),
+        ])
+    }
+
+    /// Every dataset's number of records and digest, with the index they are of. Waits for no barrier: digests are compared at equal
+    /// indexes.
+    func figures() async throws(Failure) -> Document {
+        let stack = try stack()
+        let (index, rows) = try view(stack) { view throws(StoreError) in
+            let catalogue = view.catalogue
+            let rows: [Document] = try view.figures().map { row in
+                [
+                    "dataset": .string(catalogue.dataset(row.dataset)?.code ?? "\(row.dataset)"), "records": .int(Int64(row.figures.records)),
+                    "digest": .string(row.figures.digest.description),
+                ]
+            }
+            return (view.state.position.index, rows)
+        }
+        return ["appliedIndex": .int(Int64(index.rawValue)), "datasets": .array(rows)]
+    }
+}
+
+extension Membership.Member {
+    /// From `{node, name, peer, admin, client, incarnation}`.
+    init?(_ document: Document) {
+        guard let number = document["node"]?.int, let node = UInt32(exactly: number), node > 0, let name = document["name"]?.string,
+            let peer = document["peer"]?.string, let admin = document["admin"]?.string, let client = document["client"]?.string,
+            let incarnation = document["incarnation"]?.string.flatMap({ Incarnation(hex: $0) })
+        else { return nil }
+        self.init(id: NodeID(node), name: name, peerAddress: peer, adminAddress: admin, clientAddress: client, incarnation: incarnation)
+    }
+
+    func document(isVoter: Bool) -> Document {
+        [
+            "node": .int(Int64(id.rawValue)), "name": .string(name), "voter": .bool(isVoter), "peer": .string(peerAddress),
+            "admin": .string(adminAddress), "client": .string(clientAddress), "incarnation": .string(incarnation.description),
+        ]
+    }
+}
+
+extension Incarnation {
+    /// From 16 hexadecimal digits.
+    init?(hex: String) {
+        guard let bytes = Hex.decode(hex), bytes.count == 8 else { return nil }
+        self.init(bytes.reduce(0) { $0 << 8 | UInt64($1) })
+    }
+}

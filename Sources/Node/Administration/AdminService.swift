@@ -1,0 +1,154 @@
+import Catalogue
+import Core
+import Replica
+import Store
+import Wire
+
+/// What administrators can ask of a node, by the method's name. Every act and every refusal leaves a line in the audit file.
+struct AdminService: Sendable {
+    let runtime: NodeRuntime
+
+    /// An error with the detail that an administrator may read.
+    struct Failure: Error {
+        var error: WireError
+        init(_ code: ErrorCode, path: String = "", _ detail: String = "", retryAfterMilliseconds: UInt32 = 0) {
+            error = WireError(code, retryAfterMilliseconds: retryAfterMilliseconds, path: path, detail: detail)
+        }
+        init(_ error: WireError) { self.error = error }
+    }
+
+    func welcome() -> Welcome {
+        let identity = runtime.identity
+        return Welcome(
+            requestsInFlight: 64, node: identity.name, nodeVersion: Version.current, clusterName: identity.clusterName,
+            clusterID: identity.place?.cluster ?? ClusterID(high: 0, low: 0), time: WallClock.now())
+    }
+
+    /// A certificate that may not administer was refused.
+    func refused(_ caller: CertificateName, remote: String) {
+        runtime.audit.write("unauthenticated", [("certificate", .string(caller.description)), ("remote", .string(remote))])
+    }
+
+    func answer(_ method: String, _ body: Document, caller: CertificateName, remote: String) async -> Result<Document, WireError> {
+        let result: Result<Document, Failure>
+        do throws(Failure) { result = .success(try await carryOut(method, body, caller)) } catch { result = .failure(error) }
+        tell(method, body, caller, remote, result)
+        return result.mapError(\.error)
+    }
+
+    private func carryOut(_ method: String, _ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
+        switch method {
+        case "node.identify": return identify()
+        case "cluster.form": return try await form(body)
+        case "cluster.genesis": return try await genesis(caller)
+        default: break
+        }
+        try authorise(caller)
+        switch method {
+        case "node.status": return try await status()
+        case "cluster.figures": return try await figures()
+        case "member.add": return try await addMember(body)
+        case "member.list": return try members()
+        case "catalogue.apply": return try await apply(body, caller)
+        case "catalogue.list": return try await list(body)
+        case "catalogue.show": return try await show(body)
+        case "access.explain": return try await explain(body)
+        default: throw Failure(.unsupported, "no such method: \(method)")
+        }
+    }
+
+    /// Methods that only look. They leave no line when they succeed.
+    private static let looking: Set<String> = [
+        "node.identify", "node.status", "cluster.figures", "member.list", "catalogue.list", "catalogue.show",
+    ]
+
+    private func tell(_ method: String, _ body: Document, _ caller: CertificateName, _ remote: String, _ result: Result<Document, Failure>) {
+        var outcome = "done"
+        if case let .failure(failure) = result { outcome = "KHO-\(failure.error.number)" }
+        if outcome == "done", Self.looking.contains(method) { return }
+        runtime.audit.write(
+            "administration",
+            [
+                ("principal", .string("\(caller.role)/\(caller.agency)/\(caller.system)")), ("method", .string(method)),
+                ("target", .string(Self.target(body))), ("outcome", .string(outcome)), ("remote", .string(remote)),
+            ])
+    }
+
+    /// What the act is about: a kind and a code, or a name.
+    private static func target(_ body: Document) -> String {
+        let code = body["document"]?["code"]?.string ?? body["code"]?.string ?? body["name"]?.string ?? body["dataset"]?.string ?? ""
+        return [body["kind"]?.string, code].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
+    }
+
+    // MARK: What the methods share
+
+    func stack() throws(Failure) -> ReplicaStack {
+        guard let stack = runtime.stack else {
+            throw Failure(.unavailable, "this node belongs to no cluster yet; form one with `kho init`, or add it with `kho member add`")
+        }
+        return stack
+    }
+
+    /// The certificate's holder must be an active administrator of the catalogue, once there is one.
+    private func authorise(_ caller: CertificateName) throws(Failure) {
+        guard let stack = runtime.stack else { return }
+        let catalogue = try view(stack) { view throws(StoreError) in view.catalogue }
+        guard !catalogue.agencies.isEmpty else { return }
+        _ = try administrator(caller, catalogue)
+    }
+
+    func administrator(_ caller: CertificateName, _ catalogue: Catalogue) throws(Failure) -> Principal {
+        guard let principal = catalogue.principal(role: .administrator, agency: caller.agency, system: caller.system) else {
+            throw Failure(.denied, "\(caller.agency)/\(caller.system) is no active administrator of this cluster")
+        }
+        return principal
+    }
+
+    func view<T>(_ stack: ReplicaStack, _ body: (borrowing ReadView) throws(StoreError) -> T) throws(Failure) -> T {
+        do throws(StoreError) { return try stack.store.withReadView(body) } catch { throw Failure(.internal, "\(error)") }
+    }
+
+    /// Waits until the state here is as new as this moment.
+    func barrier(_ stack: ReplicaStack) async throws(Failure) {
+        let replica = stack.replica
+        let barrier = await withCheckedContinuation { continuation in replica.readBarrier { continuation.resume(returning: $0) } }
+        guard barrier == .passed else {
+            throw Failure(.unavailable, "no quorum: this node reaches no leader with a majority of the voters", retryAfterMilliseconds: 200)
+        }
+    }
+
+    /// Replicates a command; what the catalogue answers.
+    func propose(_ command: Command, _ stack: ReplicaStack) async throws(Failure) -> Document {
+        let replica = stack.replica
+        let result = await withCheckedContinuation { continuation in
+            replica.propose(command.encoded()) { continuation.resume(returning: $0) }
+        }
+        return try document(result)
+    }
+
+    func document(_ result: ProposalResult) throws(Failure) -> Document {
+        switch result {
+        case let .applied(.catalogueChanged(document)?, position):
+            guard case let .object(members) = document else { return document }
+            return .object(members + [Document.Member("index", .int(Int64(position.index.rawValue)))])
+        case let .applied(.rejected(rejection)?, _):
+            switch rejection.reason {
+            case .denied, .unauthenticated: throw Failure(.denied, rejection.text)
+            default: throw Failure(.refused, path: rejection.path, rejection.reason == .alreadyInitialised ? "the cluster has begun already" : rejection.text)
+            }
+        case let .applied(_, position): return ["index": .int(Int64(position.index.rawValue))]
+        case .refused(.busy): throw Failure(.throttled, retryAfterMilliseconds: 50)
+        case .refused(.membershipPending): throw Failure(.unavailable, "another change of the membership is under way", retryAfterMilliseconds: 200)
+        case .refused(.membershipInvalid): throw Failure(.refused, "the membership allows one change at a time")
+        case .refused(.diskFull): throw Failure(.unavailable, "the leader's disk is nearly full; free space there")
+        case .refused(.tooLarge): throw Failure(.tooLarge)
+        case .refused(.notLeader): throw Failure(.unavailable, "no leader is known here, or it is another node", retryAfterMilliseconds: 200)
+        case .unknown: throw Failure(.outcomeUnknown, "leadership changed meanwhile; look before you repeat it", retryAfterMilliseconds: 200)
+        }
+    }
+
+    func text(_ body: Document, _ name: String) throws(Failure) -> String {
+        guard let text = body[name]?.string, !text.isEmpty else { throw Failure(.invalidRequest, path: name, "expected a text") }
+        return text
+    }
+}

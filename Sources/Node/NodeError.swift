@@ -1,0 +1,70 @@
+import Configuration
+import Core
+import Glibc
+import Peers
+import Replica
+import SegmentLog
+import Store
+import Transport
+
+/// What keeps a node from starting, or ends it. Each has the process's exit code and what a person can do.
+package enum NodeError: Error, CustomStringConvertible {
+    case file(FileError)
+    case damaged(path: String, what: String)
+    /// The data directory belongs to another node or cluster.
+    case foreignDirectory(path: String, says: String, expected: String)
+    /// Another process has the directory.
+    case inUse(path: String)
+    /// The certificate does not name this node.
+    case wrongCertificate(path: String, says: String, expected: String)
+    case transport(TransportError)
+    case peers(PeerError)
+    case listen(service: String, address: String, reason: String)
+    case replica(ReplicaFailure)
+    case log(LogError)
+    case store(StoreError)
+
+    package var description: String {
+        switch self {
+        case let .file(error): error.description
+        case let .damaged(path, what): "\(path) is damaged: \(what)"
+        case let .foreignDirectory(path, says, expected): "\(path) is the data directory of \(says), not of \(expected)"
+        case let .inUse(path): "\(path) is in use by another khod"
+        case let .wrongCertificate(path, says, expected): "\(path): the certificate says \(says), but this node needs \(expected)"
+        case let .transport(error): error.description
+        case let .peers(error): error.description
+        case let .listen(service, address, reason): "cannot listen for \(service) on \(address): \(reason)"
+        case let .replica(failure): failure.description
+        case let .log(error): error.description
+        case let .store(error): error.description
+        }
+    }
+
+    package var remedy: String {
+        switch self {
+        case let .file(error) where error.code == ENOSPC || error.code == EDQUOT: "free space on the disk, then start the node again"
+        case let .file(error) where error.code == EACCES || error.code == EROFS || error.code == EPERM:
+            "make \(error.path) writable for the user that runs khod, then start the node again"
+        case .file: "check the path and the disk, then start the node again"
+        case .damaged: "move the data directory away and let the node be rebuilt from the others"
+        case .foreignDirectory: "set data in the configuration to this node's own directory"
+        case .inUse: "stop the other process; a data directory serves one node"
+        case .wrongCertificate: "issue the node's certificate with `kho cert node`, and name the node in the configuration as there"
+        case .transport: "check the files named in [tls]"
+        case .peers: "check listen.peer and the files named in [tls]"
+        case .listen: "choose a free port in [listen], or stop what listens there"
+        case let .replica(failure): failure.remedy
+        case let .log(error): error.remedy
+        case let .store(error): error.remedy
+        }
+    }
+
+    /// The process's exit code, by sysexits: 74 for the disk, 75 for what passes, 78 for the configuration.
+    package var exitCode: Int32 {
+        switch self {
+        case .file, .damaged, .replica, .log, .store: 74
+        case .inUse: 75
+        case .foreignDirectory, .wrongCertificate, .transport, .peers, .listen: 78
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import Core
+import Logging
+import NIOCore
+import Peers
+import QueryService
+import Raft
+import Replica
+import SegmentLog
+import Store
+import Transport
+
+/// What a node runs once it belongs to a cluster: log, state, replica, peers, and, on a query node, KHO/1. Started and stopped in one
+/// order.
+final class ReplicaStack: Sendable {
+    let place: NodeIdentity.Place
+    let store: StateStore
+    let replica: Replica
+    let peers: PeerNetwork
+    let query: QueryServer?
+    private let adapter: PeerAdapter
+
+    /// Opens the files, which takes as long as the disk does, and puts the parts together; nothing listens yet.
+    init(
+        configuration: NodeConfiguration, identity: NodeIdentity, place: NodeIdentity.Place, tls: TLSIdentity, group: any EventLoopGroup,
+        audit: AuditFile, logger: Logger, failed: @escaping @Sendable (NodeError) -> Void
+    ) throws(NodeError) {
+        self.place = place
+        let bounds = configuration.bounds
+        let store: StateStore
+        do throws(StoreError) {
+            store = try StateStore(directory: configuration.data + "/state", cluster: place.cluster, options: .init(mapBytes: bounds.mapBytes))
+        } catch { throw .store(error) }
+        let log: SegmentLog
+        let recovered: RecoveredLog
+        do throws(LogError) {
+            var options = LogOptions()
+            options.segmentBytes = bounds.segmentBytes
+            (log, recovered) = try SegmentLog.open(
+                directory: configuration.data + "/log",
+                identity: LogIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation), options: options)
+        } catch { throw .log(error) }
+
+        var options = ReplicaOptions(node: place.node)
+        options.tickMilliseconds = configuration.tickMilliseconds
+        options.electionTicks = configuration.electionTicks
+        options.heartbeatTicks = configuration.heartbeatTicks
+        options.checkpointBytes = bounds.checkpointBytes
+        options.checkpointMilliseconds = bounds.checkpointMilliseconds
+        options.firstMembership = place.firstMembership
+        adapter = PeerAdapter { hello, name, reason in
+            audit.write("peerRefused", [("peer", .string("\(hello.node)")), ("certificate", .string(name)), ("reason", .string(reason))])
+        }
+        do throws(ReplicaFailure) {
+            replica = try Replica(
+                options: options, store: store, log: log, recovered: recovered, transport: adapter, failed: { failed(.replica($0)) },
+                alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) })
+        } catch { throw .replica(error) }
+        guard let listen = Endpoint(configuration.listen.peer) else {
+            throw .listen(service: "peers", address: configuration.listen.peer, reason: "not host:port")
+        }
+        do throws(PeerError) {
+            peers = try PeerNetwork(
+                identity: PeerIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation),
+                clusterName: identity.clusterName, listen: listen, tls: tls, group: group, delegate: adapter, logger: logger)
+        } catch { throw .peers(error) }
+        if configuration.role == .query {
+            var settings = QuerySettings(
+                node: identity.name, version: Version.current, clusterName: identity.clusterName, clusterID: place.cluster)
+            settings.connectionsMax = bounds.connections
+            query = QueryServer(settings: settings, group: group, replica: replica, audit: { QueryAudit.write($0, to: audit) })
+        } else {
+            query = nil
+        }
+        self.store = store
+        logger.info(
+            "files opened",
+            metadata: [
+                "applied": "\(store.applied.position.index)", "log entries": "\(recovered.entries.count)",
+                "term": "\(recovered.hardState.term)",
+            ])
+    }
+
+    func start(configuration: NodeConfiguration, tls: TLSIdentity) async throws(NodeError) {
+        do throws(PeerError) { try await peers.start() } catch { throw .peers(error) }
+        adapter.connect(network: peers, replica: replica)
+        replica.start()
+        if let query, let address = configuration.listen.client {
+            guard let listen = Endpoint(address) else { throw .listen(service: "clients", address: address, reason: "not host:port") }
+            do { _ = try await query.start(host: listen.host, port: listen.port, identity: tls) } catch {
+                throw .listen(service: "clients", address: address, reason: "\(error)")
+            }
+        }
+    }
+
+    /// Clients first, then the replica with a last checkpoint, then the peers.
+    func stop() async {
+        await query?.stop()
+        let replica = replica
+        // Blocks for the disk, so not on the pool that everybody shares.
+        await Blocking.run { replica.stop() }
+        await peers.stop()
+        adapter.disconnect()
+    }
+}
+
+/// Lines of the audit file for what the query service reports.
+enum QueryAudit {
+    static func write(_ event: QueryEvent, to audit: AuditFile) {
+        switch event {
+        case let .denied(principal, operation, dataset, remote):
+            audit.write(
+                "denied",
+                [
+                    ("principal", .string(principal)), ("operation", .string(operation)), ("dataset", .int(Int64(dataset.rawValue))),
+                    ("remote", .string(remote)),
+                ])
+        case let .unauthenticated(certificate, remote):
+            audit.write("unauthenticated", [("certificate", .string(certificate)), ("remote", .string(remote))])
+        case let .misbehaved(certificate, code, remote):
+            audit.write(
+                "protocolError", [("certificate", .string(certificate)), ("error", .string("KHO-\(code)")), ("remote", .string(remote))])
+        case let .damagedRecord(dataset): audit.write("damagedRecord", [("dataset", .int(Int64(dataset.rawValue)))])
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import Core
+
+/// What is committed, and who finds it out.
+extension RaftCore {
+    /// An entry of the leader's own term is committed: only then it knows which older ones are.
+    var hasCommittedInTerm: Bool { log.term(at: commitIndex) == term }
+
+    /// The leader counts who has what durably, itself by its own disk. True if more is committed than before.
+    mutating func advanceCommit() -> Bool {
+        let index = membership.quorumIndex { voter in
+            voter == id ? writes.durableIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
+        }
+        // An entry of an older term may be on a majority and still be replaced (Raft §5.4.2, figure 8): it commits with one of this
+        // term after it.
+        guard index > commitIndex, log.term(at: index) == term else { return false }
+        let isFirst = !hasCommittedInTerm
+        setCommit(index)
+        if isFirst { beginRound() }
+        return true
+    }
+
+    /// A follower hears how far the leader has committed. Never back.
+    mutating func learnCommit(_ index: LogIndex) {
+        if index > commitIndex { setCommit(index) }
+    }
+
+    private mutating func setCommit(_ index: LogIndex) {
+        invariant(index > commitIndex && index <= log.lastIndex, "commit index \(index) after \(commitIndex), log through \(log.lastIndex)")
+        commitIndex = index
+        verifiedIndex = max(verifiedIndex, index)
+        memberships.commit(index)
+    }
+}

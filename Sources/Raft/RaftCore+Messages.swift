@@ -1,0 +1,78 @@
+import Core
+
+/// Which messages are heard at all, and what their term does.
+extension RaftCore {
+    mutating func receive(_ message: RaftMessage) {
+        guard message.to == id, message.from != id, message.from != .none, isPlausible(message), isHeard(message) else { return }
+        if message.term < term { return answerOldTerm(message) }
+        if message.term > term {
+            guard enterTerm(of: message) else { return }
+        }
+        let from = message.from
+        switch message.body {
+        case let .preVote(last): preVoteRequested(by: from, term: message.term, last: last)
+        case let .preVoteReply(granted): preVoteAnswered(by: from, term: message.term, granted: granted)
+        case let .vote(last, _): voteRequested(by: from, last: last)
+        case let .voteReply(granted): if role == .candidate { countVote(of: from, granted: granted) }
+        case let .append(previous, entries, commit): append(from, previous, entries, commit)
+        case let .appendAccepted(match): accepted(by: from, match: match)
+        case let .appendRejected(previous, hint): rejected(by: from, previous: previous, hint: hint)
+        case let .heartbeat(commit, context): heartbeat(from, commit, context)
+        case let .heartbeatReply(context): heartbeatAnswered(by: from, context)
+        case let .readRequest(read): readRequested(by: from, read)
+        case let .readReply(read, index): readAnswered(read, index)
+        case let .readRefused(read, refusal): readRefused(read, refusal)
+        case .timeoutNow: timeoutNow(from)
+        }
+    }
+
+    /// Numbers that counting up cannot make: whoever sent them, they must neither overflow here nor end the terms.
+    private func isPlausible(_ message: RaftMessage) -> Bool {
+        let bound: UInt64 = 1 << 62
+        guard message.term.rawValue > 0, message.term.rawValue < bound else { return false }
+        switch message.body {
+        case let .preVote(last), let .vote(last, _): return last.index.rawValue < bound && last.term.rawValue < bound
+        case let .append(previous, _, commit): return previous.index.rawValue < bound && commit.rawValue < bound
+        case let .appendAccepted(match): return match.rawValue < bound
+        case let .appendRejected(previous, hint): return previous.rawValue < bound && hint.index.rawValue < bound
+        case let .heartbeat(commit, _): return commit.rawValue < bound
+        case .preVoteReply, .voteReply, .heartbeatReply, .readRequest, .readReply, .readRefused, .timeoutNow: return true
+        }
+    }
+
+    /// Who is no member is not heard; so a removed node disturbs nobody. Two exceptions. A node that has not joined yet knows no
+    /// member, and hears its cluster. And a leader is heard by every node of its cluster (thesis §4.1): that it was elected is proof
+    /// enough, and a node far behind must be able to learn the membership in which the leader stands.
+    private func isHeard(_ message: RaftMessage) -> Bool {
+        switch message.body {
+        case .append, .heartbeat: true
+        default: membership.members.isEmpty || membership.contains(message.from)
+        }
+    }
+
+    /// A newer term is entered, except for a pre-vote, which only asks, and for a vote while the leader is well: who was cut off for a
+    /// while must not depose it. Says whether the message is to be looked at further.
+    private mutating func enterTerm(of message: RaftMessage) -> Bool {
+        switch message.body {
+        case .preVote: return true
+        case .preVoteReply(granted: true): return true
+        case let .vote(_, transfer):
+            if hearsLeader && !transfer { return false }
+            becomeFollower(message.term, leader: .none)
+        case .append, .heartbeat: becomeFollower(message.term, leader: message.from)
+        default: becomeFollower(message.term, leader: .none)
+        }
+        return true
+    }
+
+    /// The sender lives in an older term. A leader hears of the newer one and steps down: since nobody's pre-vote would raise its
+    /// term, it would otherwise go on for ever (etcd: the answer to `MsgApp` under PreVote). One who asks is told too.
+    private mutating func answerOldTerm(_ message: RaftMessage) {
+        switch message.body {
+        case .append, .heartbeat: send(.appendRejected(previous: LogIndex(0), hint: .zero), to: message.from)
+        case .preVote: send(.preVoteReply(granted: false), to: message.from)
+        case let .readRequest(read): send(.readRefused(read, .notLeader), to: message.from)
+        default: break
+        }
+    }
+}

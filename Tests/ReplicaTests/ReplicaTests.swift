@@ -1,0 +1,129 @@
+import Core
+import Raft
+import Store
+import Testing
+
+@testable import Replica
+
+@Suite(.serialized) struct ReplicaTests {
+    let n1 = NodeID(1), n2 = NodeID(2), n3 = NodeID(3), n4 = NodeID(4)
+
+    @Test func threeNodesReplicateWhereverTheCommandIsGiven() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for (i, node) in [n1, n2, n3].enumerated() {
+            #expect(try cluster.barrier(at: node) == .passed)
+            guard case .written = try cluster.apply(try cluster.put("k\(i)", at: node), at: node) else { return #expect(Bool(false)) }
+            #expect(try cluster.records(node) == UInt64(i + 1), "who wrote reads its own write")
+        }
+        try cluster.expectEqualStates()
+        #expect(cluster.failures.texts.isEmpty)
+    }
+
+    @Test func aReadBehindABarrierSeesWhatWasAcknowledgedElsewhere() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        let other = leader == n1 ? n2 : n1
+        for i in 0..<50 {
+            try cluster.apply(try cluster.put("k\(i)", at: leader), at: leader)
+            #expect(try cluster.barrier(at: other) == .passed)
+            #expect(try cluster.records(other) >= UInt64(i + 1))
+        }
+    }
+
+    @Test func theLeadersEndLosesNothing() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let first = try cluster.leader()
+        try cluster.makeWorld(at: first)
+        for i in 0..<20 { try cluster.apply(try cluster.put("a\(i)", at: first), at: first) }
+        cluster.stop(first)
+        let second = try cluster.leader(not: first)
+        for i in 0..<20 { try cluster.apply(try cluster.put("b\(i)", at: second), at: second) }
+        try cluster.start(first)
+        try cluster.wait("the old leader to catch up") { try cluster.applied(first) >= cluster.applied(second) && cluster.records(first) == 40 }
+        try cluster.expectEqualStates()
+    }
+
+    @Test func whoIsCutOffAnswersNoReadAndTakesNoWrite() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        let write = try cluster.put("k", at: leader)
+        cluster.network.isolate(leader)
+        #expect(try cluster.barrier(at: leader) == .noQuorum)
+        switch try cluster.propose(write, at: leader) {
+        case .refused(.notLeader), .unknown: break
+        case let other: Issue.record("a leader without a quorum answered \(other)")
+        }
+        let next = try cluster.leader(not: leader)
+        try cluster.apply(try cluster.put("k2", at: next), at: next)
+        cluster.network.heal()
+        try cluster.expectEqualStates()
+    }
+
+    @Test func everythingAcknowledgedIsThereAfterAllHaveStopped() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for i in 0..<30 { try cluster.apply(try cluster.put("k\(i)", at: leader), at: leader) }
+        cluster.stopAll()
+        try cluster.startAll()
+        let next = try cluster.leader()
+        #expect(try cluster.barrier(at: next) == .passed)
+        #expect(try cluster.records(next) == 30)
+        try cluster.expectEqualStates()
+    }
+
+    @Test func aLearnerThatComesLateOrLostItsDiskCatchesUpThroughASnapshot() throws {
+        let cluster = try ReplicaCluster()
+        cluster.segmentBytes = 16 << 20
+        cluster.retainedLogBytes = 1
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        // More than a segment, so that the log can be cut.
+        for i in 0..<60 { try cluster.apply(try cluster.put("k\(i)", bytes: 900_000, at: leader), at: leader) }
+        try cluster.wait("the log to be cut") { cluster.base(leader) > LogIndex(10) }
+
+        try cluster.add(n4, incarnation: 4, at: leader)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("the learner to catch up") { try cluster.applied(n4) >= cluster.applied(leader) && cluster.records(n4) == 60 }
+        #expect(try cluster.barrier(at: n4) == .passed)
+        try cluster.apply(try cluster.put("from-learner", at: n4), at: n4)
+
+        cluster.stop(n4)
+        cluster.wipe(n4)
+        try cluster.add(n4, incarnation: 5, at: leader)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("the learner to catch up again") { try cluster.records(n4) == 61 }
+        try cluster.expectEqualStates()
+        #expect(cluster.failures.texts.isEmpty)
+    }
+}
+
+extension ReplicaCluster {
+    func add(_ node: NodeID, incarnation: UInt64, at leader: NodeID) throws {
+        let replica = try #require(replicas[leader])
+        let answer = Mailbox<ProposalResult>()
+        let member = Membership.Member(id: node, name: "\(node)", peerAddress: "", adminAddress: "", incarnation: Incarnation(incarnation))
+        replica.propose(replica.membership.adding(learner: member)) { answer.post($0) }
+        guard case .applied = try #require(answer.take(atMostNanoseconds: 20_000_000_000)?.first) else {
+            Issue.record("the learner was not added")
+            return
+        }
+    }
+
+    /// Where the node's log begins.
+    func base(_ node: NodeID) -> LogIndex {
+        let answer = Mailbox<LogIndex>()
+        replicas[node]?.status { answer.post($0.logBase.index) }
+        return answer.take(atMostNanoseconds: 5_000_000_000)?.first ?? LogIndex(0)
+    }
+}
