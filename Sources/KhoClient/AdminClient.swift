@@ -16,7 +16,9 @@ package final class AdminClient: Sendable {
 
     /// Calls a method. A node that says UNAVAILABLE, for instance since it is not the leader, passes the call on to the next. When the connection is lost before
     /// the answer, a call that `changes` something throws `outcomeUnknown`, and any other is made again.
-    package func call(_ method: String, _ body: Document = .null, changes: Bool = false, deadline: Duration? = nil) async throws(KhoError) -> Document {
+    package func call(
+        _ method: String, _ body: Document = .null, changes: Bool = false, deadline: Duration? = nil
+    ) async throws(KhoError) -> Document {
         guard method.utf8.count <= Limits.nameBytes else { throw .invalid("a method's name has at most \(Limits.nameBytes) bytes") }
         var attempt = Attempt(deadline: .after(deadline ?? settings.deadline), changes ? .never : .always)
         let request = AdminRequest(method: method, body: body).encodedBody

@@ -41,7 +41,9 @@ enum Arguments {
         for key in [selection.prefix, selection.from, selection.to ?? []] where key.count > Limits.recordKeyBytes {
             throw .invalid("a bound of a range has at most \(Limits.recordKeyBytes) bytes")
         }
-        guard selection.filter.utf8.count <= Limits.conditionTextBytes else { throw .invalid("a filter has at most \(Limits.conditionTextBytes) bytes") }
+        guard selection.filter.utf8.count <= Limits.conditionTextBytes else {
+            throw .invalid("a filter has at most \(Limits.conditionTextBytes) bytes")
+        }
     }
 
     static func mask(_ fields: [FieldID]?) throws(KhoError) -> FieldMask? {
@@ -51,10 +53,14 @@ enum Arguments {
     }
 
     static func check(_ operations: [WriteOperation]) throws(KhoError) {
-        guard !operations.isEmpty, operations.count <= Limits.batchOperations else { throw .invalid("a batch has 1 to \(Limits.batchOperations) operations") }
+        guard !operations.isEmpty, operations.count <= Limits.batchOperations else {
+            throw .invalid("a batch has 1 to \(Limits.batchOperations) operations")
+        }
         for operation in operations {
             try check(key: operation.key)
-            guard operation.fields.count <= Limits.fieldsPerDataset else { throw .invalid("a record has at most \(Limits.fieldsPerDataset) fields") }
+            guard operation.fields.count <= Limits.fieldsPerDataset else {
+                throw .invalid("a record has at most \(Limits.fieldsPerDataset) fields")
+            }
             for field in operation.fields {
                 guard field.id.rawValue <= Limits.fieldID else { throw .invalid("there is no field number \(field.id)") }
                 try check(field.value)

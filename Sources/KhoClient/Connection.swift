@@ -60,11 +60,15 @@ final class Connection: Sendable {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let secure = try NIOSSLClientHandler(context: tls, serverHostname: address == nil ? endpoint.host : nil)
-                    try channel.pipeline.syncOperations.addHandlers([secure, ConnectionHandler(dialling: dialling, mailbox: mailbox, ready: ready)])
+                    try channel.pipeline.syncOperations.addHandlers([
+                        secure, ConnectionHandler(dialling: dialling, mailbox: mailbox, ready: ready),
+                    ])
                 }
             }
         do {
-            if let address { _ = try await bootstrap.connect(to: address).get() } else {
+            if let address {
+                _ = try await bootstrap.connect(to: address).get()
+            } else {
                 _ = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
             }
         } catch {

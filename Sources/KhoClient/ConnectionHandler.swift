@@ -75,7 +75,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Chain and, if asked for, host were verified by the handshake; this checks who it is.
     private func handshakeCompleted(_ negotiated: String?, _ context: ChannelHandlerContext) {
         guard negotiated?.utf8.elementsEqual("kho/1".utf8) == true else { return close(DialError("the other side does not speak kho/1")) }
-        guard let peer = TLSPeer(pipeline: context.pipeline.syncOperations) else { return close(DialError("the node's certificate has no name")) }
+        guard let peer = TLSPeer(pipeline: context.pipeline.syncOperations) else {
+            return close(DialError("the node's certificate has no name"))
+        }
         guard peer.name.role.utf8.elementsEqual("node".utf8), peer.name.cluster.utf8.elementsEqual(dialling.cluster.utf8) else {
             return close(DialError("the certificate \(peer.name) is not a node's of the cluster \(dialling.cluster)"))
         }
@@ -138,7 +140,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         self.welcome = welcome
         pending = [PendingRequest?](repeating: nil, count: state.capacity + 1)
         guard dialling.port == .client else { return becomeReady(Bound(handle: 0, principal: "")) }
-        let bind = Outgoing(id: 0, opcode: .bind, body: [0, 0], deadline: .after(dialling.settings.connectTimeout), receiver: .once { _ in })
+        let bind = Outgoing(
+            id: 0, opcode: .bind, body: [0, 0], deadline: .after(dialling.settings.connectTimeout), receiver: .once { _ in })
         start(bind)
     }
 

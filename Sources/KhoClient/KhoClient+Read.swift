@@ -26,7 +26,9 @@ extension KhoClient {
         return try await describe("", dataset, after: DatasetID(0), deadline).datasets.first
     }
 
-    private func describe(_ code: String, _ dataset: DatasetID, after: DatasetID, _ deadline: Duration?) async throws(KhoError) -> Description {
+    private func describe(
+        _ code: String, _ dataset: DatasetID, after: DatasetID, _ deadline: Duration?
+    ) async throws(KhoError) -> Description {
         var attempt = Attempt(deadline: self.deadline(deadline), .always)
         let answer = try await requester.call(.describe, &attempt) { handle in
             Describe(preamble: RequestPreamble(handle: handle, dataset: dataset), code: code, after: after).encodedBody
@@ -35,11 +37,15 @@ extension KhoClient {
     }
 
     /// The record of this key; nil if there is none, or this principal may not see it.
-    public func get(_ key: [UInt8], from dataset: DatasetID, _ options: ReadOptions = ReadOptions()) async throws(KhoError) -> KhoReply<Record?> {
+    public func get(
+        _ key: [UInt8], from dataset: DatasetID, _ options: ReadOptions = ReadOptions()
+    ) async throws(KhoError) -> KhoReply<Record?> {
         try Arguments.check(key: key)
         let preamble = try options.preamble(dataset)
         var attempt = Attempt(deadline: deadline(options.deadline), .always)
-        let answer = try await requester.call(.get, &attempt) { handle in Get(preamble: preamble.with(handle: handle), key: key).encodedBody }
+        let answer = try await requester.call(.get, &attempt) { handle in
+            Get(preamble: preamble.with(handle: handle), key: key).encodedBody
+        }
         let reply = try answer.decoded(as: RecordReply.self, .record)
         guard let bytes = reply.record else { return KhoReply(value: nil, info: reply.info) }
         return KhoReply(value: try Record.answered(bytes, key: key), info: reply.info)
@@ -57,9 +63,13 @@ extension KhoClient {
         var records: [Record?] = []
         while true {
             let part = Array(keys[records.count..<min(keys.count, records.count + Limits.multigetKeys)])
-            let answer = try await requester.call(.multiGet, &attempt) { handle in MultiGet(preamble: preamble.with(handle: handle), keys: part).encodedBody }
+            let answer = try await requester.call(.multiGet, &attempt) { handle in
+                MultiGet(preamble: preamble.with(handle: handle), keys: part).encodedBody
+            }
             let reply = try answer.decoded(as: RecordsReply.self, .records)
-            guard (1...part.count).contains(reply.records.count) else { throw .brokenAnswer("\(reply.records.count) records for \(part.count) keys") }
+            guard (1...part.count).contains(reply.records.count) else {
+                throw .brokenAnswer("\(reply.records.count) records for \(part.count) keys")
+            }
             for (key, bytes) in zip(part, reply.records) {
                 if let bytes { records.append(try Record.answered(bytes, key: key)) } else { records.append(nil) }
             }
@@ -92,7 +102,8 @@ extension KhoClient {
     /// The selected records in the order of their keys, read as they are asked for. `limit`: records in all, nil for no limit. Goes on at another node when
     /// the connection is lost; each batch is of its own moment. The deadline is each batch's.
     public func scan(
-        _ dataset: DatasetID, _ selection: Selection = Selection(), limit: UInt32? = nil, batchRecords: UInt16 = 0, _ options: ReadOptions = ReadOptions()
+        _ dataset: DatasetID, _ selection: Selection = Selection(), limit: UInt32? = nil, batchRecords: UInt16 = 0,
+        _ options: ReadOptions = ReadOptions()
     ) -> KhoScan {
         KhoScan(client: self, dataset: dataset, selection: selection, limit: limit, batchRecords: batchRecords, options: options)
     }

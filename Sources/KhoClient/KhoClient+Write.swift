@@ -20,7 +20,8 @@ extension KhoClient {
     /// Replaces the whole record, or makes it; a field that is not given is null. The reply is the log index of the change.
     @discardableResult
     public func put(
-        _ key: [UInt8], in dataset: DatasetID, _ fields: [WriteOperation.Field], if condition: WriteCondition = .none, _ options: WriteOptions = WriteOptions()
+        _ key: [UInt8], in dataset: DatasetID, _ fields: [WriteOperation.Field], if condition: WriteCondition = .none,
+        _ options: WriteOptions = WriteOptions()
     ) async throws(KhoError) -> KhoReply<LogIndex> {
         try await write(.put, [WriteOperation(kind: .put, dataset: dataset, key: key, condition: condition, fields: fields)], options)
     }
@@ -28,7 +29,8 @@ extension KhoClient {
     /// Sets the given fields of an existing record.
     @discardableResult
     public func update(
-        _ key: [UInt8], in dataset: DatasetID, _ fields: [WriteOperation.Field], if condition: WriteCondition = .none, _ options: WriteOptions = WriteOptions()
+        _ key: [UInt8], in dataset: DatasetID, _ fields: [WriteOperation.Field], if condition: WriteCondition = .none,
+        _ options: WriteOptions = WriteOptions()
     ) async throws(KhoError) -> KhoReply<LogIndex> {
         try await write(.update, [WriteOperation(kind: .update, dataset: dataset, key: key, condition: condition, fields: fields)], options)
     }
@@ -43,11 +45,15 @@ extension KhoClient {
 
     /// Several operations that take effect together or not at all; no key twice.
     @discardableResult
-    public func batch(_ operations: [WriteOperation], _ options: WriteOptions = WriteOptions()) async throws(KhoError) -> KhoReply<LogIndex> {
+    public func batch(
+        _ operations: [WriteOperation], _ options: WriteOptions = WriteOptions()
+    ) async throws(KhoError) -> KhoReply<LogIndex> {
         try await write(.batch, operations, options)
     }
 
-    private func write(_ opcode: Opcode, _ operations: [WriteOperation], _ options: WriteOptions) async throws(KhoError) -> KhoReply<LogIndex> {
+    private func write(
+        _ opcode: Opcode, _ operations: [WriteOperation], _ options: WriteOptions
+    ) async throws(KhoError) -> KhoReply<LogIndex> {
         try Arguments.check(operations)
         try Arguments.check(options.context)
         var attempt = Attempt(deadline: deadline(options.deadline), .sameSequence)

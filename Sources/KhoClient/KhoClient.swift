@@ -17,7 +17,9 @@ public final class KhoClient: Sendable {
 
     /// Reads the certificate files and connects, so that what is wrong with them shows here. `endpoints`: query nodes as `host:port`, tried in
     /// turn. Throws `identity`, `invalid`, `unreachable` after one round, or `node` if the cluster does not know the certificate's principal.
-    public static func connect(endpoints: [String], tls: KhoTLS, settings: KhoSettings = KhoSettings()) async throws(KhoError) -> KhoClient {
+    public static func connect(
+        endpoints: [String], tls: KhoTLS, settings: KhoSettings = KhoSettings()
+    ) async throws(KhoError) -> KhoClient {
         let client = try KhoClient(endpoints: endpoints, tls: tls, settings: settings)
         do throws(KhoError) { _ = try await client.connector.connection(by: .after(settings.deadline)) } catch {
             client.close()
@@ -72,7 +74,8 @@ public struct ReadOptions: Sendable {
     public var deadline: Duration?
 
     public init(
-        fields: [FieldID]? = nil, consistency: Consistency = .linearizable, context: RequestContext = RequestContext(), deadline: Duration? = nil
+        fields: [FieldID]? = nil, consistency: Consistency = .linearizable, context: RequestContext = RequestContext(),
+        deadline: Duration? = nil
     ) {
         self.fields = fields
         self.consistency = consistency
@@ -105,7 +108,8 @@ extension Connector {
         do throws(TransportError) {
             let identity = try TLSIdentity(files: TLSFiles(certificate: tls.certificate, key: tls.key, authority: tls.authority))
             let context = try identity.clientContext(protocols: ["kho/1"], verifiesHost: tls.verifiesHost)
-            self.init(dialling: Dialling(endpoints: endpoints, port: port, cluster: identity.name.cluster, settings: settings), tls: context)
+            self.init(
+                dialling: Dialling(endpoints: endpoints, port: port, cluster: identity.name.cluster, settings: settings), tls: context)
         } catch { throw .identity(error.description) }
     }
 }

@@ -101,7 +101,8 @@ private final class ScanCursor {
         let connection = try await scan.client.requester.connection(&attempt)
         let credit = scan.client.settings.scanCredit
         let request = Scan(
-            preamble: preamble.with(handle: connection.handle), selection: scan.selection, limit: scan.limit.map { $0 - UInt32(received) } ?? 0,
+            preamble: preamble.with(handle: connection.handle), selection: scan.selection,
+            limit: scan.limit.map { $0 - UInt32(received) } ?? 0,
             batchRecords: scan.batchRecords, credit: credit, token: token)
         let (id, queue) = connection.scan(body: request.encodedBody, credit: Int(credit), deadline: attempt.deadline)
         let opened = Stream(connection: connection, id: id, queue: queue)

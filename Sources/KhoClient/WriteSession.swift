@@ -120,7 +120,9 @@ final class WriteSession: Sendable {
             await withCheckedContinuation { continuation in
                 // What was waited for may have come in between.
                 let mayGoOn = state.withLock { state -> Bool in
-                    if Task.isCancelled || (state.session == nil ? !state.isOpening : UInt64(state.done.count) < state.answers) { return true }
+                    if Task.isCancelled || (state.session == nil ? !state.isOpening : UInt64(state.done.count) < state.answers) {
+                        return true
+                    }
                     state.waiters[id] = continuation
                     return false
                 }

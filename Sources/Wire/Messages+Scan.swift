@@ -53,7 +53,8 @@ package struct Scan: Message {
     package var token: [UInt8]
 
     package init(
-        preamble: RequestPreamble, selection: Selection, limit: UInt32 = 0, batchRecords: UInt16 = 0, credit: UInt16 = 4, token: [UInt8] = []
+        preamble: RequestPreamble, selection: Selection, limit: UInt32 = 0, batchRecords: UInt16 = 0, credit: UInt16 = 4,
+        token: [UInt8] = []
     ) {
         self.preamble = preamble
         self.selection = selection

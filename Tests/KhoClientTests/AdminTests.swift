@@ -11,7 +11,8 @@ extension ClientTests {
         }
 
         @Test func aCallGoesOnToTheNodeThatCanAnswer() async throws {
-            let follower = try await ScriptedNode.start(.init(port: .administration) { seen, connection in connection.send(WireError(.unavailable), seen.stream) })
+            let follower = try await ScriptedNode.start(
+                .init(port: .administration) { seen, connection in connection.send(WireError(.unavailable), seen.stream) })
             let leader = try await ScriptedNode.start(
                 .init(port: .administration, name: "luu-tru-2") { seen, connection in
                     guard let request = try? seen.message(AdminRequest.self) else { return }
@@ -42,9 +43,11 @@ extension ClientTests {
 
         @Test func aLostChangeIsNotRepeatedAndALostQuestionIs() async throws {
             let dying = try await ScriptedNode.start(.init(port: .administration) { _, connection in connection.drop() })
-            let healthy = try await ScriptedNode.start(.init(port: .administration) { seen, connection in connection.send(AdminReply(body: true), seen.stream) })
+            let healthy = try await ScriptedNode.start(
+                .init(port: .administration) { seen, connection in connection.send(AdminReply(body: true), seen.stream) })
             let first = try client(dying, healthy)
-            #expect(await failure { () async throws(KhoError) in try await first.call("agreement.revoke", changes: true) } == .outcomeUnknown)
+            #expect(
+                await failure { () async throws(KhoError) in try await first.call("agreement.revoke", changes: true) } == .outcomeUnknown)
             #expect(healthy.seen.isEmpty)
             first.close()
             let second = try client(dying, healthy)

@@ -13,7 +13,8 @@ final class Certificates: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         for authority in ["authority", "other-authority"] {
             try run([
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=\(authority)", "-addext",
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=\(authority)",
+                "-addext",
                 "basicConstraints=critical,CA:TRUE", "-keyout", "\(authority).key", "-out", "\(authority).pem",
             ])
         }
@@ -26,11 +27,15 @@ final class Certificates: Sendable {
     }
 
     private func issue(_ name: String, _ uri: String, hosts: [String], authority: String = "authority") throws {
-        try run(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).csr"])
+        try run([
+            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)", "-keyout",
+            "\(name).key", "-out", "\(name).csr",
+        ])
         let extensions = "subjectAltName=" + (["URI:\(uri)"] + hosts).joined(separator: ",") + "\nbasicConstraints=CA:FALSE\n"
         try Data(extensions.utf8).write(to: folder.appendingPathComponent("\(name).ext"))
         try run([
-            "x509", "-req", "-in", "\(name).csr", "-CA", "\(authority).pem", "-CAkey", "\(authority).key", "-CAcreateserial", "-days", "2", "-extfile",
+            "x509", "-req", "-in", "\(name).csr", "-CA", "\(authority).pem", "-CAkey", "\(authority).key", "-CAcreateserial", "-days", "2",
+            "-extfile",
             "\(name).ext", "-out", "\(name).pem",
         ])
     }

@@ -16,11 +16,15 @@ extension ClientTests {
                 })
             let client = try client(node)
             let reply = try await client.get(
-                key("24"), from: dataset, ReadOptions(fields: [FieldID(1), FieldID(9)], context: RequestContext(purpose: "tra cứu", caseNumber: "HS-1", endUser: "an")))
+                key("24"), from: dataset,
+                ReadOptions(
+                    fields: [FieldID(1), FieldID(9)], context: RequestContext(purpose: "tra cứu", caseNumber: "HS-1", endUser: "an")))
             #expect(reply.value?[FieldID(1)] == .string("Bắc Ninh") && reply.info == info && reply.value?.modifiedAt == LogIndex(5))
             #expect(try await client.get(key("99"), from: dataset).value == nil)
             let first = try #require(try node.seen.first?.message(Get.self))
-            #expect(first.preamble.handle == 1 && first.preamble.dataset == dataset && first.preamble.fields == FieldMask([FieldID(1), FieldID(9)]))
+            #expect(
+                first.preamble.handle == 1 && first.preamble.dataset == dataset
+                    && first.preamble.fields == FieldMask([FieldID(1), FieldID(9)]))
             #expect(first.preamble.context == RequestContext(purpose: "tra cứu", caseNumber: "HS-1", endUser: "an"))
             let identity = try await client.identity()
             #expect(identity.principal == "consumer/so-y-te/benh-vien" && identity.node == "truy-van-1")
@@ -43,7 +47,10 @@ extension ClientTests {
                     // Nothing is answered before everything was asked: the requests are under way at the same time.
                     guard all.count == count else { return }
                     for (stream, key) in all.reversed() {
-                        connection.send(RecordReply(info: info, record: record(String(decoding: key, as: UTF8.self), String(decoding: key, as: UTF8.self))), stream)
+                        connection.send(
+                            RecordReply(
+                                info: info, record: record(String(decoding: key, as: UTF8.self), String(decoding: key, as: UTF8.self))),
+                            stream)
                     }
                 })
             let client = try client(node)
@@ -144,23 +151,40 @@ extension ClientTests {
         }
 
         @Test func whatCannotBeEncodedIsNotSent() async throws {
-            let node = try await ScriptedNode.start(.init { seen, connection in connection.send(SessionOpened(session: SessionID(1)), seen.stream) })
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in connection.send(SessionOpened(session: SessionID(1)), seen.stream) })
             let client = try client(node)
             func isInvalid(_ error: KhoError?) -> Bool { if case .invalid? = error { true } else { false } }
             #expect(isInvalid(await failure { () async throws(KhoError) in try await client.get([], from: dataset) }))
-            #expect(isInvalid(await failure { () async throws(KhoError) in try await client.get([UInt8](repeating: 1, count: 508), from: dataset) }))
+            #expect(
+                isInvalid(
+                    await failure { () async throws(KhoError) in try await client.get([UInt8](repeating: 1, count: 508), from: dataset) }))
             #expect(
                 isInvalid(
                     await failure { () async throws(KhoError) in
-                        try await client.get(key("a"), from: dataset, ReadOptions(context: RequestContext(purpose: String(repeating: "x", count: 201))))
+                        try await client.get(
+                            key("a"), from: dataset, ReadOptions(context: RequestContext(purpose: String(repeating: "x", count: 201))))
                     }))
-            #expect(isInvalid(await failure { () async throws(KhoError) in try await client.get(key("a"), from: dataset, ReadOptions(fields: [FieldID(256)])) }))
-            #expect(isInvalid(await failure { () async throws(KhoError) in try await client.put(key("a"), in: dataset, [.init(FieldID(1), .withheld)]) }))
+            #expect(
+                isInvalid(
+                    await failure { () async throws(KhoError) in
+                        try await client.get(key("a"), from: dataset, ReadOptions(fields: [FieldID(256)]))
+                    }))
+            #expect(
+                isInvalid(
+                    await failure { () async throws(KhoError) in try await client.put(key("a"), in: dataset, [.init(FieldID(1), .withheld)])
+                    }))
             #expect(isInvalid(await failure { () async throws(KhoError) in try await client.batch([]) }))
             let long = Value.list([String(repeating: "x", count: 70_000)])
-            #expect(isInvalid(await failure { () async throws(KhoError) in try await client.put(key("a"), in: dataset, [.init(FieldID(1), long)]) }))
+            #expect(
+                isInvalid(
+                    await failure { () async throws(KhoError) in try await client.put(key("a"), in: dataset, [.init(FieldID(1), long)]) }))
             // A batch of more than a frame.
-            let big = (0..<10).map { WriteOperation(kind: .put, dataset: dataset, key: key("\($0)"), fields: [.init(FieldID(1), .bytes([UInt8](repeating: 0, count: 1 << 20)))]) }
+            let big = (0..<10).map {
+                WriteOperation(
+                    kind: .put, dataset: dataset, key: key("\($0)"),
+                    fields: [.init(FieldID(1), .bytes([UInt8](repeating: 0, count: 1 << 20)))])
+            }
             let tooLarge = await failure { () async throws(KhoError) in try await client.batch(big) }
             #expect(tooLarge == .node(WireError(.tooLarge)))
             #expect(node.seen.allSatisfy { $0.opcode == .openSession })
@@ -169,7 +193,8 @@ extension ClientTests {
         }
 
         @Test func aRecordOfAnotherKeyIsNotBelieved() async throws {
-            let node = try await ScriptedNode.start(.init { seen, connection in connection.send(RecordReply(info: info, record: record("25")), seen.stream) })
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in connection.send(RecordReply(info: info, record: record("25")), seen.stream) })
             let client = try client(node)
             let error = await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) }
             guard case .brokenAnswer? = error else {

@@ -54,7 +54,8 @@ private final class ScanScript: Sendable {
         scan.credit -= 1
         let progress: ScanProgress = scan.next == total ? .complete : scan.left == 0 ? .paused : .more
         connection.send(
-            ScanBatch(info: info, rows: rows, progress: progress, token: progress == .complete ? [] : key(String(scan.next))), stream, isLast: progress != .more)
+            ScanBatch(info: info, rows: rows, progress: progress, token: progress == .complete ? [] : key(String(scan.next))), stream,
+            isLast: progress != .more)
         let sent = batches.change {
             $0 += 1
             return $0
@@ -75,7 +76,9 @@ extension ClientTests {
             let node = try await ScriptedNode.start(.init { script($0, $1) })
             let client = try client(node)
             var keys: [String] = []
-            for try await record in client.scan(dataset, Selection(filter: "a = 1")) { keys.append(String(decoding: record.key, as: UTF8.self)) }
+            for try await record in client.scan(dataset, Selection(filter: "a = 1")) {
+                keys.append(String(decoding: record.key, as: UTF8.self))
+            }
             #expect(keys == (0..<1_000).map(ScanScript.name))
             // 100 batches; four came on the scan's own credit.
             #expect(node.seen(.scan).count == 1 && node.seen(.scanCredit).count >= 95)
@@ -148,7 +151,9 @@ extension ClientTests {
             let node = try await ScriptedNode.start(
                 .init { seen, connection in
                     guard seen.opcode == .scan else { return connection.send(WireError(.invalidToken), seen.stream) }
-                    connection.send(ScanBatch(info: info, rows: [.init(key: key("a"), record: record("a"))], progress: .more, token: [1]), seen.stream, isLast: false)
+                    connection.send(
+                        ScanBatch(info: info, rows: [.init(key: key("a"), record: record("a"))], progress: .more, token: [1]), seen.stream,
+                        isLast: false)
                 })
             let client = try client(node)
             var seen = 0

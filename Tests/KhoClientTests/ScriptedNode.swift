@@ -20,7 +20,9 @@ final class ScriptedNode: Sendable {
         let body: [UInt8]
 
         func message<M: Message>(_ type: M.Type) throws -> M { try M(decoding: body) }
-        func write() throws -> Write { try body.reading { [opcode] reader throws(DecodingError) in try Write(opcode: opcode, from: &reader) } }
+        func write() throws -> Write {
+            try body.reading { [opcode] reader throws(DecodingError) in try Write(opcode: opcode, from: &reader) }
+        }
     }
 
     struct Behaviour: Sendable {
@@ -55,7 +57,8 @@ final class ScriptedNode: Sendable {
         let files = try Certificates.shared.get()
         let identity = try TLSIdentity(
             files: TLSFiles(
-                certificate: files.path("\(behaviour.certificate).pem"), key: files.path("\(behaviour.certificate).key"), authority: files.path("authority.pem")))
+                certificate: files.path("\(behaviour.certificate).pem"), key: files.path("\(behaviour.certificate).key"),
+                authority: files.path("authority.pem")))
         let tls = try identity.serverContext(protocols: behaviour.protocols)
         let box = Mutex<ScriptedNode?>(nil)
         let holder = Holder(box)
@@ -68,7 +71,9 @@ final class ScriptedNode: Sendable {
                         $0.append(channel)
                         return $0.count - 1
                     }
-                    try channel.pipeline.syncOperations.addHandlers([NIOSSLServerHandler(context: tls), NodeHandler(node: node, number: number)])
+                    try channel.pipeline.syncOperations.addHandlers([
+                        NIOSSLServerHandler(context: tls), NodeHandler(node: node, number: number),
+                    ])
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -102,6 +107,8 @@ struct NodeConnection {
     /// Sends a frame; `isLast` ends the stream.
     func send(_ message: some Message, _ stream: UInt32, isLast: Bool = true) { handler.send(message, stream, isLast) }
     func sendRaw(_ bytes: [UInt8]) { handler.sendRaw(bytes) }
+    /// The stream's last frame was sent as raw bytes.
+    func forget(_ stream: UInt32) { handler.state.answered(stream) }
     func drop() { handler.drop() }
     var requestsInFlight: Int { handler.state.requestsInFlight }
 }
@@ -130,7 +137,9 @@ private final class NodeHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         inbound += Array(unwrapInboundIn(data).readableBytesView)
         let bytes = inbound
-        while context.channel.isActive, let frame = try? splitter.next(in: bytes.span.bytes) { take(frame.header, Array(bytes[frame.body])) }
+        while context.channel.isActive, let frame = try? splitter.next(in: bytes.span.bytes) {
+            take(frame.header, Array(bytes[frame.body]))
+        }
         inbound.removeFirst(splitter.offset)
         splitter.discardedConsumedBytes()
     }
@@ -151,10 +160,13 @@ private final class NodeHandler: ChannelInboundHandler {
             _ = state.greet(hello)
             send(
                 Welcome(
-                    requestsInFlight: UInt32(node.behaviour.requestsInFlight), node: node.behaviour.name, nodeVersion: "1", clusterName: Certificates.cluster,
+                    requestsInFlight: UInt32(node.behaviour.requestsInFlight), node: node.behaviour.name, nodeVersion: "1",
+                    clusterName: Certificates.cluster,
                     clusterID: ClusterID(high: 1, low: 2), time: 0), 0, false)
         case .bind:
-            guard node.behaviour.binds, let handle = state.giveHandle() else { return send(WireError(.unauthenticated), header.stream, true) }
+            guard node.behaviour.binds, let handle = state.giveHandle() else {
+                return send(WireError(.unauthenticated), header.stream, true)
+            }
             send(Bound(handle: handle, principal: "consumer/so-y-te/benh-vien"), header.stream, true)
         case .ping: if node.behaviour.answersPings, let ping = try? Ping(decoding: body) { send(Pong(number: ping.number), 0, false) }
         default:

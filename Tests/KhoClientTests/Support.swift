@@ -16,7 +16,8 @@ let patient = KhoSettings(deadline: .seconds(30))
 
 func record(_ key: String, _ text: String = "x") -> [UInt8] {
     RecordCodec.encode(
-        key: Array(key.utf8), schemaVersion: 1, modifiedAt: LogIndex(5), time: LogTime(milliseconds: 6), fields: [(FieldID(1), .string(text), .string)])
+        key: Array(key.utf8), schemaVersion: 1, modifiedAt: LogIndex(5), time: LogTime(milliseconds: 6),
+        fields: [(FieldID(1), .string(text), .string)])
 }
 
 func key(_ text: String) -> [UInt8] { Array(text.utf8) }

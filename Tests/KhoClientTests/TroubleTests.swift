@@ -29,6 +29,7 @@ extension ClientTests {
             let client = try client(node)
             #expect(try await who(client) == .string("a"))
             node.dropConnections()
+            try await eventually("the client notices") { client.connector.isWithoutConnection }
             #expect(try await who(client) == .string("a"))
             #expect(node.connectionCount == 2)
             client.close()
@@ -75,14 +76,17 @@ extension ClientTests {
             let cut = try await ScriptedNode.start(.init { seen, connection in connection.send(WireError(.unavailable), seen.stream) })
             let client = try client(cut, settings: KhoSettings(deadline: .seconds(1)))
             _ = try await client.identity()
-            #expect(await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) } == .node(WireError(.unavailable)))
+            #expect(
+                await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) }
+                    == .node(WireError(.unavailable)))
             #expect(cut.seen(.get).count > 1)
             client.close()
             await cut.stop()
         }
 
         @Test func aDeadlineEndsACallAndCancelsItAtTheNode() async throws {
-            let node = try await ScriptedNode.start(.init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
             let client = try client(node)
             _ = try await client.identity()
             let options = ReadOptions(deadline: .milliseconds(300))
@@ -94,7 +98,8 @@ extension ClientTests {
         }
 
         @Test func aCancelledTaskCancelsItsRequest() async throws {
-            let node = try await ScriptedNode.start(.init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
             let client = try client(node)
             let task = Task { await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) } }
             try await eventually("the node gets the request") { !node.seen(.get).isEmpty }
@@ -106,7 +111,8 @@ extension ClientTests {
         }
 
         @Test func aTaskThatWasCancelledBeforeSendsNothingForLong() async throws {
-            let node = try await ScriptedNode.start(.init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
             let client = try client(node)
             _ = try await client.identity()
             let task = Task {
@@ -169,6 +175,42 @@ extension ClientTests {
             await healthy.stop()
         }
 
+        @Test func whateverANodeAnswersEveryCallEnds() async throws {
+            let seed = SystemRandom.uint64()
+            let random = Shared(SeededRandom(seed: seed))
+            let node = try await ScriptedNode.start(
+                .init { seen, connection in
+                    // A whole frame with a sound checksum, whose body or kind is not what it should be.
+                    let bytes = random.change { random -> [UInt8] in
+                        var out = ByteWriter()
+                        let kinds: [Opcode] = [.record, .record, .record, .error, .counted, .scanBatch, .written, .welcome]
+                        let start = out.beginFrame(kinds.randomElement(using: &random) ?? .record, stream: seen.stream)
+                        var body = RecordReply(info: info, record: record("24", "a")).encodedBody
+                        for _ in 0..<(Bool.random(using: &random) ? 0 : Int.random(in: 1...3, using: &random)) {
+                            body[Int.random(in: 0..<body.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                        }
+                        let length = Bool.random(using: &random) ? body.count : Int.random(in: 0...body.count, using: &random)
+                        out.write(raw: Array(body[..<length]))
+                        do { try out.endFrame(at: start) } catch { Issue.record("\(error)") }
+                        return out.bytes
+                    }
+                    connection.sendRaw(bytes)
+                    connection.forget(seen.stream)
+                })
+            let client = try client(node, settings: KhoSettings(deadline: .seconds(5)))
+            var found = 0
+            for _ in 0..<150 {
+                let options = ReadOptions(deadline: .milliseconds(500))
+                let error = await failure { () async throws(KhoError) in
+                    if try await client.get(key("24"), from: dataset, options).value?[FieldID(1)] == .string("a") { found += 1 }
+                }
+                #expect(error != .outcomeUnknown, "seed \(seed)")
+            }
+            #expect(found > 0, "seed \(seed)")
+            client.close()
+            await node.stop()
+        }
+
         @Test func damagedBytesEndTheConnection() async throws {
             let times = Shared(0)
             let node = try await ScriptedNode.start(
@@ -195,7 +237,9 @@ extension ClientTests {
             let impostor = try await ScriptedNode.start(.init(certificate: certificate))
             let endpoint = impostor.endpoint
             let tls = try Certificates.shared.get().tls("consumer")
-            let error = await failure { () async throws(KhoError) in try await KhoClient.connect(endpoints: [endpoint], tls: tls, settings: patient) }
+            let error = await failure { () async throws(KhoError) in
+                try await KhoClient.connect(endpoints: [endpoint], tls: tls, settings: patient)
+            }
             guard case .unreachable? = error else {
                 Issue.record("\(certificate): \(String(describing: error))")
                 return
@@ -217,7 +261,8 @@ extension ClientTests {
 
         @Test func aHostNameIsVerifiedToo() async throws {
             let node = try await ScriptedNode.start(Self.found("a"))
-            let client = try KhoClient(endpoints: ["localhost:\(node.port)"], tls: try Certificates.shared.get().tls("consumer"), settings: patient)
+            let client = try KhoClient(
+                endpoints: ["localhost:\(node.port)"], tls: try Certificates.shared.get().tls("consumer"), settings: patient)
             #expect(try await who(client) == .string("a"))
             client.close()
             await node.stop()
@@ -227,7 +272,9 @@ extension ClientTests {
             let other = try await ScriptedNode.start(.init(protocols: ["kho-peer/1"]))
             let endpoint = other.endpoint
             let tls = try Certificates.shared.get().tls("consumer")
-            let error = await failure { () async throws(KhoError) in try await KhoClient.connect(endpoints: [endpoint], tls: tls, settings: patient) }
+            let error = await failure { () async throws(KhoError) in
+                try await KhoClient.connect(endpoints: [endpoint], tls: tls, settings: patient)
+            }
             guard case let .unreachable(reasons)? = error else {
                 Issue.record("\(String(describing: error))")
                 return
@@ -257,7 +304,8 @@ extension ClientTests {
             }
             #expect(reasons.count == 1 && reasons[0].hasPrefix(endpoint))
             let missing = await failure { () async throws(KhoError) in
-                try await KhoClient.connect(endpoints: [endpoint], tls: KhoTLS(certificate: "/khong/co.pem", key: tls.key, authority: tls.authority))
+                try await KhoClient.connect(
+                    endpoints: [endpoint], tls: KhoTLS(certificate: "/khong/co.pem", key: tls.key, authority: tls.authority))
             }
             guard case .identity? = missing else {
                 Issue.record("\(String(describing: missing))")

@@ -10,7 +10,9 @@ extension ClientTests {
         static let fields: [WriteOperation.Field] = [.init(FieldID(1), .string("Bắc Ninh"))]
 
         /// Opens sessions numbered from 100, and hands every other request to the test.
-        static func behaviour(_ answers: UInt32 = 1_024, _ script: @escaping @Sendable (ScriptedNode.Seen, NodeConnection) -> Void) -> ScriptedNode.Behaviour {
+        static func behaviour(_ answers: UInt32 = 1_024, _ script: @escaping @Sendable (ScriptedNode.Seen, NodeConnection) -> Void)
+            -> ScriptedNode.Behaviour
+        {
             let sessions = Shared<UInt64>(99)
             return .init { seen, connection in
                 guard seen.opcode == .openSession else { return script(seen, connection) }
@@ -30,7 +32,10 @@ extension ClientTests {
             #expect(try await client.put(key("24"), in: dataset, Self.fields, if: .absent).value == LogIndex(50))
             try await client.update(key("24"), in: dataset, Self.fields, if: .modifiedAt(LogIndex(9)))
             try await client.delete(key("24"), in: dataset, if: .present)
-            try await client.batch([WriteOperation(kind: .put, dataset: dataset, key: key("1"), fields: Self.fields), WriteOperation(kind: .delete, dataset: dataset, key: key("2"))])
+            try await client.batch([
+                WriteOperation(kind: .put, dataset: dataset, key: key("1"), fields: Self.fields),
+                WriteOperation(kind: .delete, dataset: dataset, key: key("2")),
+            ])
             let writes = try node.seen.filter { $0.opcode != .openSession }.map { try $0.write() }
             #expect(writes.map(\.opcode) == [.put, .update, .delete, .batch])
             #expect(writes.map(\.sequence) == [1, 2, 3, 4] && writes.allSatisfy { $0.session == SessionID(100) })
@@ -42,7 +47,8 @@ extension ClientTests {
 
         @Test func aWriteWhoseAnswerIsLostIsSentAgainUnderItsNumber() async throws {
             let dying = try await ScriptedNode.start(Self.behaviour { _, connection in connection.drop() })
-            let healthy = try await ScriptedNode.start(Self.behaviour { seen, connection in connection.send(Self.written(51), seen.stream) })
+            let healthy = try await ScriptedNode.start(
+                Self.behaviour { seen, connection in connection.send(Self.written(51), seen.stream) })
             let client = try client(dying, healthy)
             #expect(try await client.put(key("24"), in: dataset, Self.fields).value == LogIndex(51))
             let first = try #require(try dying.seen(.put).first?.write())
@@ -63,7 +69,11 @@ extension ClientTests {
                         $0 += 1
                         return $0
                     }
-                    if count < 4 { connection.send(WireError(.outcomeUnknown), seen.stream) } else { connection.send(Self.written(52), seen.stream) }
+                    if count < 4 {
+                        connection.send(WireError(.outcomeUnknown), seen.stream)
+                    } else {
+                        connection.send(Self.written(52), seen.stream)
+                    }
                 })
             let client = try client(node)
             #expect(try await client.put(key("24"), in: dataset, Self.fields).value == LogIndex(52))
@@ -76,7 +86,8 @@ extension ClientTests {
             // Lost, and then nobody answers any more.
             let lost = try await ScriptedNode.start(Self.behaviour { _, connection in connection.drop() })
             let client = try client(lost, settings: KhoSettings(deadline: .seconds(2)))
-            #expect(await failure { () async throws(KhoError) in try await client.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
+            #expect(
+                await failure { () async throws(KhoError) in try await client.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
             client.close()
             await lost.stop()
             // Lost, and at the next attempt the right has gone: that says nothing of the first.
@@ -90,13 +101,17 @@ extension ClientTests {
                     if count == 1 { connection.drop() } else { connection.send(WireError(.denied), seen.stream) }
                 })
             let other = try client_(denying)
-            #expect(await failure { () async throws(KhoError) in try await other.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
+            #expect(
+                await failure { () async throws(KhoError) in try await other.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
             other.close()
             await denying.stop()
             // Sent, and no answer until the deadline.
             let silent = try await ScriptedNode.start(Self.behaviour { _, _ in })
-            let third = try KhoClient(endpoints: [silent.endpoint], tls: try Certificates.shared.get().tls("consumer"), settings: KhoSettings(deadline: .seconds(2)))
-            #expect(await failure { () async throws(KhoError) in try await third.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
+            let third = try KhoClient(
+                endpoints: [silent.endpoint], tls: try Certificates.shared.get().tls("consumer"),
+                settings: KhoSettings(deadline: .seconds(2)))
+            #expect(
+                await failure { () async throws(KhoError) in try await third.put(key("24"), in: dataset, Self.fields) } == .outcomeUnknown)
             third.close()
             await silent.stop()
         }
@@ -110,8 +125,13 @@ extension ClientTests {
                     connection.send(WireError(.schemaViolation, operation: 1, field: FieldID(4), rule: .wrongScale), seen.stream)
                 })
             let client = try client(node)
-            #expect(await failure { () async throws(KhoError) in try await client.put(key("24"), in: dataset, Self.fields) } == .node(WireError(.conflict)))
-            let operations = [WriteOperation(kind: .delete, dataset: dataset, key: key("1")), WriteOperation(kind: .delete, dataset: dataset, key: key("2"))]
+            #expect(
+                await failure { () async throws(KhoError) in try await client.put(key("24"), in: dataset, Self.fields) }
+                    == .node(WireError(.conflict)))
+            let operations = [
+                WriteOperation(kind: .delete, dataset: dataset, key: key("1")),
+                WriteOperation(kind: .delete, dataset: dataset, key: key("2")),
+            ]
             let error = await failure { () async throws(KhoError) in try await client.batch(operations) }
             #expect(error == .node(WireError(.schemaViolation, operation: 1, field: FieldID(4), rule: .wrongScale)))
             #expect(node.seen(.put).count == 1 && node.seen(.batch).count == 1)
@@ -123,7 +143,11 @@ extension ClientTests {
             let node = try await ScriptedNode.start(
                 Self.behaviour { seen, connection in
                     guard let write = try? seen.write() else { return }
-                    if write.session == SessionID(100) { connection.send(WireError(.sessionEnded), seen.stream) } else { connection.send(Self.written(53), seen.stream) }
+                    if write.session == SessionID(100) {
+                        connection.send(WireError(.sessionEnded), seen.stream)
+                    } else {
+                        connection.send(Self.written(53), seen.stream)
+                    }
                 })
             let client = try client(node)
             #expect(try await client.put(key("24"), in: dataset, Self.fields).value == LogIndex(53))
