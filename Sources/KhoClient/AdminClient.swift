@@ -31,5 +31,6 @@ package final class AdminClient: Sendable {
         try await connector.connection(by: .after(settings.deadline)).welcome.node
     }
 
+    /// Ends the connection; calls under way fail.
     package func close() { connector.close() }
 }

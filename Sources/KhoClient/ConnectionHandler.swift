@@ -264,8 +264,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         let late = waiting
         pending = []
         waiting = []
-        for request in unanswered { request?.finish(.lost(wasSent: true)) }
-        for outgoing in late { outgoing.finish(.lost(wasSent: false)) }
+        for request in unanswered { request?.finish(.lost(wasSent: true, why: error.text)) }
+        for outgoing in late { outgoing.finish(.lost(wasSent: false, why: error.text)) }
         ready?.fail(error)
         ready = nil
     }

@@ -34,6 +34,11 @@ final class Connector: Sendable {
     /// The connection, made if there is none: every endpoint is tried once. Throws `unreachable` when none answers, `timedOut` at the
     /// deadline, `node` if a node says that this client is not welcome.
     func connection(by deadline: MonotonicTime) async throws(KhoError) -> Connection {
+        if let ready = state.withLock({ state -> Connection? in if case let .ready(connection) = state.phase { connection } else { nil } }),
+            ready.isUsable
+        {
+            return ready
+        }
         let result = await withCheckedContinuation { (continuation: CheckedContinuation<Result<Connection, KhoError>, Never>) in
             enum Step { case done(Result<Connection, KhoError>), dial(UInt64), wait(UInt64) }
             let step = state.withLock { state -> Step in

@@ -4,6 +4,7 @@ import Wire
 
 /// How a write is to be made.
 public struct WriteOptions: Sendable {
+    /// For whom and why, for the log of disclosures.
     public var context: RequestContext
     /// Instead of the settings' deadline.
     public var deadline: Duration?

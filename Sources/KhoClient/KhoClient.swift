@@ -52,7 +52,9 @@ public final class KhoClient: Sendable {
 
 /// Both ends of a client's connection.
 public struct KhoIdentity: Sendable, Equatable {
+    /// Who the cluster takes the client for: `role/agency/system`.
     public var principal: String
+    /// The node's name.
     public var node: String
     public var clusterName: String
     public var clusterID: ClusterID
@@ -60,7 +62,9 @@ public struct KhoIdentity: Sendable, Equatable {
 
 /// An answer with what the node says about it.
 public struct KhoReply<Value: Sendable>: Sendable {
+    /// What was asked for.
     public var value: Value
+    /// At which index, under which rights, how fresh.
     public var info: ReplyInfo
 }
 
@@ -68,7 +72,9 @@ public struct KhoReply<Value: Sendable>: Sendable {
 public struct ReadOptions: Sendable {
     /// The fields wanted; nil for every visible one.
     public var fields: [FieldID]?
+    /// How fresh the answer must be.
     public var consistency: Consistency
+    /// For whom and why, for the log of disclosures.
     public var context: RequestContext
     /// Instead of the settings' deadline.
     public var deadline: Duration?

@@ -15,13 +15,17 @@ public struct KhoScan: AsyncSequence, Sendable {
     let batchRecords: UInt16
     let options: ReadOptions
 
+    /// A pass over the scan, from its beginning.
     public func makeAsyncIterator() -> Iterator { Iterator(cursor: ScanCursor(self)) }
 
+    /// One pass; belongs to the task that makes it.
     public struct Iterator: AsyncIteratorProtocol {
         fileprivate let cursor: ScanCursor
 
+        /// The next record; nil at the end. Waits for the node where no batch is at hand. Throws what keeps the scan from going on.
         public mutating func next() async throws(KhoError) -> Record? { try await cursor.next(isolation: nil) }
 
+        /// The same on the caller's actor.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(KhoError) -> Record? {
             try await cursor.next(isolation: actor)
         }

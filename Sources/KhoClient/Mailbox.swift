@@ -7,8 +7,8 @@ enum Outcome: Sendable {
     case answer(Answer)
     /// The node's ERROR on the request's stream.
     case error(WireError)
-    /// The connection ended first.
-    case lost(wasSent: Bool)
+    /// The connection ended first, for this reason.
+    case lost(wasSent: Bool, why: String = "the connection was lost")
     case timedOut(wasSent: Bool)
     case cancelled(wasSent: Bool)
 }

@@ -74,10 +74,10 @@ final class Requester: Sendable {
         switch outcome {
         case .answer: return
         case let .error(error): try await recover(from: error, on: connection, &attempt)
-        case let .lost(wasSent):
+        case let .lost(wasSent, why):
             connector.leave(connection)
             try uncertain(wasSent, &attempt)
-            try await attempt.waitOrThrow(.unreachable(["\(connection.endpoint): the connection was lost"]))
+            try await attempt.waitOrThrow(.unreachable(["\(connection.endpoint): \(why)"]))
         case let .timedOut(wasSent):
             if wasSent { try uncertain(true, &attempt) }
             throw attempt.verdict(.timedOut)
