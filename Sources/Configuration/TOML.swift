@@ -204,6 +204,7 @@ private struct TOMLParser {
             guard current != nil else { throw error("the array has no end", at: start) }
             values.append(try value(depth: depth + 1))
             skipBlanksAndLines()
+            guard current != nil else { throw error("the array has no end", at: start) }
             if current == UInt8(ascii: ",") {
                 position += 1
             } else if current != UInt8(ascii: "]") {

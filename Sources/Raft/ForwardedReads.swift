@@ -44,6 +44,7 @@ struct ForwardedReads: Sendable {
         while head < reads.count, reads[head].isDone || reads[head].deadline <= now {
             if !reads[head].isDone {
                 expired.append(reads[head].id)
+                reads[head].isDone = true
                 count -= 1
             }
             head += 1

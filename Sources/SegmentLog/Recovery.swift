@@ -13,6 +13,8 @@ struct Recovery {
     /// The last segment's.
     private(set) var end = SegmentHeader.dataOffset
     private(set) var tornTail: TornTail?
+    /// The bytes of the last segment's entries of which nothing says that they had been synced.
+    private(set) var unproven = 0..<0
     /// Segments of which one copy of the header is damaged.
     private(set) var damaged: [SegmentHeader] = []
     /// With the highest generation found, and the base that a reset cut short had begun.
@@ -41,7 +43,8 @@ struct Recovery {
             }
             let size = try file.size()
             guard size == header.bytes else {
-                throw .corrupt(path: file.path, offset: min(size, header.bytes), index: LogIndex(0), what: "it has \(size) bytes of \(header.bytes)")
+                throw .corrupt(
+                    path: file.path, offset: min(size, header.bytes), index: LogIndex(0), what: "it has \(size) bytes of \(header.bytes)")
             }
             headers.append(header)
             if isDamaged { damaged.append(header) }
@@ -93,6 +96,7 @@ struct Recovery {
             } else {
                 scan = try SegmentScan.last(bytes, header, seed, path: path)
                 end = scan.end
+                unproven = scan.unproven
                 if scan.tornBytes > 0 { tornTail = TornTail(path: path, offset: scan.end, bytes: scan.tornBytes) }
                 try checkGeneration(header, scan, directory)
             }
@@ -103,7 +107,8 @@ struct Recovery {
 
     /// Tells a damaged entry from a file that is missing between two.
     private static func readSealed(
-        _ bytes: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below next: SegmentHeader, _ directory: borrowing LogDirectory
+        _ bytes: [UInt8], _ header: SegmentHeader, _ seed: EntryFrame.Seed, below next: SegmentHeader,
+        _ directory: borrowing LogDirectory
     ) throws(LogError) -> SegmentScan {
         // The generations between the two may be those of segments replaced since: only what the entries say decides.
         let path = directory.path(header.name)
@@ -113,8 +118,8 @@ struct Recovery {
             guard next.generation > header.generation + 1, case let .corrupt(_, offset, index, _) = error else { throw error }
             throw .missing(
                 path: directory.path, index: index,
-                what: "\(header.name) ends before \(index) (byte \(offset)), \(next.name) begins at \(next.first); a file between them is gone or "
-                    + "the entry is damaged")
+                what: "\(header.name) ends before \(index) (byte \(offset)), \(next.name) begins at \(next.first); a file between "
+                    + "them is gone or the entry is damaged")
         }
     }
 

@@ -15,10 +15,10 @@ extension SegmentLog {
         // A directory without a name for a file, or a file without its bytes, would make a liar of whatever is answered from here on.
         try directory.sync()
         for header in recovery.segments { try settle(header, in: directory, recovery, identity) }
-        if recovery.state != state.record || state.isDamaged { try state.write(recovery.state) }
+        if recovery.state != state.record { try state.write(recovery.state) }
 
         var repaired = recovery.damaged.filter(recovery.segments.contains).map { directory.path($0.name) }
-        if state.isDamaged { repaired.append(state.path) }
+        if state.wasDamaged { repaired.append(state.path) }
         let found = RecoveredLog(
             hardState: state.record.hardState, base: state.record.base, entries: recovery.entries, tornTail: recovery.tornTail,
             repaired: repaired)
@@ -36,6 +36,11 @@ extension SegmentLog {
         _ header: SegmentHeader, in directory: borrowing LogDirectory, _ recovery: Recovery, _ identity: LogIdentity
     ) throws(LogError) {
         let file = try DiskFile(directory.path(header.name))
+        let isLast = header.generation == recovery.segments.last?.generation
+        if isLast, !recovery.unproven.isEmpty {
+            // After a sync that failed the page cache may hold as clean what the disk never got: a sync alone would not write it.
+            try file.write(try file.read(recovery.unproven.count, at: recovery.unproven.lowerBound), at: recovery.unproven.lowerBound)
+        }
         // First what is there, then the changes: a header is not written over while the other copy may sit in the page cache only.
         try file.syncData()
         var isChanged = false
@@ -43,7 +48,7 @@ extension SegmentLog {
             try file.write(header.encoded(identity), at: 0)
             isChanged = true
         }
-        if let torn = recovery.tornTail, torn.path == file.path {
+        if isLast, let torn = recovery.tornTail {
             // To the very end: an entry of this generation that stayed would follow a new one of its index.
             try file.writeZeros(torn.offset..<header.bytes)
             isChanged = true

@@ -32,7 +32,9 @@ extension SegmentLog {
         do throws(LogError) {
             return try Self.makeSegment(directory, header, identity, spare: nil)
         } catch {
-            guard case let .file("write", _, code) = error, code == ENOSPC || code == EDQUOT, try reserve.release(directory) else { throw error }
+            guard case let .file("write", _, code) = error, code == ENOSPC || code == EDQUOT, try reserve.release(directory) else {
+                throw error
+            }
         }
         return try Self.makeSegment(directory, header, identity, spare: nil)
     }
@@ -42,7 +44,8 @@ extension SegmentLog {
         _ directory: borrowing LogDirectory, _ header: SegmentHeader, _ identity: LogIdentity, spare: String?
     ) throws(LogError) -> DiskFile {
         let name = spare ?? SparePool.freshName
-        try writeHeader(header, identity, DiskFile(directory.path(name), spare == nil ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR), isNew: spare == nil)
+        let flags = spare == nil ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR
+        try writeHeader(header, identity, DiskFile(directory.path(name), flags), isNew: spare == nil)
         // Only a file whose both headers are durable gets a segment's name.
         try directory.rename(name, to: header.name)
         try directory.sync()
@@ -55,6 +58,15 @@ extension SegmentLog {
         try file.write(header.encoded(identity), at: 0)
         if isNew { try file.writeZeros(SegmentHeader.dataOffset..<header.bytes) }
         try file.syncData()
+    }
+
+    /// Gives up the segments that the last one replaces as a whole: those of a conflicting suffix, or one that is empty still.
+    func recycleReplaced() throws(LogError) {
+        let first = segments[segments.count - 1].first
+        let old = segments.dropLast().filter { $0.first >= first }
+        guard !old.isEmpty else { return }
+        segments.removeAll { header in old.contains(header) }
+        try recycle(old)
     }
 
     /// Gives up files that no longer count. Durable when it returns: a spare must not be written while it may still come back under a

@@ -142,10 +142,7 @@ package final class SegmentLog: @unchecked Sendable {
         last = LogPosition(index: index.previous, term: previous)
         durable = min(durable, last.index)
         terms.cut(from: index)
-        let old = segments.dropLast().filter { $0.first >= index }
-        guard !old.isEmpty else { return }
-        segments.removeAll { header in old.contains(header) }
-        try recycle(old)
+        try recycleReplaced()
     }
 
     private func write(_ entries: [LogEntry]) throws(LogError) {
@@ -156,7 +153,10 @@ package final class SegmentLog: @unchecked Sendable {
             let bytes = EntryFrame.bytes(payload: entry.payload.count)
             if !hasRoom(for: buffer.count + bytes) {
                 try flush()
-                if !hasRoom(for: bytes) { try beginSegment(after: last, entryBytes: bytes) }
+                if !hasRoom(for: bytes) {
+                    try beginSegment(after: last, entryBytes: bytes)
+                    try recycleReplaced()
+                }
             }
             EntryFrame.encode(entry, durableThrough: durable, seed, into: &buffer)
             last = LogPosition(index: entry.index, term: entry.term)

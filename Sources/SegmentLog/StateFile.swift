@@ -26,8 +26,8 @@ struct StateFile: ~Copyable {
     private let file: DiskFile
     private let identity: LogIdentity
     private(set) var record: StateRecord
-    /// A copy of the record in force is damaged.
-    let isDamaged: Bool
+    /// A copy of the record in force was damaged.
+    let wasDamaged: Bool
 
     var path: String { file.path }
 
@@ -39,7 +39,8 @@ struct StateFile: ~Copyable {
         try file.syncData()
     }
 
-    /// Reads the file and makes durable what it found.
+    /// Reads the file and makes durable what it found: by writing it again, for after a sync that failed the page cache may hold as clean
+    /// what the disk never got. That restores a damaged copy, too.
     init(_ path: String, _ identity: LogIdentity) throws(LogError) {
         let file = try DiskFile(path)
         let bytes = try file.read(2 * Self.slotBytes)
@@ -58,11 +59,12 @@ struct StateFile: ~Copyable {
         guard let newest else {
             throw .corrupt(path: path, offset: 0, index: LogIndex(0), what: "no copy of the hard state fits its checksum")
         }
+        try file.write(Self.encode(newest.record, identity), at: Int(newest.record.sequence % 2) * Self.slotBytes)
         try file.syncData()
         self.file = file
         self.identity = identity
         record = newest.record
-        isDamaged = newest.copies < 2
+        wasDamaged = newest.copies < 2
     }
 
     /// Replaces the record; durable when it returns. The record's own sequence is set here.

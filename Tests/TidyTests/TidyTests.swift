@@ -35,7 +35,9 @@ import Testing
         "COpenSSL": ["Cryptography"],
         "CDemoData": ["DemoData"],
         "X509": ["kho"],
-        "Yams": ["kho"],
+        "Crypto": ["kho"],
+        "SwiftASN1": ["kho"],
+        "Yams": ["Console"],
         "ArgumentParser": ["kho", "khod"],
         "NIOCore": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
         "NIOPosix": ["KhoClient", "QueryService", "Peers", "Transport", "Node"],
@@ -119,7 +121,9 @@ struct Checkout {
     }
 
     func dependencies(of room: String) -> Set<String> {
-        guard let start = manifest.range(of: "name: \"\(room)\"") else { return [] }
+        // The package has a name too, and so have its products.
+        let declaration = #"\.(target|executableTarget|systemLibrary)\(\s*name: ""# + room + "\""
+        guard let start = manifest.range(of: declaration, options: .regularExpression) else { return [] }
         let rest = manifest[start.upperBound...]
         let end = rest.range(of: "name: \"", options: [])?.lowerBound ?? rest.endIndex
         // Products of packages name a `name:` too; the rooms' own names come before them.

@@ -9,7 +9,8 @@ package struct ByteSource: ~Copyable {
     package let size: Int?
     private let descriptor: Int32
     private let owned: Bool
-    private var memory: [UInt8]?
+    private var memory: ArraySlice<UInt8> = []
+    private let block: Int
 
     /// A file, or the standard input if the path is `-`.
     package init(path: String) throws(FileError) {
@@ -24,17 +25,18 @@ package struct ByteSource: ~Copyable {
         self.init(descriptor: file, name: path, owned: true, size: regular ? Int(status.st_size) : nil)
     }
 
-    /// Bytes in memory.
-    package init(_ bytes: [UInt8], name: String) {
-        self.init(descriptor: -1, name: name, owned: false, size: bytes.count, memory: bytes)
+    /// Bytes in memory, given in blocks of so many.
+    package init(_ bytes: [UInt8], name: String, block: Int = 1 << 18) {
+        self.init(descriptor: -1, name: name, owned: false, size: bytes.count, memory: bytes[...], block: block)
     }
 
-    private init(descriptor: Int32, name: String, owned: Bool, size: Int?, memory: [UInt8]? = nil) {
+    private init(descriptor: Int32, name: String, owned: Bool, size: Int?, memory: ArraySlice<UInt8> = [], block: Int = 1 << 18) {
         self.descriptor = descriptor
         self.name = name
         self.owned = owned
         self.size = size
         self.memory = memory
+        self.block = block
     }
 
     deinit { if owned { close(descriptor) } }
@@ -42,11 +44,10 @@ package struct ByteSource: ~Copyable {
     /// Fills the buffer with the next bytes; it is empty at the end.
     package mutating func read(into buffer: inout [UInt8]) throws(FileError) {
         if descriptor < 0 {
-            buffer = memory ?? []
-            memory = []
+            buffer = Array(memory.prefix(block))
+            memory = memory.dropFirst(block)
             return
         }
-        let block = 1 << 18
         if buffer.count < block { buffer = [UInt8](repeating: 0, count: block) }
         while true {
             let count = Glibc.read(descriptor, &buffer, block)

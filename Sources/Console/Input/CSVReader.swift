@@ -45,6 +45,7 @@ package struct CSVReader: ~Copyable {
 
     /// The next record; nil at the end. Empty lines are passed over.
     package mutating func next() throws(CommandError) -> CSVRecord? {
+        // Nothing was read yet.
         if bytesRead == 0, !ended { try skipByteOrderMark() }
         var record = CSVRecord()
         repeat {
@@ -82,8 +83,16 @@ package struct CSVReader: ~Copyable {
     }
 
     private mutating func skipByteOrderMark() throws(CommandError) {
-        guard try peek() == 0xEF, buffer.starts(with: [0xEF, 0xBB, 0xBF]) else { return }
-        position = 3
+        guard try peek() == 0xEF else { return }
+        // A pipe may give the three bytes one by one.
+        while buffer.count < 3, !ended {
+            let first = buffer
+            buffer = []
+            position = 0
+            _ = try peek()
+            buffer = first + buffer
+        }
+        position = buffer.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     }
 
     private func error(_ message: String, _ line: Int, _ column: Int) -> CommandError {

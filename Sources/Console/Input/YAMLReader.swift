@@ -2,7 +2,7 @@ import Core
 import Yams
 
 /// Reads YAML through libyaml: one or several documents a file. Aliases are followed, and what they repeat is counted against
-/// `InputLimits.values`.
+/// `InputLimits.values`. A byte order mark at the beginning of a text is lost.
 package enum YAMLReader {
     /// A document and the line it begins in.
     package struct Part: Sendable, Equatable {

@@ -1,0 +1,46 @@
+import Core
+import Testing
+
+@testable import Raft
+
+/// Random clusters. A failure names its seed: `Simulation(seed: …)` with the same number of events replays it.
+@Suite struct SimulationTests {
+    static let seeds = 200
+    static let events = 3_000
+
+    @Test(arguments: 0..<4) func holdsUnderEverything(share: Int) {
+        var counts = Simulation.Counts()
+        for number in 0..<Self.seeds / 4 {
+            let seed = UInt64(share * Self.seeds / 4 + number)
+            var simulation = Simulation(seed: seed)
+            simulation.run(events: Self.events)
+            if simulation.violation == nil { simulation.settle() }
+            counts += simulation.counts
+            if let violation = simulation.violation {
+                Issue.record("seed \(seed): \(violation)")
+                return
+            }
+        }
+        // What never happened was not tested.
+        #expect(counts.elections > 100, "\(counts)")
+        #expect(counts.applied > 2_000, "\(counts)")
+        #expect(counts.readsAnswered > 500, "\(counts)")
+        #expect(counts.readsFailed > 100, "\(counts)")
+        #expect(counts.snapshots > 20, "\(counts)")
+        #expect(counts.crashes > 100, "\(counts)")
+        #expect(counts.memberships > 50, "\(counts)")
+        #expect(counts.truncations > 20, "\(counts)")
+        #expect(counts.wipes > 5, "\(counts)")
+    }
+
+    /// The same seed does the same.
+    @Test func isDeterministic() {
+        var one = Simulation(seed: 7)
+        var two = Simulation(seed: 7)
+        one.run(events: 2_000)
+        two.run(events: 2_000)
+        #expect(one.history.map(\.digest) == two.history.map(\.digest))
+        #expect(one.network == two.network)
+        #expect(!one.history.isEmpty)
+    }
+}
