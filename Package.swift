@@ -62,7 +62,7 @@ let package = Package(
 
         // The edge: KHO/1 seen from the client and from the query node.
         .target(
-            name: "KhoClient", dependencies: ["Wire", "Records", "Core", "CKhoPlatform"] + nio, swiftSettings: common),
+            name: "KhoClient", dependencies: ["Wire", "Transport", "Records", "Core"] + nio, swiftSettings: common),
         .target(
             name: "QueryService",
             dependencies: ["Wire", "Transport", "Replica", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"] + nio,
@@ -104,7 +104,7 @@ let package = Package(
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
-            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
+            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
         .testTarget(

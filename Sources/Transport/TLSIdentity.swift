@@ -58,13 +58,15 @@ package struct TLSIdentity: Sendable {
     }
 
     /// A context for making connections: TLS 1.3, the other side's certificate must be of the authority. Which host it was issued for
-    /// is not looked at; who uses the context checks the certificate's `CertificateName` instead.
-    package func clientContext(protocols: [String]) throws(TransportError) -> NIOSSLContext {
-        try context(server: false, protocols: protocols)
+    /// is looked at with `verifiesHost` only; who uses the context checks the certificate's `CertificateName` in any case.
+    package func clientContext(protocols: [String], verifiesHost: Bool = false) throws(TransportError) -> NIOSSLContext {
+        try context(server: false, protocols: protocols, verifiesHost: verifiesHost)
     }
 
-    private func context(server: Bool, protocols: [String]) throws(TransportError) -> NIOSSLContext {
-        do { return try NIOSSLContext(configuration: configuration(server: server, protocols: protocols)) } catch {
+    private func context(server: Bool, protocols: [String], verifiesHost: Bool = false) throws(TransportError) -> NIOSSLContext {
+        var settings = configuration(server: server, protocols: protocols)
+        if verifiesHost { settings.certificateVerification = .fullVerification }
+        do { return try NIOSSLContext(configuration: settings) } catch {
             throw .refused(path: files.certificate, reason: "\(error)")
         }
     }

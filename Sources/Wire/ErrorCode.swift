@@ -52,6 +52,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         return text
     }
 
+    /// What kind of error it is.
     public var errorClass: ErrorClass {
         switch self {
         case .badFrame, .badChecksum, .unsupportedFlag, .unknownOpcode, .outOfOrder, .badBody, .streamInUse, .tooSlow: .protocolViolation
@@ -71,6 +72,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         }
     }
 
+    /// What a client may do with the same request.
     public var retry: RetryAdvice {
         switch self {
         case .throttled, .unavailable, .stale: .later
@@ -81,6 +83,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         }
     }
 
+    /// What it says, in English.
     public var english: String {
         switch self {
         case .badFrame: "the bytes are not a frame of KHO/1"
@@ -118,6 +121,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         }
     }
 
+    /// What it says, in Vietnamese.
     public var vietnamese: String {
         switch self {
         case .badFrame: "dữ liệu nhận được không phải là khung KHO/1"

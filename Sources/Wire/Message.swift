@@ -112,6 +112,9 @@ package struct RequestPreamble: Equatable, Sendable {
 ///
 ///     applied index u64 | policy index u64 | staleness u32 (ms) | schema version u32 | disclosure u64
 public struct ReplyInfo: Equatable, Sendable {
+    /// Bytes of its layout.
+    static let bytes = 32
+
     /// How far the answering node had applied the log.
     public var appliedIndex: LogIndex
     /// The last change of rights that the answer was made under.

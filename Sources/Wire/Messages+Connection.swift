@@ -211,7 +211,8 @@ package struct SessionOpened: Message {
     package var idleMilliseconds: UInt64
 
     package init(
-        session: SessionID, answers: UInt32 = UInt32(Limits.sessionAnswers), idleMilliseconds: UInt64 = UInt64(Limits.sessionIdleMilliseconds)
+        session: SessionID, answers: UInt32 = UInt32(Limits.sessionAnswers),
+        idleMilliseconds: UInt64 = UInt64(Limits.sessionIdleMilliseconds)
     ) {
         self.session = session
         self.answers = answers

@@ -128,7 +128,9 @@ extension FieldDefinition {
         let id = FieldID(try reader.readUInt16())
         let name = try reader.readString16()
         let title = try reader.readString16()
-        guard let kind = ValueKind(rawValue: try reader.readUInt8()) else { throw .invalid(at: reader.position - 1, "unknown kind of value") }
+        guard let kind = ValueKind(rawValue: try reader.readUInt8()) else {
+            throw .invalid(at: reader.position - 1, "unknown kind of value")
+        }
         let scale = try reader.readUInt8()
         let required = try reader.readBool()
         guard let sensitivity = Sensitivity(rawValue: try reader.readUInt8()) else {

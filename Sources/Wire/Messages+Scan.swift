@@ -2,17 +2,17 @@ import Core
 import Records
 
 /// Which records of a dataset: `prefix bytes16 | from bytes16 | has end u8, [to bytes16] | filter string16`.
-package struct Selection: Equatable, Sendable {
+public struct Selection: Equatable, Sendable {
     /// Keys that begin so; empty for all.
-    package var prefix: [UInt8]
+    public var prefix: [UInt8]
     /// The first key.
-    package var from: [UInt8]
+    public var from: [UInt8]
     /// The first key behind the range; nil for the end of the dataset.
-    package var to: [UInt8]?
+    public var to: [UInt8]?
     /// A condition as in SQL's WHERE over what the principal may see; empty for none.
-    package var filter: String
+    public var filter: String
 
-    package init(prefix: [UInt8] = [], from: [UInt8] = [], to: [UInt8]? = nil, filter: String = "") {
+    public init(prefix: [UInt8] = [], from: [UInt8] = [], to: [UInt8]? = nil, filter: String = "") {
         self.prefix = prefix
         self.from = from
         self.to = to
@@ -34,7 +34,7 @@ package struct Selection: Equatable, Sendable {
         filter = try reader.readString16(max: Limits.conditionTextBytes)
     }
 
-    package static func == (a: Selection, b: Selection) -> Bool {
+    public static func == (a: Selection, b: Selection) -> Bool {
         a.prefix == b.prefix && a.from == b.from && a.to == b.to && a.filter.utf8.elementsEqual(b.filter.utf8)
     }
 }
@@ -53,7 +53,8 @@ package struct Scan: Message {
     package var token: [UInt8]
 
     package init(
-        preamble: RequestPreamble, selection: Selection, limit: UInt32 = 0, batchRecords: UInt16 = 0, credit: UInt16 = 4, token: [UInt8] = []
+        preamble: RequestPreamble, selection: Selection, limit: UInt32 = 0, batchRecords: UInt16 = 0, credit: UInt16 = 4,
+        token: [UInt8] = []
     ) {
         self.preamble = preamble
         self.selection = selection
@@ -152,6 +153,22 @@ package struct ScanBatch: Message {
         }
         self.progress = progress
         token = try reader.copiedBytes16(max: Limits.pageTokenBytes)
+    }
+}
+
+extension ScanBatch {
+    /// The progress of a batch whose body is not decoded yet: skips the rows. Costs by their number.
+    package static func progress(of body: RawSpan) throws(DecodingError) -> ScanProgress {
+        var reader = ByteReader(body)
+        _ = try reader.readSpan(ReplyInfo.bytes)
+        for _ in 0..<(try reader.readCount32(minimumSize: 6)) {
+            _ = try reader.readSpan(Int(try reader.readUInt16()))
+            _ = try reader.readSpan(Int(try reader.readUInt32()))
+        }
+        guard let progress = ScanProgress(rawValue: try reader.readUInt8()) else {
+            throw .invalid(at: reader.position - 1, "unknown progress of a scan")
+        }
+        return progress
     }
 }
 

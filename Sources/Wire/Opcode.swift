@@ -52,7 +52,8 @@ package enum Opcode: UInt8, Sendable, CaseIterable {
         case .hello, .ping: .connection
         case .cancel, .scanCredit: .control
         case .bind, .openSession, .describe, .get, .multiGet, .scan, .count, .put, .update, .delete, .batch, .watch, .adminRequest: .request
-        case .welcome, .bound, .pong, .session, .description, .record, .records, .scanBatch, .counted, .written, .adminReply, .goAway, .error:
+        case .welcome, .bound, .pong, .session, .description, .record, .records, .scanBatch, .counted, .written, .adminReply, .goAway,
+            .error:
             .answer
         }
     }

@@ -54,7 +54,9 @@ package struct ServerConnectionState: Sendable {
             return .accept(.hello)
         }
         guard header.unknownRequiredFlags == 0 else { return refuse(.unsupportedFlag, header.stream) }
-        guard let opcode = header.opcode, port.serves(opcode), opcode.direction != .answer else { return refuse(.unknownOpcode, header.stream) }
+        guard let opcode = header.opcode, port.serves(opcode), opcode.direction != .answer else {
+            return refuse(.unknownOpcode, header.stream)
+        }
         switch opcode.direction {
         case .connection:
             guard opcode == .ping, header.stream == 0 else { return fail(.outOfOrder) }

@@ -63,6 +63,7 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
     public var number: UInt16
     public var errorClass: ErrorClass
     public var retry: RetryAdvice
+    /// How long to wait at the least before `retry`; 0: as the client likes.
     public var retryAfterMilliseconds: UInt32
     /// The place of the operation that failed in its batch.
     public var operation: Int?
@@ -95,6 +96,7 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
         self.detail = detail
     }
 
+    /// Nil for an error of a newer version.
     public var code: ErrorCode? { ErrorCode(rawValue: number) }
 
     /// `KHO-1001: …`, with what is known of the place.

@@ -19,7 +19,9 @@ import Testing
 
         init(_ json: JSON) throws {
             description = try json["description"].text
-            guard let opcode = Opcode(specName: try json["opcode"].text) else { throw VectorError(what: "unknown opcode in \(description)") }
+            guard let opcode = Opcode(specName: try json["opcode"].text) else {
+                throw VectorError(what: "unknown opcode in \(description)")
+            }
             self.opcode = opcode
             frame = try json["hex"].hex
             body = Array(frame.dropFirst(Limits.frameHeaderBytes))
@@ -87,7 +89,9 @@ import Testing
         for _ in 0..<20_000 {
             guard let vector = Self.vectors.randomElement(using: &random), !vector.body.isEmpty else { continue }
             var body = vector.body
-            for _ in 0...Int.random(in: 0..<4, using: &random) { body[Int.random(in: 0..<body.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            for _ in 0...Int.random(in: 0..<4, using: &random) {
+                body[Int.random(in: 0..<body.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             guard let message = try? decode(vector.opcode, body) else { continue }
             accepted += 1
             // What was accepted is written again without a stop, and read as the same.
@@ -124,10 +128,14 @@ import Testing
             #expect(record.schemaVersion == UInt32(try json["schemaVersion"].number), "\(description)")
             let filtered = try json["filtered"].truth
             #expect(record.modifiedAt == (filtered ? nil : LogIndex(UInt64(try json["modifiedAt"].number))), "\(description)")
-            let fields = try json["fields"].list.map { Record.Field(id: FieldID(UInt16(try $0["id"].number)), value: try Value(vector: $0)) }
+            let fields = try json["fields"].list.map {
+                Record.Field(id: FieldID(UInt16(try $0["id"].number)), value: try Value(vector: $0))
+            }
             #expect(record.fields == fields, "\(description)")
             for length in 0..<(try json["hex"].hex.count) {
-                #expect(throws: RecordError.self) { _ = try Record(decoding: Array(try json["hex"].hex[..<length]), key: try json["key"].utf8) }
+                #expect(throws: RecordError.self) {
+                    _ = try Record(decoding: Array(try json["hex"].hex[..<length]), key: try json["key"].utf8)
+                }
             }
         }
     }

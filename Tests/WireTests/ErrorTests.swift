@@ -11,14 +11,17 @@ import Testing
         let document = Vectors.folder.deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("docs/protocol.md")
         let text = try String(contentsOf: document, encoding: .utf8)
         for code in ErrorCode.allCases {
-            let row = "| \(code.rawValue) | `\(code.name)` | \(code.errorClass.rawValue) | \(code.retry.rawValue) | \(code.errorClass.httpStatus) | \(code.english) | \(code.vietnamese) |"
+            let row =
+                "| \(code.rawValue) | `\(code.name)` | \(code.errorClass.rawValue) | \(code.retry.rawValue) | \(code.errorClass.httpStatus) | \(code.english) | \(code.vietnamese) |"
             #expect(text.contains(row), "docs/protocol.md lacks: \(row)")
         }
         for opcode in Opcode.allCases {
             let number = "0x" + Hex.encode([opcode.rawValue]).uppercased()
             #expect(text.contains("| \(number) | `\(opcode.specName)` |"), "docs/protocol.md lacks \(number) \(opcode.specName)")
         }
-        for rule in SchemaRule.allCases { #expect(text.contains("| \(rule.rawValue) | \(rule.text) |"), "docs/protocol.md lacks the rule \(rule)") }
+        for rule in SchemaRule.allCases {
+            #expect(text.contains("| \(rule.rawValue) | \(rule.text) |"), "docs/protocol.md lacks the rule \(rule)")
+        }
     }
 
     @Test func textsAreComposed() {

@@ -88,7 +88,9 @@ import Testing
         var out = ByteWriter()
         try out.writeFrame(Ping(number: 1), stream: 0)
         let before = out.bytes
-        #expect(throws: FrameError.tooLarge(16 + 2 + 100)) { try out.writeFrame(Bind(token: [UInt8](repeating: 0, count: 100)), stream: 1, max: 117) }
+        #expect(throws: FrameError.tooLarge(16 + 2 + 100)) {
+            try out.writeFrame(Bind(token: [UInt8](repeating: 0, count: 100)), stream: 1, max: 117)
+        }
         #expect(out.bytes == before)
         let start = out.beginFrame(.record, stream: 1)
         out.write32 { $0.append(contentsOf: [1, 2, 3]) }

@@ -19,7 +19,8 @@ import Testing
     }
 
     private func header(_ words: [String]) throws -> FrameHeader {
-        guard words.count >= 3, let stream = UInt32(words[2]), let byte = Opcode(specName: words[1])?.rawValue ?? UInt8(words[1], radix: 16) else {
+        guard words.count >= 3, let stream = UInt32(words[2]), let byte = Opcode(specName: words[1])?.rawValue ?? UInt8(words[1], radix: 16)
+        else {
             throw VectorError(what: words.joined(separator: " "))
         }
         return FrameHeader(length: 0, opcodeByte: byte, flags: words.count > 3 ? UInt16(words[3], radix: 16) ?? 0 : 0, stream: stream)
@@ -47,7 +48,8 @@ import Testing
             let result: String
             switch words[0] {
             case "receive": result = text(state.receive(try header(words)))
-            case "greet": result = text(state.greet(Hello(versions: words.dropFirst().compactMap { UInt8($0) }, client: "", clientVersion: "")))
+            case "greet":
+                result = text(state.greet(Hello(versions: words.dropFirst().compactMap { UInt8($0) }, client: "", clientVersion: "")))
             case "answered":
                 state.answered(try #require(UInt32(words[1])))
                 result = ""
@@ -80,7 +82,8 @@ import Testing
                 }
             case "welcomed":
                 let welcome = Welcome(
-                    requestsInFlight: try #require(UInt32(words[1])), node: "", nodeVersion: "", clusterName: "", clusterID: ClusterID(high: 0, low: 0), time: 0)
+                    requestsInFlight: try #require(UInt32(words[1])), node: "", nodeVersion: "", clusterName: "",
+                    clusterID: ClusterID(high: 0, low: 0), time: 0)
                 #expect(state.welcomed(welcome) == nil)
             case "open": result = state.open().map(String.init) ?? "none"
             case "finish": state.finish(try #require(UInt32(words[1])))

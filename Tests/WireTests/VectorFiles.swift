@@ -66,7 +66,8 @@ enum JSON: Decodable, Sendable {
 struct VectorError: Error { let what: String }
 
 enum Vectors {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Vectors")
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+        "Vectors")
 
     static func codec(_ name: String) throws -> [JSON] {
         try JSONDecoder().decode([JSON].self, from: Data(contentsOf: folder.appendingPathComponent("codec/\(name).json")))
@@ -74,7 +75,9 @@ enum Vectors {
 
     /// Names of the scripts.
     static var sessions: [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("session").path)) ?? []).filter { $0.hasSuffix(".txt") }.sorted()
+        ((try? FileManager.default.contentsOfDirectory(atPath: folder.appendingPathComponent("session").path)) ?? []).filter {
+            $0.hasSuffix(".txt")
+        }.sorted()
     }
 
     static func session(_ name: String) throws -> [String] {

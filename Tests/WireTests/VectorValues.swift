@@ -21,7 +21,8 @@ extension ReplyInfo {
         self.init(
             appliedIndex: LogIndex(UInt64(try json["appliedIndex"].number)), policyIndex: LogIndex(UInt64(try json["policyIndex"].number)),
             stalenessMilliseconds: UInt32(try json.find("stalenessMilliseconds")?.number ?? 0),
-            schemaVersion: UInt32(try json.find("schemaVersion")?.number ?? 0), disclosure: UInt64(try json.find("disclosure")?.number ?? 0))
+            schemaVersion: UInt32(try json.find("schemaVersion")?.number ?? 0), disclosure: UInt64(try json.find("disclosure")?.number ?? 0)
+        )
     }
 }
 
@@ -60,25 +61,30 @@ extension WriteOperation {
         let fields = try (try json.find("fields")?.list ?? []).map {
             Field(FieldID(UInt16(try $0["id"].number)), try Value(vector: $0))
         }
-        self.init(kind: kind, dataset: DatasetID(UInt32(try json["dataset"].number)), key: try json["key"].utf8, condition: condition, fields: fields)
+        self.init(
+            kind: kind, dataset: DatasetID(UInt32(try json["dataset"].number)), key: try json["key"].utf8, condition: condition,
+            fields: fields)
     }
 }
 
 extension DatasetDescription {
     init(vector json: JSON) throws {
         let fields = try json["fields"].list.map { field throws -> FieldDefinition in
-            guard let kind = ValueKind(name: try field["kind"].text), let sensitivity = Sensitivity(name: try field["sensitivity"].text) else {
+            guard let kind = ValueKind(name: try field["kind"].text), let sensitivity = Sensitivity(name: try field["sensitivity"].text)
+            else {
                 throw VectorError(what: "unknown kind or sensitivity")
             }
             return FieldDefinition(
                 id: FieldID(UInt16(try field["id"].number)), name: try field["name"].text, title: try field["title"].text, kind: kind,
-                scale: UInt8(try field.find("scale")?.number ?? 0), required: try field.find("required")?.truth ?? false, sensitivity: sensitivity,
+                scale: UInt8(try field.find("scale")?.number ?? 0), required: try field.find("required")?.truth ?? false,
+                sensitivity: sensitivity,
                 codeList: try (field.find("codeList")?.number).map { DatasetID(UInt32($0)) },
                 maxBytes: try (field.find("maxBytes")?.number).map { Int($0) })
         }
         guard let sharing = SharingClass(rawValue: UInt8(try json["class"].number)) else { throw VectorError(what: "unknown class") }
         self.init(
-            id: DatasetID(UInt32(try json["id"].number)), code: try json["code"].text, name: try json["name"].text, owner: try json["owner"].text,
+            id: DatasetID(UInt32(try json["id"].number)), code: try json["code"].text, name: try json["name"].text,
+            owner: try json["owner"].text,
             keyName: try json["keyName"].text, sharing: sharing, actions: DatasetActions(rawValue: UInt8(try json["actions"].number)),
             schema: Schema(version: UInt32(try json["schemaVersion"].number), fields: fields))
     }
@@ -115,7 +121,8 @@ func message(_ opcode: Opcode, _ v: JSON) throws -> any Message {
     case .welcome:
         guard let cluster = ClusterID(try v["clusterID"].text) else { throw VectorError(what: "no cluster id") }
         return Welcome(
-            version: UInt8(try v["version"].number), features: UInt64(try v["features"].number), frameBytes: UInt32(try v["frameBytes"].number),
+            version: UInt8(try v["version"].number), features: UInt64(try v["features"].number),
+            frameBytes: UInt32(try v["frameBytes"].number),
             requestsInFlight: UInt32(try v["requestsInFlight"].number), handles: UInt32(try v["handles"].number), node: try v["node"].text,
             nodeVersion: try v["nodeVersion"].text, clusterName: try v["cluster"].text, clusterID: cluster, time: try v["time"].number)
     case .bind: return Bind(token: try v["token"].hex)
@@ -144,7 +151,8 @@ func message(_ opcode: Opcode, _ v: JSON) throws -> any Message {
         let progress: [String: ScanProgress] = ["more": .more, "complete": .complete, "paused": .paused]
         guard let progress = progress[try v["progress"].text] else { throw VectorError(what: "unknown progress") }
         return ScanBatch(
-            info: try info(), rows: try v["rows"].list.map { ScanBatch.Row(key: try $0["key"].utf8, record: try $0["record"].hex) }, progress: progress,
+            info: try info(), rows: try v["rows"].list.map { ScanBatch.Row(key: try $0["key"].utf8, record: try $0["record"].hex) },
+            progress: progress,
             token: try v["token"].hex)
     case .count: return Count(preamble: try preamble(), selection: try Selection(try v["selection"]), token: try v["token"].hex)
     case .counted: return Counted(info: try info(), records: UInt64(try v["records"].number), token: try v["token"].hex)
