@@ -44,10 +44,10 @@
     package mutating func write16(_ text: String) { write16(Array(text.utf8)) }
     package mutating func write32(_ text: String) { write32(Array(text.utf8)) }
 
-    /// Overwrites four bytes written before, as for a length known only later.
-    package mutating func overwrite(_ value: UInt32, at offset: Int) {
+    /// Overwrites bytes written before, as for a length or a count known only later.
+    package mutating func overwrite(_ value: some FixedWidthInteger, at offset: Int) {
         withUnsafeBytes(of: value.bigEndian) { new in
-            for i in 0..<4 { bytes[offset + i] = new[i] }
+            for i in 0..<new.count { bytes[offset + i] = new[i] }
         }
     }
 }

@@ -20,10 +20,10 @@ extension Answering {
 
     /// Where to begin. Nil after an error.
     private func position(
-        _ token: [UInt8], _ use: PageToken.Use, _ selection: Selection, _ plan: AccessPlan, _ view: borrowing ReadView
+        _ token: [UInt8], _ use: PageToken.Use, _ selection: Selection, _ fields: FieldMask?, _ plan: AccessPlan, _ view: borrowing ReadView
     ) -> PageToken.Position? {
         if token.isEmpty { return .at(selection.from) }
-        guard let token = PageToken(token, key: view.catalogue.tokenKey, selection: selection), token.use == use,
+        guard let token = PageToken(token, key: view.catalogue.tokenKey, selection: selection, fields: fields), token.use == use,
             token.principal == request.principal, token.dataset == plan.dataset, token.policyIndex == view.state.policyIndex
         else {
             fail(.invalidToken)
@@ -32,9 +32,12 @@ extension Answering {
         return token.position
     }
 
-    private func token(_ position: PageToken.Position, _ use: PageToken.Use, _ selection: Selection, _ plan: AccessPlan, _ view: borrowing ReadView) -> [UInt8] {
+    private func token(
+        _ position: PageToken.Position, _ use: PageToken.Use, _ selection: Selection, _ fields: FieldMask?, _ plan: AccessPlan,
+        _ view: borrowing ReadView
+    ) -> [UInt8] {
         PageToken(use: use, principal: request.principal, dataset: plan.dataset, policyIndex: view.state.policyIndex, position: position)
-            .sealed(key: view.catalogue.tokenKey, selection: selection)
+            .sealed(key: view.catalogue.tokenKey, selection: selection, fields: fields)
     }
 
     // MARK: Counting
@@ -42,7 +45,7 @@ extension Answering {
     func count(_ message: Count, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard let plan = plan(message.preamble.dataset, for: .count, view, &plans),
             let filter = filter(message.selection.filter, plan),
-            let position = position(message.token, .count, message.selection, plan, view)
+            let position = position(message.token, .count, message.selection, nil, plan, view)
         else { return }
         var records: UInt64 = 0
         do throws(StoreError) {
@@ -54,7 +57,7 @@ extension Answering {
                 return true
             }
             var token: [UInt8] = []
-            if !end.isComplete, let last = end.lastKey { token = self.token(.after(last), .count, message.selection, plan, view) }
+            if !end.isComplete, let last = end.lastKey { token = self.token(.after(last), .count, message.selection, nil, plan, view) }
             connection.reply(Counted(info: info(view, plan.schema.version), records: records, token: token), on: request.stream)
         } catch { damaged(error) }
     }
@@ -63,7 +66,7 @@ extension Answering {
 
     func beginScan(_ message: Scan, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans),
-            let position = position(message.token, .scan, message.selection, plan, view)
+            let position = position(message.token, .scan, message.selection, message.preamble.fields, plan, view)
         else { return }
         connection.scans[request.stream] = ScanState(
             message: message, principal: request.principal, credit: Int(message.credit),
@@ -118,7 +121,7 @@ extension Answering {
         _ scan: ScanState, _ writer: ScanBatchWriter, frame start: Int, isComplete: Bool, _ plan: AccessPlan, _ view: borrowing ReadView
     ) {
         let progress: ScanProgress = isComplete ? .complete : scan.remaining == 0 ? .paused : .more
-        let token = isComplete ? [] : token(scan.position, .scan, scan.message.selection, plan, view)
+        let token = isComplete ? [] : token(scan.position, .scan, scan.message.selection, scan.message.preamble.fields, plan, view)
         writer.end(progress: progress, token: token, into: &connection.out)
         guard progress == .more else { return end(frame: start) }
         do throws(FrameError) { try connection.out.endFrame(at: start, max: connection.frameBytesMax) } catch { return fail(.tooLarge) }

@@ -50,16 +50,16 @@ struct Answering {
             fail(.unauthenticated)
             return nil
         }
-        guard let plan = plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time),
-            plan.actions.contains(action)
-        else {
-            deny(dataset)
+        let found = plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time)
+        guard let plan = found, plan.actions.contains(action) else {
+            // An older state may not know of the right yet, nor of the dataset.
+            if staleness != nil { again() } else { deny(dataset) }
             return nil
         }
         guard let staleness else { return plan }
         // Where rights can be taken away, an older state may still show what they no longer show.
         guard plan.isOpen else {
-            fail(.invalidRequest)
+            again()
             return nil
         }
         guard let staleness, let most = request.maxAgeMilliseconds, staleness <= UInt64(most) else {
@@ -67,6 +67,13 @@ struct Answering {
             return nil
         }
         return plan
+    }
+
+    /// Answers the request behind a barrier instead.
+    private func again() {
+        var newest = request
+        newest.mustBeNewest = true
+        worker.submit(newest, from: connection)
     }
 
     // MARK: The connection

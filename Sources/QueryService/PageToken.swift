@@ -1,9 +1,10 @@
 import Core
 import Cryptography
+import Records
 import Wire
 
 /// Where a scan or a count goes on. Sealed under the cluster's key: it holds the key of a record that its bearer may not see, and is worth
-/// something only to the principal it was made for, for the same selection, while rights are what they were.
+/// something only to the principal it was made for, for the same selection and fields, while rights are what they were.
 struct PageToken: Equatable {
     enum Use: UInt8 { case scan = 1, count = 2 }
 
@@ -19,10 +20,10 @@ struct PageToken: Equatable {
     let policyIndex: LogIndex
     let position: Position
 
-    // Plain: format u8 (1), use u8, principal u32, dataset u32, policy index u64, after u8, key string16. The selection is bound
+    // Plain: format u8 (1), use u8, principal u32, dataset u32, policy index u64, after u8, key string16. Selection and fields are bound
     // as associated bytes.
 
-    func sealed(key: [UInt8], selection: Selection) -> [UInt8] {
+    func sealed(key: [UInt8], selection: Selection, fields: FieldMask?) -> [UInt8] {
         var out = ByteWriter(capacity: 64)
         out.write(UInt8(1))
         out.write(use.rawValue)
@@ -37,12 +38,12 @@ struct PageToken: Equatable {
             out.write(true)
             out.write16(key)
         }
-        return AESGCM.seal(out.bytes, key: key, nonce: SystemRandom.bytes(AESGCM.nonceBytes), associated: Self.bytes(of: selection))
+        return AESGCM.seal(out.bytes, key: key, nonce: SystemRandom.bytes(AESGCM.nonceBytes), associated: Self.bound(selection, fields))
     }
 
     /// Nil for anything but an unaltered token that was made under this key for this selection.
-    init?(_ sealed: [UInt8], key: [UInt8], selection: Selection) {
-        guard key.count == AESGCM.keyBytes, let plain = AESGCM.open(sealed, key: key, associated: Self.bytes(of: selection)) else { return nil }
+    init?(_ sealed: [UInt8], key: [UInt8], selection: Selection, fields: FieldMask?) {
+        guard key.count == AESGCM.keyBytes, let plain = AESGCM.open(sealed, key: key, associated: Self.bound(selection, fields)) else { return nil }
         do throws(DecodingError) {
             self = try plain.reading { reader throws(DecodingError) in
                 guard try reader.readUInt8() == 1, let use = Use(rawValue: try reader.readUInt8()) else { throw .invalid(at: 0, "not a token") }
@@ -65,9 +66,11 @@ struct PageToken: Equatable {
         self.position = position
     }
 
-    private static func bytes(of selection: Selection) -> [UInt8] {
+    /// What the token is worth something for.
+    private static func bound(_ selection: Selection, _ fields: FieldMask?) -> [UInt8] {
         var out = ByteWriter()
         selection.encode(into: &out)
+        for field in fields?.fields ?? [] { out.write(field.rawValue) }
         return out.bytes
     }
 }

@@ -22,6 +22,8 @@ struct Request {
     /// `PrincipalID(0)` for a BIND.
     let principal: PrincipalID
     let body: Body
+    /// It allowed an older state, but its dataset is not open: an older state might show what was revoked since, so it waits for a barrier.
+    var mustBeNewest = false
 
     /// What audit lines call it.
     var operation: String {
@@ -39,6 +41,7 @@ struct Request {
 
     /// The age that is allowed, for a read that does not ask for the newest state.
     var maxAgeMilliseconds: UInt32? {
+        guard !mustBeNewest else { return nil }
         let consistency: Consistency
         switch body {
         case let .describe(message): consistency = message.preamble.consistency

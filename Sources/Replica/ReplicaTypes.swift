@@ -7,8 +7,6 @@ import Store
 package protocol ReplicaTransport: Sendable {
     /// False if the message was dropped.
     func send(_ bytes: [UInt8], to node: NodeID, bulk: Bool) -> Bool
-    /// Bytes of bulk messages that wait for the node.
-    func queuedBulkBytes(to node: NodeID) -> Int
     /// Another membership is in force.
     func membershipChanged(_ membership: Membership)
 }

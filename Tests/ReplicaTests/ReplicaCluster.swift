@@ -35,7 +35,6 @@ final class MemoryNetwork: Sendable {
         let network: MemoryNetwork
 
         func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool { network.deliver(bytes, from: node, to: other) }
-        func queuedBulkBytes(to node: NodeID) -> Int { 0 }
         func membershipChanged(_ membership: Membership) {}
     }
 }

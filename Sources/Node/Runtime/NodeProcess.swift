@@ -3,6 +3,7 @@ import Configuration
 import Core
 import Glibc
 import Logging
+import NIOCore
 import NIOPosix
 import Synchronization
 
