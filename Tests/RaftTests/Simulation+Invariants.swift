@@ -94,6 +94,12 @@ extension Simulation {
             fail("\(core.id) has committed another entry \(index) than was applied")
         }
         if status.commitIndex > status.lastIndex || core.durableIndex > status.lastIndex { fail("\(core.id) commits or counts more than it has") }
+        let membershipIndex = core.membershipIndex
+        if membershipIndex > core.base.index {
+            let isThere = membershipIndex <= status.lastIndex
+                && core.log.entries(after: membershipIndex.previous, through: membershipIndex).first?.kind == .membership
+            if !isThere { fail("\(core.id) goes by a membership at \(membershipIndex), which its log does not have") }
+        }
         for peer in core.progress {
             if peer.next <= peer.match { fail("\(core.id) would send \(peer.id) what it has") }
             let other = Int(peer.id.rawValue) - 1
@@ -139,6 +145,9 @@ extension Simulation {
     private var isSettled: Bool {
         guard let leader = nodes.first(where: { $0.core?.role == .leader }), let core = leader.core, reads.isEmpty else { return false }
         let members = nodes.filter { core.membership.contains($0.id) }
-        return core.status.commitIndex == core.last.index && members.allSatisfy { $0.state.snapshot.position == core.last && $0.state.digest == leader.state.digest }
+        return core.status.commitIndex == core.last.index
+            && members.allSatisfy { node in
+                node.state.snapshot.position == core.last && node.state.digest == leader.state.digest && node.core?.membership == core.membership
+            }
     }
 }
