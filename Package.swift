@@ -45,7 +45,7 @@ let package = Package(
     targets: [
         // Programs.
         .executableTarget(
-            name: "kho", dependencies: ["Console", "Node", "Configuration", "Catalogue", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
+            name: "kho", dependencies: ["Console", "Node", "Configuration", "KhoClient", "Wire", "Catalogue", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
         .target(
             name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
         .executableTarget(name: "khod", dependencies: ["Node", "Configuration", "Core", arguments], swiftSettings: common),

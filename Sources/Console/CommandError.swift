@@ -19,7 +19,7 @@ package enum ExitStatus: Int32, Sendable {
 
 /// Why a command failed: what happened, the details, and what to do next.
 package struct CommandError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The stable number; those of the nodes are the protocol's, those of the tool itself begin at 9001.
+    /// The stable number; those of the nodes are the protocol's, those of the tool itself begin at 8001.
     package var number: UInt16
     package var message: String
     /// One a line, indented.
@@ -48,40 +48,40 @@ package struct CommandError: Error, Equatable, Sendable, CustomStringConvertible
 }
 
 extension CommandError {
-    // The tool's own numbers, from 9001. They never change their meaning.
+    // The tool's own numbers, from 8001, which no node uses. They never change their meaning.
 
-    /// 9001: the command line is understood, and asks for what cannot be.
+    /// 8001: the command line is understood, and asks for what cannot be.
     package static func usage(_ message: String, remedy: String? = nil) -> CommandError {
-        CommandError(9001, message, remedy: remedy, status: .usage)
+        CommandError(8001, message, remedy: remedy, status: .usage)
     }
 
-    /// 9002: a file or an environment variable that says how to reach the cluster is wrong or missing.
+    /// 8002: a file or an environment variable that says how to reach the cluster is wrong or missing.
     package static func configuration(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
-        CommandError(9002, message, details: details, remedy: remedy, status: .configuration)
+        CommandError(8002, message, details: details, remedy: remedy, status: .configuration)
     }
 
-    /// 9003: a file cannot be read or written.
+    /// 8003: a file cannot be read or written.
     package static func file(_ message: String, remedy: String? = nil) -> CommandError {
-        CommandError(9003, message, remedy: remedy, status: .failure)
+        CommandError(8003, message, remedy: remedy, status: .failure)
     }
 
-    /// 9004: what a file holds is not right.
+    /// 8004: what a file holds is not right.
     package static func badData(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
-        CommandError(9004, message, details: details, remedy: remedy, status: .badData)
+        CommandError(8004, message, details: details, remedy: remedy, status: .badData)
     }
 
-    /// 9005: a check was made, and its answer is no.
+    /// 8005: a check was made, and its answer is no.
     package static func checkFailed(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
-        CommandError(9005, message, details: details, remedy: remedy, status: .checkFailed)
+        CommandError(8005, message, details: details, remedy: remedy, status: .checkFailed)
     }
 
-    /// 9006: a certificate or a key could not be made or read.
+    /// 8006: a certificate or a key could not be made or read.
     package static func certificate(_ message: String, remedy: String? = nil) -> CommandError {
-        CommandError(9006, message, remedy: remedy, status: .failure)
+        CommandError(8006, message, remedy: remedy, status: .failure)
     }
 
-    /// 9099: a fault in Kho.
+    /// 8099: a fault in Kho.
     package static func bug(_ message: String) -> CommandError {
-        CommandError(9099, message, remedy: "report it with the command line and the output of kho version", status: .bug)
+        CommandError(8099, message, remedy: "report it with the command line and the output of kho version", status: .bug)
     }
 }

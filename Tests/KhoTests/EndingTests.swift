@@ -17,10 +17,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (["cert", "node"], "kho: error KHO-9001: Missing expected argument '--name <name>'\n  try: kho cert node --help"),
-        (["cert", "bogus"], "kho: error KHO-9001: Unexpected argument 'bogus'\n  try: kho cert --help"),
-        (["version", "-o", "xml"], "kho: error KHO-9001: The value 'xml' is invalid for '-o <output>'. Please provide one of 'table', 'json', 'yaml' or 'csv'.\n  try: kho version --help"),
-        (["cert", "ca", "--cluster", "c", "--days", "0"], "kho: error KHO-9001: --days must be from 1 to 36500\n  try: kho cert ca --help"),
+        (["cert", "node"], "kho: error KHO-8001: Missing expected argument '--name <name>'\n  try: kho cert node --help"),
+        (["cert", "bogus"], "kho: error KHO-8001: Unexpected argument 'bogus'\n  try: kho cert --help"),
+        (["version", "-o", "xml"], "kho: error KHO-8001: The value 'xml' is invalid for '-o <output>'. Please provide one of 'table', 'json', 'yaml' or 'csv'.\n  try: kho version --help"),
+        (["cert", "ca", "--cluster", "c", "--days", "0"], "kho: error KHO-8001: --days must be from 1 to 36500\n  try: kho cert ca --help"),
     ])
     func wrongUsageEndsWith64(arguments: [String], text: String) {
         do {
@@ -44,7 +44,7 @@ import Testing
     @Test func everyErrorHasItsStatus() {
         struct Surprise: Error {}
         #expect(Ending.ending(of: CommandError.configuration("x")).status == 78)
-        #expect(Ending.ending(of: InputError(file: "f", line: 1, "x")).errors == "kho: error KHO-9004: f:1: x")
+        #expect(Ending.ending(of: InputError(file: "f", line: 1, "x")).errors == "kho: error KHO-8004: f:1: x")
         #expect(Ending.ending(of: InputError(file: "f", line: 1, "x")).status == 65)
         #expect(Ending.ending(of: Surprise()).status == 70)
         #expect(Ending.ending(of: ExitCode(2)).status == 2)

@@ -2,6 +2,9 @@ import Core
 
 /// Rows as CSV (RFC 4180): a header, comma, CR LF. An empty cell is null; a text without letters is `""`.
 package enum CSVWriter {
+    /// The cell of a value that the reader may not see in this record; not the same as null. An import refuses it.
+    package static let withheld = #"{"withheld":true}"#
+
     /// One record with its line end. `escaping` writes what a terminal would act on as escapes, for output that is looked at.
     package static func record(_ cells: [String?], escaping: Bool = false) -> String {
         cells.map { cell in

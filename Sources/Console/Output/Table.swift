@@ -18,16 +18,22 @@ package struct Table: Sendable {
         case milliseconds
     }
 
+    /// Where a column's texts stand.
+    package enum Alignment: Sendable { case left, right }
+
     package struct Column: Sendable {
         package var title: String
         /// The row's member; `a.b` is member b of member a.
         package var member: String
         package var style: Style
+        /// nil: to the right where every value is a number.
+        package var alignment: Alignment?
 
-        package init(_ title: String, _ member: String, _ style: Style = .plain) {
+        package init(_ title: String, _ member: String, _ style: Style = .plain, alignment: Alignment? = nil) {
             self.title = title
             self.member = member
             self.style = style
+            self.alignment = alignment
         }
 
         func value(in row: Document) -> Document {
@@ -59,19 +65,28 @@ package struct Table: Sendable {
 
     /// Lines with a line feed each. Colours only if told so.
     package func rendered(colours: Bool = false) -> String {
+        var widths: [Int]?
+        return page(&widths, colours: colours)
+    }
+
+    /// The rows as one page of a long table: the heading stands above the first page only, and a column never gets narrower than on the page
+    /// before. `widths` is nil before the first page.
+    package func page(_ widths: inout [Int]?, colours: Bool = false) -> String {
         let cells = rows.map { row in columns.map { $0.cell(in: row) } }
         let right = columns.map { column in
-            column.style != .plain && column.style != .time
+            if let alignment = column.alignment { return alignment == .right }
+            return column.style != .plain && column.style != .time
                 || rows.contains { $0.isNumber(column) } && rows.allSatisfy { $0.isNumber(column) || column.value(in: $0) == .null }
         }
-        let widths = columns.indices.map { i in
-            max(HumanText.width(columns[i].title), cells.map { HumanText.width($0[i]) }.max() ?? 0)
-        }
+        let isFirst = widths == nil
+        let old = widths ?? columns.map { HumanText.width($0.title) }
+        let grown = columns.indices.map { i in max(old[i], cells.map { HumanText.width($0[i]) }.max() ?? 0) }
+        widths = grown
         var out = ""
         func line(_ texts: [String], _ emphases: (Int) -> Emphasis?) {
             var line = ""
             for (i, text) in texts.enumerated() {
-                let gap = String(repeating: " ", count: widths[i] - HumanText.width(text))
+                let gap = String(repeating: " ", count: grown[i] - HumanText.width(text))
                 let shown = emphases(i).map { $0.applied(to: text, colours) } ?? text
                 if i > 0 { line += "  " }
                 line += right[i] ? gap + shown : i == texts.count - 1 ? shown : shown + gap
@@ -79,7 +94,7 @@ package struct Table: Sendable {
             while line.last == " " { line.removeLast() }
             out += line + "\n"
         }
-        line(columns.map(\.title)) { _ in .heading }
+        if isFirst { line(columns.map(\.title)) { _ in .heading } }
         for (row, texts) in zip(rows, cells) {
             line(texts) { i in emphasis?(columns[i].member, columns[i].value(in: row)) }
         }
@@ -100,6 +115,8 @@ package struct Table: Sendable {
         case let (.double(number), _): "\(number)"
         case let (.string(text), _): HumanText.escaped(text)
         case let (.array(values), _): values.map { text($0, style) }.joined(separator: ", ")
+        case (.withheld, _): "‹withheld›"
+        case (.masked, _): "‹masked›"
         case (.object, _): HumanText.escaped(JSONWriter.compact(value))
         }
     }
@@ -118,4 +135,11 @@ extension Document {
         default: false
         }
     }
+}
+
+extension Document {
+    /// What stands for a value that the reader may not see in this record; not the same as null.
+    package static let withheld: Document = ["withheld": true]
+    /// What stands for a value of which the reader sees only that there is one.
+    package static let masked: Document = ["masked": true]
 }

@@ -32,6 +32,7 @@ package struct Terminal: Sendable {
 /// The emphases that output uses.
 package enum Emphasis: String, Sendable {
     case heading = "1"
+    case dim = "2"
     case good = "32"
     case warning = "33"
     case bad = "31"

@@ -1,0 +1,68 @@
+import Console
+import KhoClient
+
+/// Compares what nodes say of their datasets, which is comparable at equal log indexes only: answers are collected until there is an index that every
+/// node has spoken of.
+struct DigestComparison: Sendable {
+    /// The nodes' names.
+    let nodes: [String]
+    /// By node: what it said, by index.
+    private var answers: [String: [Int64: [Document]]] = [:]
+
+    init(nodes: [String]) { self.nodes = nodes }
+
+    /// Takes a node's answer to `cluster.figures`.
+    mutating func take(_ answer: Document, from node: String) {
+        guard let index = answer["appliedIndex"]?.int, let rows = answer["datasets"]?.array else { return }
+        answers[node, default: [:]][index] = rows
+    }
+
+    /// The newest index that every node has spoken of.
+    var commonIndex: Int64? {
+        guard let first = nodes.first, var common = answers[first].map({ Set($0.keys) }) else { return nil }
+        for node in nodes.dropFirst() { common.formIntersection(answers[node].map { Set($0.keys) } ?? []) }
+        return common.max()
+    }
+
+    /// The datasets at that index: `{dataset, records, digest, equal, different: [node]}`. A dataset that a node does not know counts as a difference.
+    var rows: [Document] {
+        guard let index = commonIndex else { return [] }
+        var codes: [String] = []
+        var found: [String: [(node: String, row: Document?)]] = [:]
+        for node in nodes {
+            for row in answers[node]?[index] ?? [] {
+                if let code = row["dataset"]?.string, !codes.contains(code) { codes.append(code) }
+            }
+        }
+        for code in codes {
+            found[code] = nodes.map { node in (node, answers[node]?[index]?.first { $0["dataset"]?.string == code }) }
+        }
+        return codes.map { code in
+            let all = found[code] ?? []
+            // What most nodes say is taken for right.
+            let votes = all.map { entry in all.filter { $0.row == entry.row }.count }
+            let best = votes.indices.max { (votes[$0], $1) < (votes[$1], $0) }.map { all[$0].row } ?? nil
+            let different = all.filter { $0.row != best }.map(\.node)
+            return [
+                "dataset": .string(code), "records": best?["records"] ?? .null, "digest": best?["digest"] ?? .null,
+                "equal": .bool(different.isEmpty), "different": .array(different.map { .string($0) }),
+            ]
+        }
+    }
+
+    /// `kho cluster verify`.
+    var report: Report {
+        Report(
+            schema: "kho.cluster.verify/1",
+            body: [
+                "index": commonIndex.map { .int($0) } ?? .null, "nodes": .array(nodes.map { .string($0) }), "datasets": .array(rows),
+            ],
+            rows: "datasets",
+            columns: [
+                .init("DATASET", "dataset"), .init("RECORDS", "records", .count), .init("DIGEST", "digest"), .init("EQUAL", "equal"),
+                .init("DIFFERENT AT", "different"),
+            ],
+            heading: commonIndex.map { "\(ClusterLook.counted(nodes.count, "node")) compared at log index \(HumanText.grouped($0))" },
+            emphasis: { member, value in member == "equal" ? value == .bool(true) ? .good : .bad : nil })
+    }
+}
