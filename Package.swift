@@ -45,10 +45,17 @@ let package = Package(
     targets: [
         // Programs.
         .executableTarget(
-            name: "kho", dependencies: ["Console", "Node", "Configuration", "KhoClient", "Wire", "Catalogue", "Records", "Core", arguments, x509, crypto], swiftSettings: common),
+            name: "kho",
+            dependencies: [
+                "Console", "Harness", "Node", "Configuration", "KhoClient", "Wire", "Catalogue", "Records", "DemoData", "Core", arguments, x509, crypto,
+            ],
+            swiftSettings: common),
         .target(
             name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
         .executableTarget(name: "khod", dependencies: ["Node", "Configuration", "Core", arguments], swiftSettings: common),
+
+        // Whole clusters of processes on one machine, for the demonstration, the tests and the benchmark.
+        .target(name: "Harness", dependencies: ["Core"], path: "Cluster/Harness", swiftSettings: common),
 
         // The composition root: configuration, services, life cycle.
         .target(

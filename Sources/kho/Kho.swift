@@ -11,7 +11,9 @@ struct Kho: ParsableCommand {
             64 wrong usage, 65 wrong data, 69 nobody or no quorum answers, 70 a fault in kho, 75 try again, 77 no permission, \
             78 wrong configuration.
             """,
-        subcommands: [ClusterCommand.self, CertCommand.self, ConfigCommand.self, ContextCommand.self, VersionCommand.self])
+        subcommands: [
+            ClusterCommand.self, ImportCommand.self, CertCommand.self, ConfigCommand.self, ContextCommand.self, VersionCommand.self,
+        ])
 }
 
 @main

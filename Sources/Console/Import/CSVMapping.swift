@@ -53,7 +53,14 @@ package struct CSVMapping: Sendable {
             case .key:
                 if text == nil, !isNull { draft.reject(mapping.keyName, .notUTF8, "the key is not UTF-8") } else { mapping.takeKey(text, into: &draft) }
             case let .field(field):
-                if text == nil, !isNull { draft.reject(field.name, .notUTF8, "the cell is not UTF-8") } else { mapping.take(text, for: field, into: &draft) }
+                if text == nil, !isNull {
+                    draft.reject(field.name, .notUTF8, "the cell is not UTF-8")
+                } else if text == CSVWriter.withheld {
+                    // Taken for a text, it would replace what the file's writer was not shown.
+                    draft.reject(field.name, .withheld, "the value was withheld from who exported the file")
+                } else {
+                    mapping.take(text, for: field, into: &draft)
+                }
             }
         }
         return mapping.finish(draft)

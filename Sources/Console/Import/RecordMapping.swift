@@ -38,6 +38,8 @@ package struct Reject: Sendable, Equatable {
         case notUTF8
         /// The line is not JSON, or no object.
         case notJSON
+        /// What an export writes for a value that its reader may not see.
+        case withheld
         /// A node refused the record.
         case refused
 
@@ -51,6 +53,7 @@ package struct Reject: Sendable, Equatable {
             case .cells: "cells"
             case .notUTF8: "notUTF8"
             case .notJSON: "notJSON"
+            case .withheld: "withheld"
             case .refused: "refused"
             }
         }

@@ -7,9 +7,22 @@ package struct RejectsFile: ~Copyable {
     package let path: String
     package private(set) var count = 0
     private var descriptor: Int32 = -1
+    /// Bytes of the file with what waits to be written.
+    package private(set) var bytes = 0
     private var pending: [UInt8] = []
 
     package init(path: String) { self.path = path }
+
+    /// Goes on with a file whose first so many bytes hold; what is behind them goes. A file that is shorter, or gone, is begun anew.
+    package init(resuming path: String, at bytes: Int) throws(FileError) {
+        self.path = path
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_size >= bytes else { return }
+        descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileError(operation: "open", path: path, code: errno) }
+        guard ftruncate(descriptor, bytes) == 0 else { throw FileError(operation: "truncate", path: path, code: errno) }
+        self.bytes = bytes
+    }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -17,13 +30,19 @@ package struct RejectsFile: ~Copyable {
         if descriptor < 0 {
             descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
             guard descriptor >= 0 else { throw FileError(operation: "create", path: path, code: errno) }
-            pending += Array(CSVWriter.record(["line", "column", "rule", "message"]).utf8)
+            add(["line", "column", "rule", "message"])
         }
         for reject in rejects {
-            pending += Array(CSVWriter.record([String(reject.line), reject.column.map(HumanText.escaped), reject.rule.description, reject.message]).utf8)
+            add([String(reject.line), reject.column.map(HumanText.escaped), reject.rule.description, reject.message])
             count += 1
         }
         if pending.count > 1 << 16 { try flush() }
+    }
+
+    private mutating func add(_ cells: [String?]) {
+        let record = Array(CSVWriter.record(cells).utf8)
+        pending += record
+        bytes += record.count
     }
 
     /// Hands everything to the system.

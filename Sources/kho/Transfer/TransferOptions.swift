@@ -1,0 +1,34 @@
+import ArgumentParser
+import Console
+import Core
+import KhoClient
+
+extension TransferFormat: ExpressibleByArgument {}
+
+/// What importing and exporting have in common: how to reach the cluster, and how long to be patient.
+struct TransferOptions: ParsableArguments {
+    @OptionGroup var reach: ReachOptions
+    @OptionGroup var context: ContextOptions
+    @Option(help: ArgumentHelp("How long to go on without progress, as 500ms, 10s, 2m.", valueName: "time"))
+    var timeout = TimeSpan(milliseconds: 60_000)
+
+    func client() async throws(CommandError) -> KhoClient {
+        let settings = try Settings.current(reach, context)
+        guard let endpoints = settings.endpoints else { throw Settings.missing("where the query nodes are", flag: "--endpoints", variable: "KHO_ENDPOINTS") }
+        let tls = try settings.tls()
+        EventLoops.use(1)
+        do throws(KhoError) {
+            return try await KhoClient.connect(
+                endpoints: endpoints.value.map(\.description), tls: tls,
+                settings: KhoSettings(deadline: timeout.duration, program: "kho", programVersion: Version.current))
+        } catch { throw CommandError(error) }
+    }
+
+    /// The format that was given, or the one that the file's name says.
+    static func format(_ given: TransferFormat?, file: String) throws(CommandError) -> TransferFormat {
+        guard let format = given ?? TransferFormat.guessed(file) else {
+            throw .usage("the name \(file) does not say what is in the file", remedy: "--format csv or --format jsonl")
+        }
+        return format
+    }
+}
