@@ -128,6 +128,11 @@ let package = Package(
         .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(
+            name: "QueryServiceTests",
+            dependencies: [
+                "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
+            ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
+        .testTarget(
             name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
