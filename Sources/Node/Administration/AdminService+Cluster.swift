@@ -24,20 +24,23 @@ extension AdminService {
         return .object(members)
     }
 
-    /// Gives the node its place: `{clusterID, node, members?: [{node, name, peer, admin, client, incarnation}]}`, with the voters that a
-    /// new cluster begins with, or none for a node that was added.
+    /// Gives the node its place: `{clusterID, node, members: [{node, name, voter?, peer, admin, client, incarnation}]}`: the voters that a new
+    /// cluster begins with, or, for a node that was added, the members as they are, so that it knows whom to answer.
     func form(_ body: Document) async throws(Failure) -> Document {
         guard let cluster = ClusterID(try text(body, "clusterID")) else { throw Failure(.invalidRequest, path: "clusterID", "expected 32 hexadecimal digits") }
         guard let number = body["node"]?.int, let node = UInt32(exactly: number), node > 0 else {
             throw Failure(.invalidRequest, path: "node", "expected a node's number")
         }
         var members: [Membership.Member] = []
+        var voters: [NodeID] = []
         for (place, document) in (body["members"]?.array ?? []).enumerated() {
             guard let member = Membership.Member(document) else { throw Failure(.invalidRequest, path: "members[\(place)]", "not a member") }
             members.append(member)
+            if document["voter"]?.bool ?? true { voters.append(member.id) }
         }
-        let membership = Membership(members: members, voters: members.map(\.id))
-        if !members.isEmpty, membership.member(NodeID(node))?.incarnation != runtime.identity.incarnation {
+        guard !voters.isEmpty else { throw Failure(.invalidRequest, path: "members", "a cluster has at least one voter") }
+        let membership = Membership(members: members, voters: voters)
+        if membership.member(NodeID(node))?.incarnation != runtime.identity.incarnation {
             throw Failure(.refused, "the membership does not name this node's data directory")
         }
         do throws(NodeRuntime.FormingError) {
@@ -86,7 +89,9 @@ extension AdminService {
             }
             _ = try document(result)
         }
-        return ["clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name)]
+        return [
+            "clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name), "members": try members(),
+        ]
     }
 
     func members() throws(Failure) -> Document {

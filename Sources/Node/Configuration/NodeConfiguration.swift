@@ -33,6 +33,8 @@ package struct NodeConfiguration: Equatable, Sendable {
         package var mapBytes = 64 << 30
         /// Bytes of one log segment.
         package var segmentBytes = 64 << 20
+        /// Free bytes of the log's disk below which writes are refused, while deletions, reads and elections go on.
+        package var lowSpaceBytes = 512 << 20
         /// A checkpoint is due after so many bytes were changed, or after so many milliseconds.
         package var checkpointBytes = 64 << 20
         package var checkpointMilliseconds = 10_000
@@ -65,7 +67,7 @@ extension NodeConfiguration {
     static let keys = [
         "role", "name", "data", "audit", "listen.peer", "listen.admin", "listen.client", "advertise.peer", "advertise.admin",
         "advertise.client", "tls.certificate", "tls.key", "tls.ca", "log.level", "storage.map_size", "storage.segment_size",
-        "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections", "consensus.tick_milliseconds",
+        "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections", "consensus.tick_milliseconds",
         "consensus.election_ticks", "consensus.heartbeat_ticks",
     ]
 
@@ -98,6 +100,7 @@ extension NodeConfiguration {
         if file["log.level"] != nil { logLevel = try reader.choice("log.level") }
         bounds.mapBytes = try reader.size("storage.map_size", in: 16 << 20...16 << 40) ?? bounds.mapBytes
         bounds.segmentBytes = try reader.size("storage.segment_size", in: 16 << 20...1 << 30) ?? bounds.segmentBytes
+        bounds.lowSpaceBytes = try reader.size("storage.low_space", in: 1 << 20...1 << 40) ?? bounds.lowSpaceBytes
         bounds.checkpointBytes = try reader.size("storage.checkpoint_bytes", in: 1 << 20...1 << 40) ?? bounds.checkpointBytes
         bounds.checkpointMilliseconds = try reader.integer("storage.checkpoint_milliseconds", in: 10...3_600_000) ?? bounds.checkpointMilliseconds
         bounds.connections = try reader.integer("limits.connections", in: 1...Limits.connections) ?? bounds.connections

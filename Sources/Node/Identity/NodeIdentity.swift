@@ -8,7 +8,7 @@ package struct NodeIdentity: Equatable, Sendable {
     package struct Place: Equatable, Sendable {
         package var cluster: ClusterID
         package var node: NodeID
-        /// The membership that the cluster began with, or, of a node that was added, an empty one: the log brings it.
+        /// The membership that the cluster began with, or, of a node that was added, the one of that moment; in force until the log brings one.
         package var firstMembership: Membership
 
         package init(cluster: ClusterID, node: NodeID, firstMembership: Membership) {

@@ -1,3 +1,4 @@
+import Configuration
 import Core
 import Logging
 import NIOCore
@@ -26,19 +27,22 @@ final class ReplicaStack: Sendable {
     ) throws(NodeError) {
         self.place = place
         let bounds = configuration.bounds
-        let store: StateStore
-        do throws(StoreError) {
-            store = try StateStore(directory: configuration.data + "/state", cluster: place.cluster, options: .init(mapBytes: bounds.mapBytes))
-        } catch { throw .store(error) }
         let log: SegmentLog
         let recovered: RecoveredLog
         do throws(LogError) {
             var options = LogOptions()
             options.segmentBytes = bounds.segmentBytes
+            options.lowSpaceBytes = bounds.lowSpaceBytes
+            // A directory that has a state had a log: one that is lost must not be replaced by an empty one.
+            options.mayCreate = !FileAccess.exists(configuration.data + "/state/current")
             (log, recovered) = try SegmentLog.open(
                 directory: configuration.data + "/log",
                 identity: LogIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation), options: options)
         } catch { throw .log(error) }
+        let store: StateStore
+        do throws(StoreError) {
+            store = try StateStore(directory: configuration.data + "/state", cluster: place.cluster, options: .init(mapBytes: bounds.mapBytes))
+        } catch { throw .store(error) }
 
         var options = ReplicaOptions(node: place.node)
         options.tickMilliseconds = configuration.tickMilliseconds
