@@ -12,7 +12,9 @@ struct Kho: ParsableCommand {
             78 wrong configuration.
             """,
         subcommands: [
-            ClusterCommand.self, ImportCommand.self, CertCommand.self, ConfigCommand.self, ContextCommand.self, VersionCommand.self,
+            InitCommand.self, ClusterCommand.self, MemberCommand.self, ApplyCommand.self, AgencyCommand.self, PrincipalCommand.self, DatasetCommand.self,
+            AgreementCommand.self, AccessCommand.self, GetCommand.self, ScanCommand.self, CountCommand.self, PutCommand.self, UpdateCommand.self,
+            DeleteCommand.self, ImportCommand.self, DemoCommand.self, CertCommand.self, ConfigCommand.self, ContextCommand.self, VersionCommand.self,
         ])
 }
 

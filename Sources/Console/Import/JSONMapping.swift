@@ -35,7 +35,7 @@ extension RecordMapping {
         return finish(draft)
     }
 
-    private func take(_ value: Document, for field: FieldDefinition, into draft: inout Draft) {
+    func take(_ value: Document, for field: FieldDefinition, into draft: inout Draft) {
         switch (value, field.kind) {
         case (.null, _): take(Value.null, for: field, into: &draft)
         case let (.bool(bool), .bool): take(Value.bool(bool), for: field, into: &draft)

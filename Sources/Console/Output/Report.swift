@@ -16,6 +16,8 @@ package struct Report: Sendable {
     package var rows: String?
     /// The table's columns; every member if empty.
     package var columns: [Table.Column]
+    /// What the table and the CSV file show instead of a body that is one row: a flat object.
+    package var listed: Document?
     /// A line above the table.
     package var heading: String?
     package var emphasis: (@Sendable (String, Document) -> Emphasis?)?
@@ -54,13 +56,13 @@ package struct Report: Sendable {
     private var whole: Document { .object([.init("schema", .string(schema))] + (body.members ?? [])) }
 
     private var table: Table {
-        let rows = rows.map { body[$0]?.array ?? [] } ?? [body]
+        let rows = rows.map { body[$0]?.array ?? [] } ?? [listed ?? body]
         return columns.isEmpty ? Table(rows: rows) : Table(columns: columns, rows: rows, emphasis: emphasis)
     }
 
     /// A single object: its members below one another.
     private func list(colours: Bool) -> String {
-        let members = body.members ?? []
+        let members = (listed ?? body).members ?? []
         let width = members.map { HumanText.width(HumanText.escaped($0.name)) }.max() ?? 0
         var out = ""
         for member in members {

@@ -36,7 +36,8 @@ package struct Table: Sendable {
             self.alignment = alignment
         }
 
-        func value(in row: Document) -> Document {
+        /// The row's value for this column; null if it has none.
+        package func value(in row: Document) -> Document {
             var value: Document? = row
             for part in member.split(separator: ".") { value = value?[String(part)] }
             return value ?? .null

@@ -43,6 +43,9 @@ struct RecordRows: Sendable {
         }
     }
 
+    /// Withheld values stand back in a table.
+    static let emphasis: @Sendable (String, Document) -> Emphasis? = { _, value in value == .withheld || value == .masked ? .dim : nil }
+
     /// A key as text; hexadecimal digits behind `0x` where it is not UTF-8.
     static func text(of key: [UInt8]) -> String { String(validating: key, as: UTF8.self) ?? "0x" + Hex.encode(key) }
 }

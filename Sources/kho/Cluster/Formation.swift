@@ -1,0 +1,88 @@
+import Configuration
+import Console
+import KhoClient
+
+/// Forms clusters and adds members, with a line on the standard error for each step. Every step can be repeated: what is done already stays done.
+struct Formation {
+    let administration: Administration
+    /// Shows a step.
+    let tell: @Sendable (String) -> Void
+
+    init(_ administration: Administration, tell: @escaping @Sendable (String) -> Void = { StandardStreams.writeError(HumanText.escaped($0) + "\n") }) {
+        self.administration = administration
+        self.tell = tell
+    }
+
+    /// The node at an administration port.
+    func identify(_ endpoint: HostPort) async throws(CommandError) -> IdentifiedNode {
+        let document = try await only(endpoint).call("node.identify")
+        guard let node = IdentifiedNode(document, endpoint: endpoint.description) else { throw .bug("the node at \(endpoint) does not say who it is") }
+        return node
+    }
+
+    /// Gives each voter its place, begins the catalogue and waits for a leader. The cluster's id, and whether the catalogue was begun by this call.
+    func form(_ voters: [IdentifiedNode]) async throws(CommandError) -> (clusterID: String, begun: Bool) {
+        for node in voters { tell("\(node.name)  \(node.endpoint)  \(node.role) node, version \(node.version)\(node.place == nil ? "" : ", has its place")") }
+        var begun: [Document]?
+        if let placed = voters.first(where: { $0.place != nil }), let endpoint = HostPort(placed.endpoint) {
+            begun = try await only(endpoint).call("member.list").array
+        }
+        let newID = ClusterID(high: SystemRandom.uint64(), low: SystemRandom.uint64()).description
+        let plan = try FormationPlan(voters: voters, newID: newID, begun: begun)
+        for (node, number) in plan.waiting {
+            guard let endpoint = HostPort(node.endpoint) else { continue }
+            _ = try await only(endpoint).call(
+                "cluster.form", ["clusterID": .string(plan.clusterID), "node": .int(number), "members": .array(plan.members)], target: node.name)
+            tell("\(node.name)  is node n\(number) of cluster \(plan.clusterID)")
+        }
+        return (plan.clusterID, try await beginCatalogue(among: voters))
+    }
+
+    /// Writes the first administrator into the catalogue, once there is a leader.
+    private func beginCatalogue(among voters: [IdentifiedNode]) async throws(CommandError) -> Bool {
+        var voting = administration
+        voting = Administration(endpoints: voters.compactMap { HostPort($0.endpoint) }, tls: administration.tls, settings: administration.settings)
+        while true {
+            // A catalogue with agencies has been begun; who is no administrator of it is told so.
+            let agencies = try await voting.call("catalogue.list", ["kind": "agency"]).array ?? []
+            guard agencies.isEmpty else { return false }
+            do throws(CommandError) {
+                _ = try await voting.call("cluster.genesis", changes: true)
+                return true
+            } catch {
+                // Unknown, or begun by somebody else meanwhile: look again.
+                guard error.status == .tryAgain || error.number == ErrorCode.refused.rawValue else { throw error }
+            }
+        }
+    }
+
+    /// Adds a query node to the cluster that `administration` reaches, and gives it its place. A node that was added before with the same data directory is
+    /// left as it is; one with a new data directory takes the place of the old one. Its number.
+    func add(learner node: IdentifiedNode) async throws(CommandError) -> Int64 {
+        guard node.role == "query" else {
+            throw CommandError(
+                ErrorCode.refused.rawValue, "\(node.name) at \(node.endpoint) is a \(node.role) node; only query nodes are added to a cluster",
+                remedy: "kho init takes the storage nodes")
+        }
+        let answer = try await administration.call(
+            "member.add",
+            [
+                "name": .string(node.name), "peer": .string(node.peer), "admin": .string(node.admin), "client": .string(node.client),
+                "incarnation": .string(node.incarnation),
+            ], target: node.name)
+        guard let clusterID = answer["clusterID"]?.string, let number = answer["node"]?.int, let endpoint = HostPort(node.endpoint) else {
+            throw .bug("member.add does not say the node's number")
+        }
+        if let place = node.place, place.clusterID != clusterID || place.number != number {
+            throw CommandError(
+                ErrorCode.refused.rawValue, "\(node.name) belongs to cluster \(place.clusterID) already", remedy: "start it with an empty data directory")
+        }
+        _ = try await only(endpoint).call(
+            "cluster.form", ["clusterID": .string(clusterID), "node": .int(number), "members": answer["members"] ?? .array([])], target: node.name)
+        return number
+    }
+
+    private func only(_ endpoint: HostPort) -> Administration {
+        Administration(endpoints: [endpoint], tls: administration.tls, settings: administration.settings)
+    }
+}
