@@ -1,10 +1,23 @@
 import Core
 import Glibc
 
+/// Whom a certificate is for.
+package enum CertificateRequest: Sendable {
+    /// The authority of the cluster of this name.
+    case authority(cluster: String)
+    /// A node that is reached at this host.
+    case node(name: String, host: String)
+    /// The files' name is `name`.
+    case client(role: String, agency: String, system: String, name: String)
+}
+
 /// A whole cluster on this machine: certificates, three storage nodes and query nodes as processes with real TLS sockets on
 /// the loopback interface and real files in one folder. For the demonstration, the tests with processes and the benchmark.
 /// Everything is done with the same commands that an administrator types. Owned by one thread.
 package final class LocalCluster {
+    /// Writes a certificate and its key into the folder of certificates.
+    package typealias Issuer = (_ request: CertificateRequest, _ folder: String) throws(HarnessError) -> Void
+
     /// One node's process and what it is started with.
     package struct Node {
         package let name: String
@@ -30,6 +43,7 @@ package final class LocalCluster {
     package private(set) var nodes: [Node] = []
     /// Lines added to every node's configuration.
     package var extraConfiguration = ""
+    private let issuer: Issuer?
 
     package var certificates: String { folder + "/certificates" }
     package var kho: String { programs + "/kho" }
@@ -37,7 +51,9 @@ package final class LocalCluster {
     package var storageNodes: [Node] { nodes.filter { $0.role == "storage" } }
     package var queryNodes: [Node] { nodes.filter { $0.role == "query" } }
 
-    package init(name: String, folder: String, programs: String) {
+    /// - Parameter issuer: makes the certificates instead of the command `kho cert`.
+    package init(name: String, folder: String, programs: String, issuer: Issuer? = nil) {
+        self.issuer = issuer
         self.name = name
         self.folder = folder
         self.programs = programs
@@ -50,16 +66,24 @@ package final class LocalCluster {
     /// Makes the authority and the first administrator's certificate (`admin.crt`, `admin.key`).
     package func makeAuthority() throws(HarnessError) {
         try Files.makeFolder(certificates)
-        try cert(["ca", "--cluster", name])
-        try cert(["client", "--role", "administrator", "--agency", "operations", "--system", "admin", "--name", "admin"])
+        try issue(.authority(cluster: name))
+        try issue(.client(role: "administrator", agency: "operations", system: "admin", name: "admin"))
     }
 
     /// A consumer's certificate `NAME.crt`, `NAME.key`.
     package func makeConsumer(agency: String, system: String, name: String) throws(HarnessError) {
-        try cert(["client", "--role", "consumer", "--agency", agency, "--system", system, "--name", name])
+        try issue(.client(role: "consumer", agency: agency, system: system, name: name))
     }
 
-    private func cert(_ arguments: [String]) throws(HarnessError) {
+    package func issue(_ request: CertificateRequest) throws(HarnessError) {
+        if let issuer { return try issuer(request, certificates) }
+        let arguments =
+            switch request {
+            case let .authority(cluster): ["ca", "--cluster", cluster]
+            case let .node(name, host): ["node", "--name", name, "--host", host]
+            case let .client(role, agency, system, name):
+                ["client", "--role", role, "--agency", agency, "--system", system, "--name", name]
+            }
         try command(["cert"] + arguments + ["--dir", certificates])
     }
 
@@ -75,7 +99,7 @@ package final class LocalCluster {
                 name: "n\(number)", role: role, peerPort: ports[base], adminPort: ports[base + 1],
                 clientPort: role == "query" ? ports[base + 2] : 0, folder: folder + "/n\(number)", process: nil)
             try Files.makeFolder(node.folder)
-            try cert(["node", "--name", node.name, "--host", "127.0.0.1"])
+            try issue(.node(name: node.name, host: "127.0.0.1"))
             try Files.write(configuration(of: node), to: node.configuration)
             nodes.append(node)
         }
@@ -119,6 +143,8 @@ package final class LocalCluster {
         return node(name)?.process?.wait(atMostMilliseconds: limit)
     }
 
+    /// The process's number; nil if it was never started.
+    package func pid(_ name: String) -> Int32? { node(name)?.process?.pid }
     package func node(_ name: String) -> Node? { nodes.first { $0.name == name } }
     package func isRunning(_ name: String) -> Bool { node(name)?.process?.isRunning == true }
 
