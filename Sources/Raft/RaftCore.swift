@@ -94,6 +94,10 @@ package struct RaftCore: Sendable {
     /// The position before the first entry that is kept.
     package var base: LogPosition { log.base }
     package var last: LogPosition { log.last }
+    /// What the entries kept weigh, in bytes.
+    package var logWeight: Int { log.weight(after: log.base.index) }
+    /// Through which entry the log can be cut so that the rest weighs no more than so many bytes.
+    package func index(keeping bytes: Int) -> LogIndex { log.index(keeping: bytes) }
 
     package var status: RaftStatus {
         RaftStatus(id: id, role: role, term: term, leader: leader, commitIndex: commitIndex, lastIndex: log.lastIndex)

@@ -50,6 +50,19 @@ struct RaftLog: Sendable {
     /// What the entries after `index` weigh.
     func weight(after index: LogIndex) -> Int { total(through: lastIndex) - total(through: index) }
 
+    /// The first index after which the entries weigh no more than so many bytes. Binary search.
+    func index(keeping bytes: Int) -> LogIndex {
+        let threshold = total(through: lastIndex) - bytes
+        guard threshold > baseTotal else { return base.index }
+        var low = 0
+        var high = totals.count - 1
+        while low < high {
+            let middle = (low + high) / 2
+            if totals[middle] >= threshold { high = middle } else { low = middle + 1 }
+        }
+        return LogIndex(base.index.rawValue + UInt64(low) + 1)
+    }
+
     /// The last index at or before `index` whose term is at most `term`: where this log and one that has `term` at `index` can
     /// agree at the latest. Before `base` if only that is left.
     func lastAgreement(atOrBefore index: LogIndex, term: Term) -> LogIndex {

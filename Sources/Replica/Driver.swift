@@ -38,7 +38,6 @@ final class Driver {
     private var nextNumber: UInt64
     private var senders: [SnapshotSender] = []
     private var clockAlarms = 0
-    private var compaction: Compaction
 
     init(options: ReplicaOptions, restored: RestoredState, loop: ReplicaLoop, surroundings: ReplicaLoop.Surroundings) {
         self.options = options
@@ -46,7 +45,6 @@ final class Driver {
         self.surroundings = surroundings
         // Numbers of another life of this node must not be taken for numbers of this one.
         nextNumber = SystemRandom.uint64() >> 1
-        compaction = Compaction(retainedBytes: options.retainedLogBytes)
         var configuration = RaftConfiguration(
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
             tickMilliseconds: options.tickMilliseconds, seed: SystemRandom.uint64())
@@ -109,7 +107,7 @@ final class Driver {
         case let .persisted(number): step(.persisted(number))
         case let .applied(index): step(.applied(index))
         case let .checkpointed(position):
-            if let through = compaction.index(checkpointed: position.index, followers: core.followers, logBytes: surroundings.logLane.figuresNow.bytes) {
+            if let through = Compaction.index(checkpoint: position.index, core: core, retainedBytes: options.retainedLogBytes) {
                 surroundings.logLane.post(.compact(through: through))
             }
         case let .compacted(index): step(.compacted(through: index))

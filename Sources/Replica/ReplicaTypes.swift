@@ -85,7 +85,7 @@ package struct ReplicaOptions: Sendable {
     /// A checkpoint is due after so many bytes of entries applied, or after so many milliseconds if any were.
     package var checkpointBytes = 64 << 20
     package var checkpointMilliseconds = 10_000
-    /// Bytes of entries kept in the log before the checkpoint, for followers that are a little behind.
+    /// Bytes of entries that are kept in the log, for followers that are a little behind, though a checkpoint has them.
     package var retainedLogBytes = 32 << 20
     /// Entries, and bytes of them, applied in one transaction.
     package var applyEntriesMax = 4_096
