@@ -42,6 +42,7 @@ import Testing
             [storage]
             map_size = "1 TiB"
             segment_size = "32 MiB"
+            log_retention = "64 MiB"
             checkpoint_bytes = "2 MiB"
             checkpoint_milliseconds = 500
             [limits]
@@ -58,7 +59,7 @@ import Testing
         #expect(node.tls == .init(certificate: "c", key: "k", ca: "a"))
         #expect(node.logLevel == .debug)
         #expect(node.bounds == .init(
-            mapBytes: 1 << 40, segmentBytes: 32 << 20, checkpointBytes: 2 << 20, checkpointMilliseconds: 500, connections: 50))
+            mapBytes: 1 << 40, segmentBytes: 32 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20, checkpointMilliseconds: 500, connections: 50))
         #expect([node.tickMilliseconds, node.electionTicks, node.heartbeatTicks] == [5, 20, 4])
         #expect(NodeConfiguration.keys.count == 22)
     }

@@ -35,6 +35,8 @@ package struct NodeConfiguration: Equatable, Sendable {
         package var segmentBytes = 64 << 20
         /// Free bytes of the log's disk below which writes are refused, while deletions, reads and elections go on.
         package var lowSpaceBytes = 512 << 20
+        /// Bytes of log kept for nodes that are a little behind; one that is further behind gets a snapshot.
+        package var logRetentionBytes = 32 << 20
         /// A checkpoint is due after so many bytes were changed, or after so many milliseconds.
         package var checkpointBytes = 64 << 20
         package var checkpointMilliseconds = 10_000
@@ -67,8 +69,8 @@ extension NodeConfiguration {
     static let keys = [
         "role", "name", "data", "audit", "listen.peer", "listen.admin", "listen.client", "advertise.peer", "advertise.admin",
         "advertise.client", "tls.certificate", "tls.key", "tls.ca", "log.level", "storage.map_size", "storage.segment_size",
-        "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections", "consensus.tick_milliseconds",
-        "consensus.election_ticks", "consensus.heartbeat_ticks",
+        "storage.log_retention", "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections",
+        "consensus.tick_milliseconds", "consensus.election_ticks", "consensus.heartbeat_ticks",
     ]
 
     /// Reads and checks a whole configuration. The first mistake in the order of the file is thrown; what is missing comes last.
@@ -100,6 +102,7 @@ extension NodeConfiguration {
         if file["log.level"] != nil { logLevel = try reader.choice("log.level") }
         bounds.mapBytes = try reader.size("storage.map_size", in: 16 << 20...16 << 40) ?? bounds.mapBytes
         bounds.segmentBytes = try reader.size("storage.segment_size", in: 16 << 20...1 << 30) ?? bounds.segmentBytes
+        bounds.logRetentionBytes = try reader.size("storage.log_retention", in: 1 << 20...1 << 40) ?? bounds.logRetentionBytes
         bounds.lowSpaceBytes = try reader.size("storage.low_space", in: 1 << 20...1 << 40) ?? bounds.lowSpaceBytes
         bounds.checkpointBytes = try reader.size("storage.checkpoint_bytes", in: 1 << 20...1 << 40) ?? bounds.checkpointBytes
         bounds.checkpointMilliseconds = try reader.integer("storage.checkpoint_milliseconds", in: 10...3_600_000) ?? bounds.checkpointMilliseconds

@@ -63,6 +63,7 @@ extension NodeConfiguration {
             .init("tls.certificate", .string(tls.certificate)), .init("tls.key", .string(tls.key)), .init("tls.ca", .string(tls.ca)),
             .init("log.level", .string(logLevel.rawValue)), .init("storage.map_size", .string(ByteSize.text(bounds.mapBytes))),
             .init("storage.segment_size", .string(ByteSize.text(bounds.segmentBytes))),
+            .init("storage.log_retention", .string(ByteSize.text(bounds.logRetentionBytes))),
             .init("storage.checkpoint_bytes", .string(ByteSize.text(bounds.checkpointBytes))),
             .init("storage.checkpoint_milliseconds", .int(Int64(bounds.checkpointMilliseconds))),
             .init("limits.connections", .int(Int64(bounds.connections))), .init("consensus.tick_milliseconds", .int(Int64(tickMilliseconds))),
