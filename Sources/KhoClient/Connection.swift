@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -11,6 +12,18 @@ struct DialError: Error {
     let text: String
     /// What the node said, if it said something.
     let error: WireError?
+
+    /// A library's error in a few words.
+    static func text(of error: any Error) -> String {
+        switch error {
+        case let error as IOError: return String(cString: strerror(error.errnoCode))
+        case ChannelError.connectTimeout: return "no connection in time"
+        case let error as NIOConnectionError:
+            guard let first = error.connectionErrors.first else { return "no such host" }
+            return text(of: first.error)
+        default: return "\(error)"
+        }
+    }
 
     init(_ text: String) {
         self.text = text
@@ -72,13 +85,14 @@ final class Connection: Sendable {
                 _ = try await bootstrap.connect(host: endpoint.host, port: endpoint.port).get()
             }
         } catch {
-            ready.fail(DialError("\(error)"))
-            throw DialError("\(error)")
+            let failure = DialError(DialError.text(of: error))
+            ready.fail(failure)
+            throw failure
         }
         do {
             return Connection(endpoint: endpoint, greeting: try await ready.futureResult.get(), mailbox: mailbox)
         } catch {
-            throw error as? DialError ?? DialError("\(error)")
+            throw error as? DialError ?? DialError(DialError.text(of: error))
         }
     }
 

@@ -29,9 +29,10 @@ struct ReachOptions: ParsableArguments {
     var ca: String?
 
     var reach: Reach {
-        func split(_ text: String?) -> [String]? { text.map { $0.split(separator: ",").map(String.init) } }
-        return Reach(endpoints: split(endpoints), adminEndpoints: split(adminEndpoints), certificate: cert, key: key, ca: ca)
+        Reach(endpoints: Self.split(endpoints), adminEndpoints: Self.split(adminEndpoints), certificate: cert, key: key, ca: ca)
     }
+
+    static func split(_ text: String?) -> [String]? { text.map { $0.split(separator: ",").map(String.init) } }
 }
 
 /// The context to use.
@@ -43,9 +44,13 @@ struct ContextOptions: ParsableArguments {
 extension Settings {
     /// What holds for this command.
     static func current(_ reach: ReachOptions, _ context: ContextOptions) throws(CommandError) -> Settings {
+        try current(reach.reach, contextName: context.context)
+    }
+
+    static func current(_ reach: Reach, contextName: String?) throws(CommandError) -> Settings {
         var contexts = ContextFile(path: "contexts.toml")
         if let path = contextFile() { contexts = try ContextFile.load(path) }
-        return try resolve(flags: reach.reach, contextName: context.context, contexts: contexts, system: try ContextFile.load(systemFile))
+        return try resolve(flags: reach, contextName: contextName, contexts: contexts, system: try ContextFile.load(systemFile))
     }
 }
 

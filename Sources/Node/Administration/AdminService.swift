@@ -98,6 +98,7 @@ struct AdminService: Sendable {
     }
 
     func administrator(_ caller: CertificateName, _ catalogue: Catalogue) throws(Failure) -> Principal {
+        guard !catalogue.agencies.isEmpty else { throw Failure(.refused, "the cluster has no administrator yet; `kho init` goes on with forming it") }
         guard let principal = catalogue.principal(role: .administrator, agency: caller.agency, system: caller.system) else {
             throw Failure(.denied, "\(caller.agency)/\(caller.system) is no active administrator of this cluster")
         }

@@ -12,9 +12,9 @@ struct Administration: Sendable {
     static let lookMilliseconds: UInt64 = 3_000
 
     /// Calls a method at whichever node can answer, until the deadline. `changes`: it must not be carried out twice. When no node with a quorum
-    /// answered, the error says what each node said.
+    /// answered, the error says what each node said. `patience`: the deadline is not nearer than that.
     func call(
-        _ method: String, _ body: Document = .null, changes: Bool = false, target: String? = nil
+        _ method: String, _ body: Document = .null, changes: Bool = false, target: String? = nil, atLeast patience: Duration = .zero
     ) async throws(CommandError) -> Document {
         let failure: KhoError
         do throws(KhoError) {
@@ -22,7 +22,7 @@ struct Administration: Sendable {
             defer { client.close() }
             // One round over the endpoints: nobody there shows at once and not only at the deadline.
             _ = try await client.node()
-            return try await client.call(method, body, changes: changes)
+            return try await client.call(method, body, changes: changes, deadline: max(settings.deadline, patience))
         } catch {
             failure = error
         }

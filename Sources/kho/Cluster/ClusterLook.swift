@@ -90,7 +90,7 @@ struct ClusterLook: Sendable {
         }
         let waiting = answers.contains { (try? $0.get()) != nil }
         return .unreachable(
-            waiting ? "no cluster has been formed of these nodes" : "no node could be reached", details: reasons,
+            waiting ? "no cluster has been formed of these nodes" : "no node could answer", details: reasons,
             remedy: waiting ? "kho init" : "kho context show, and whether khod runs at these addresses")
     }
 

@@ -11,7 +11,20 @@ struct ClusterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long the answer may take, as 500ms, 10s, 2m.", valueName: "time"))
     var timeout = TimeSpan(milliseconds: 10_000)
 
-    func settings() throws(CommandError) -> Settings { try Settings.current(reach, context) }
+    var access: ClusterAccess { ClusterAccess(reach: reach.reach, contextName: context.context, timeout: timeout) }
+
+    func settings() throws(CommandError) -> Settings { try access.settings() }
+    func client() async throws(CommandError) -> KhoClient { try await access.client() }
+    func administration() throws(CommandError) -> Administration { try access.administration() }
+}
+
+/// How a command gets at a cluster: what the flags say, and how long it waits.
+struct ClusterAccess: Sendable {
+    var reach: Reach
+    var contextName: String?
+    var timeout: TimeSpan
+
+    func settings() throws(CommandError) -> Settings { try Settings.current(reach, contextName: contextName) }
 
     /// A client of the query nodes, connected: nobody there shows at once and not only at the deadline.
     func client() async throws(CommandError) -> KhoClient {

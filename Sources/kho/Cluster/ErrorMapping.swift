@@ -12,10 +12,10 @@ extension CommandError {
         switch error {
         case let .node(error): self.init(error, target: target)
         case let .unreachable(reasons):
-            self = .unreachable("no node could be reached", details: reasons, remedy: "kho context show, and whether khod runs at these addresses")
+            self = .unreachable("no node could answer", details: reasons, remedy: "kho context show, and whether khod runs at these addresses")
         case .timedOut:
             self.init(
-                8008, "no answer came in time; nothing was changed", remedy: "kho cluster status, or the same with a longer --timeout", status: .unreachable)
+                8008, target.map { "\($0): no answer came in time" } ?? "no answer came in time", remedy: "kho cluster status, or the same with a longer --timeout", status: .unreachable)
         case .outcomeUnknown:
             self.init(
                 ErrorCode.outcomeUnknown.rawValue, ErrorCode.outcomeUnknown.english, details: target.map { [$0] } ?? [],
@@ -67,6 +67,7 @@ extension CommandError {
     private static func remedy(_ error: WireError) -> String? {
         switch error.code {
         case .unauthenticated?: "kho context show, and whether an administrator has applied this certificate's principal"
+        case .denied? where !error.detail.isEmpty: "kho context show"
         case .denied?: "ask the dataset's owner for an agreement; an administrator sees why with kho access explain"
         case .conflict?: "kho get, then decide again"
         case .throttled?, .sessionEnded?, .sequenceTooOld?: "the same again in a moment"

@@ -29,19 +29,20 @@ struct Formation {
         }
         let newID = ClusterID(high: SystemRandom.uint64(), low: SystemRandom.uint64()).description
         let plan = try FormationPlan(voters: voters, newID: newID, begun: begun)
-        for (node, number) in plan.waiting {
-            guard let endpoint = HostPort(node.endpoint) else { continue }
-            _ = try await only(endpoint).call(
-                "cluster.form", ["clusterID": .string(plan.clusterID), "node": .int(number), "members": .array(plan.members)], target: node.name)
-            tell("\(node.name)  is node n\(number) of cluster \(plan.clusterID)")
+        // Together: each node makes its files, which takes as long as its disk does.
+        let failures = await withTaskGroup(of: CommandError?.self) { group in
+            for (node, number) in plan.waiting {
+                group.addTask { await failure(to: node, number, plan.clusterID, .array(plan.members)) }
+            }
+            return await group.reduce(into: [CommandError]()) { all, failure in if let failure { all.append(failure) } }
         }
+        if let first = failures.first { throw first }
         return (plan.clusterID, try await beginCatalogue(among: voters))
     }
 
     /// Writes the first administrator into the catalogue, once there is a leader.
     private func beginCatalogue(among voters: [IdentifiedNode]) async throws(CommandError) -> Bool {
-        var voting = administration
-        voting = Administration(endpoints: voters.compactMap { HostPort($0.endpoint) }, tls: administration.tls, settings: administration.settings)
+        let voting = Administration(endpoints: voters.compactMap { HostPort($0.endpoint) }, tls: administration.tls, settings: administration.settings)
         while true {
             // A catalogue with agencies has been begun; who is no administrator of it is told so.
             let agencies = try await voting.call("catalogue.list", ["kind": "agency"]).array ?? []
@@ -64,22 +65,42 @@ struct Formation {
                 ErrorCode.refused.rawValue, "\(node.name) at \(node.endpoint) is a \(node.role) node; only query nodes are added to a cluster",
                 remedy: "kho init takes the storage nodes")
         }
+        // Before anything changes: a member that never comes would count as one that is down.
+        if let place = node.place, place.clusterID != (try await administration.call("node.status")["clusterID"]?.string) {
+            throw CommandError(
+                ErrorCode.refused.rawValue, "\(node.name) belongs to cluster \(place.clusterID) already", remedy: "start it with an empty data directory")
+        }
         let answer = try await administration.call(
             "member.add",
             [
                 "name": .string(node.name), "peer": .string(node.peer), "admin": .string(node.admin), "client": .string(node.client),
                 "incarnation": .string(node.incarnation),
             ], target: node.name)
-        guard let clusterID = answer["clusterID"]?.string, let number = answer["node"]?.int, let endpoint = HostPort(node.endpoint) else {
-            throw .bug("member.add does not say the node's number")
-        }
-        if let place = node.place, place.clusterID != clusterID || place.number != number {
-            throw CommandError(
-                ErrorCode.refused.rawValue, "\(node.name) belongs to cluster \(place.clusterID) already", remedy: "start it with an empty data directory")
-        }
-        _ = try await only(endpoint).call(
-            "cluster.form", ["clusterID": .string(clusterID), "node": .int(number), "members": answer["members"] ?? .array([])], target: node.name)
+        guard let clusterID = answer["clusterID"]?.string, let number = answer["node"]?.int, let members = answer["members"],
+            let endpoint = HostPort(node.endpoint)
+        else { throw .bug("member.add does not say what place the node has") }
+        try await give(node, number, clusterID, members, at: endpoint)
         return number
+    }
+
+    /// How long a node may take to make its files.
+    private static let formingPatience = Duration.seconds(60)
+
+    private func give(
+        _ node: IdentifiedNode, _ number: Int64, _ clusterID: String, _ members: Document, at endpoint: HostPort
+    ) async throws(CommandError) {
+        _ = try await only(endpoint).call(
+            "cluster.form", ["clusterID": .string(clusterID), "node": .int(number), "members": members], target: node.name,
+            atLeast: Self.formingPatience)
+        tell("\(node.name)  is node n\(number) of cluster \(clusterID)")
+    }
+
+    private func failure(to node: IdentifiedNode, _ number: Int64, _ clusterID: String, _ members: Document) async -> CommandError? {
+        guard let endpoint = HostPort(node.endpoint) else { return .usage("\(node.endpoint) is not host:port") }
+        do throws(CommandError) {
+            try await give(node, number, clusterID, members, at: endpoint)
+            return nil
+        } catch { return error }
     }
 
     private func only(_ endpoint: HostPort) -> Administration {

@@ -19,13 +19,26 @@ struct AccessCommand: ParsableCommand {
         var dataset: String
         @Option(help: ArgumentHelp("A record; without it, what holds of the dataset as a whole.", valueName: "key"))
         var key: String?
-        @OptionGroup var cluster: ClusterOptions
+        // `--key` is the record's here, so the certificate's key has another flag than elsewhere.
+        @Option(help: ArgumentHelp("Nodes' administration addresses, host:port, separated by commas.", valueName: "hosts"))
+        var adminEndpoints: String?
+        @Option(help: ArgumentHelp("The certificate to connect with (PEM).", valueName: "file"), completion: .file())
+        var cert: String?
+        @Option(help: ArgumentHelp("The certificate's private key (PEM).", valueName: "file"), completion: .file())
+        var certKey: String?
+        @Option(help: ArgumentHelp("The cluster's authority (PEM).", valueName: "file"), completion: .file())
+        var ca: String?
+        @Option(help: ArgumentHelp("How long the answer may take, as 500ms, 10s, 2m.", valueName: "time"))
+        var timeout = TimeSpan(milliseconds: 10_000)
+        @OptionGroup var context: ContextOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
+            let reach = Reach(adminEndpoints: ReachOptions.split(adminEndpoints), certificate: cert, key: certKey, ca: ca)
+            let access = ClusterAccess(reach: reach, contextName: context.context, timeout: timeout)
             var members: [Document.Member] = [.init("as", .string(principal)), .init("dataset", .string(dataset))]
             if let key { members.append(.init("key", .string(key))) }
-            let answer = try await cluster.administration().call("access.explain", .object(members))
+            let answer = try await access.administration().call("access.explain", .object(members))
             output.print(Self.report(answer, principal: principal, key: key))
         }
 

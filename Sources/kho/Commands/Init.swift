@@ -26,7 +26,7 @@ struct InitCommand: AsyncParsableCommand {
         guard let endpoints = voterEndpoints ?? settings.adminEndpoints?.value else {
             throw Settings.missing("which nodes to form the cluster of", flag: "--nodes", variable: "KHO_ADMIN_ENDPOINTS")
         }
-        let formation = Formation(try cluster.administration(at: endpoints, settings))
+        let formation = Formation(try cluster.access.administration(at: endpoints, settings))
         var voters: [IdentifiedNode] = []
         var learners: [IdentifiedNode] = []
         for endpoint in endpoints {
@@ -42,10 +42,10 @@ struct InitCommand: AsyncParsableCommand {
         let name = voters.first?.clusterName ?? ""
         formation.tell(begun ? "cluster \(name) has begun; your certificate is its first administrator" : "cluster \(name) had begun already")
 
-        let forming = try cluster.administration(at: voters.compactMap { HostPort($0.endpoint) }, settings)
+        let forming = try cluster.access.administration(at: voters.compactMap { HostPort($0.endpoint) }, settings)
         for learner in learners {
-            let number = try await Formation(forming).add(learner: learner)
-            formation.tell("\(learner.name)  \(learner.endpoint)  query node, is node n\(number)")
+            formation.tell("\(learner.name)  \(learner.endpoint)  query node, version \(learner.version)")
+            _ = try await Formation(forming).add(learner: learner)
         }
         output.print(Report(
             schema: "kho.init/1",
