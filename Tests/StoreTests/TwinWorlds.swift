@@ -9,7 +9,8 @@ import Records
 /// from it (for good, or in that record), records that it is shown nothing of, other datasets and what other principals agreed.
 ///
 /// What is kept equal, since it shows by design: fields that a row condition of the principal looks at, in records that it sees (whether
-/// the condition holds is what it is told), and how large a record may grow (see `Limits.recordBytes`).
+/// the condition holds is what it is told), and how large a record may grow (see `Limits.recordBytes`). Updates of such a field by the
+/// principal itself are left out: they open a record that it sees in part, which whoever agrees to such a right means.
 final class TwinWorlds {
     let seed: UInt64
     var random: SeededRandom
@@ -43,6 +44,9 @@ final class TwinWorlds {
             for: catalogue.principal(path: Self.principal)!, dataset: catalogue.dataset(code: "houses")!, in: catalogue, at: LogTime(milliseconds: 1_000))
         self.random = random
     }
+
+    /// The fields that the principal's row conditions look at.
+    var conditionFields: FieldMask { plan.grants.reduce(.none) { $0.union($1.condition?.fields ?? .none) } }
 
     // MARK: The policy
 
@@ -186,7 +190,7 @@ final class TwinWorlds {
     private func free(_ masks: [FieldMask?], among fields: some Sequence<Int>) -> [Int] {
         var shown = FieldMask.none
         for mask in masks { shown = shown.union(mask ?? .none) }
-        if masks.contains(where: { $0 != nil }) { for grant in plan.grants { shown = shown.union(grant.condition?.fields ?? .none) } }
+        if masks.contains(where: { $0 != nil }) { shown = shown.union(conditionFields) }
         return fields.filter { !shown.contains(FieldID(UInt16($0))) || !schemaHas($0) }.sorted()
     }
 
