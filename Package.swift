@@ -122,7 +122,10 @@ let package = Package(
 
         .testTarget(
             name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
-        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "Core"], path: "Tests/KhoTests", swiftSettings: common),
+        .testTarget(
+            name: "ProcessTests",
+            dependencies: ["kho", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"] + nio, path: "Tests/ProcessTests", swiftSettings: common),
+        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core"], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),
@@ -140,6 +143,8 @@ let package = Package(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
         .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+        .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
+        .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
         .testTarget(name: "DemoDataTests", dependencies: ["DemoData", "Records"], path: "Tests/DemoDataTests", swiftSettings: common),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "Core"], path: "Tests/LMDBTests", swiftSettings: common),

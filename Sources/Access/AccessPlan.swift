@@ -36,6 +36,8 @@ package struct AccessPlan: Sendable {
     package let validUntil: LogTime?
     /// Whether the dataset is open or an open code list, so that stale answers reveal nothing that was revoked.
     package let isOpen: Bool
+    /// Every field of the dataset as it is now. A record may still hold values of fields that were deleted.
+    private let known: FieldMask
     /// What is asked of every record where no grant has a condition: the fields of each action, found without looking at it.
     private let unconditional: FieldMask?
     /// The fields that may be written.
@@ -94,6 +96,7 @@ package struct AccessPlan: Sendable {
         hidesNothing = dataset.schema.mask.isSubset(of: everywhere)
         let uniform = grants.allSatisfy { $0.condition == nil && ($0.actions.isSuperset(of: .read) || $0.actions.isDisjoint(with: .read)) }
         unconditional = uniform && !readable.isEmpty ? visible : nil
+        known = dataset.schema.mask
         isOpen = dataset.sharing == .open
         writable = grants.filter { $0.actions.contains(.write) }.reduce(FieldMask.none) { $0.union($1.fields) }
     }
@@ -108,12 +111,24 @@ package struct AccessPlan: Sendable {
         if let unconditional, actions.contains(action) { return unconditional }
         var mask = FieldMask.none
         var shown = false
-        for grant in grants where grant.actions.contains(action) {
-            if let condition = grant.condition, condition.evaluate(record, shown: .all) != .true { continue }
+        for grant in grants where grant.actions.contains(action) && holds(grant, for: record) {
             mask = mask.union(grant.fields)
             shown = true
         }
         return shown ? mask : nil
+    }
+
+    /// Whether some reading action shows the record. Whom none does must not learn that it is there.
+    package func shows(_ record: borrowing RecordView) -> Bool {
+        if unconditional != nil { return true }
+        for grant in grants where !grant.actions.isDisjoint(with: .read) && holds(grant, for: record) { return true }
+        return false
+    }
+
+    /// Whether the grant covers the record. A condition on a deleted field is UNKNOWN in every record, also where an old value remains: no
+    /// right hangs on when a record was last written, nor grows by a deletion.
+    func holds(_ grant: Grant, for record: borrowing RecordView) -> Bool {
+        grant.condition.map { $0.evaluate(record, shown: known) == .true } ?? true
     }
 
     /// Whether the principal may do such a write: a whole record needs the right on every field of the dataset, and so does a

@@ -8,10 +8,15 @@ package enum Explanation {
     package static func document(
         of plan: AccessPlan, dataset: Dataset, catalogue: Catalogue, record: borrowing RecordView?, key: [UInt8]?
     ) -> Document {
-        var holding: [Bool] = []
+        /// Of a record: which grants cover it. Nil for the dataset as a whole and where there is no record.
+        var holding: [Bool]?
+        var recordState: Document = key == nil ? .null : "absent"
         switch record {
         case .some(let record):
-            for grant in plan.grants { holding.append(grant.condition.map { $0.evaluate(record, shown: .all) == .true } ?? true) }
+            var all: [Bool] = []
+            for grant in plan.grants { all.append(plan.holds(grant, for: record)) }
+            holding = all
+            if key != nil { recordState = plan.shows(record) ? "visible" : "hidden" }
         case .none:
             break
         }
@@ -22,24 +27,24 @@ package enum Explanation {
             for (place, grant) in plan.grants.enumerated() where grant.fields.contains(field.id) && !grant.actions.isDisjoint(with: .read) {
                 ever = true
                 let text = source(grant, dataset)
-                if holding.isEmpty {
+                guard let holding else {
                     if grant.condition == nil { shown = true }
                     reasons.append(text)
-                } else if holding[place] {
+                    continue
+                }
+                if holding[place] {
                     shown = true
                     reasons.append(text)
                 } else {
                     reasons.append(text + ", which this record does not fulfil")
                 }
             }
-            let verdict = shown ? "visible" : ever ? (holding.isEmpty ? "visible in some records" : "withheld") : "unknown"
+            let verdict = shown ? "visible" : ever ? (holding == nil ? "visible in some records" : "withheld") : "unknown"
             return [
                 "field": .string(field.name), "sensitivity": .string(field.sensitivity.name), "access": .string(verdict),
                 "because": .string(reasons.isEmpty ? "nothing grants it" : reasons.joined(separator: "; ")),
             ]
         }
-        var recordState: Document = .null
-        if key != nil { recordState = .string(holding.contains(true) ? "visible" : holding.isEmpty ? "absent" : "hidden") }
         return [
             "dataset": .string(dataset.code), "policyIndex": .int(Int64(plan.policyIndex.rawValue)),
             "actions": .array(Actions.names.filter { plan.actions.contains($0.1) }.map { .string($0.0) }), "record": recordState,

@@ -97,8 +97,10 @@ extension Catalogue {
     private mutating func applyAgency(_ document: Document) throws(CatalogueError) -> CatalogueResult {
         let reader = try DocumentReader(document, allowed: ["code", "name"])
         let code = try reader.code("code")
+        let name = try reader.optionalText("name") ?? code
         let old = agency(code: code)
-        let agency = Agency(id: AgencyID(try freshID(keeping: old?.id.rawValue, agencies.count)), code: code, name: try reader.optionalText("name") ?? code)
+        // A number is taken only when nothing can be refused any more.
+        let agency = Agency(id: AgencyID(try freshID(keeping: old?.id.rawValue, agencies.count)), code: code, name: name)
         defer { put(agency) }
         return result(.agency, code, agency.id.rawValue, old == agency, old != nil, agency.encoded())
     }
@@ -111,7 +113,14 @@ extension Catalogue {
         var attributes: [Principal.Attribute] = []
         if let value = reader.value("attributes") {
             guard let members = value.members else { throw CatalogueError(path: "attributes", message: "expected an object with members") }
+            guard members.count <= Limits.principalAttributes else {
+                throw CatalogueError(path: "attributes", message: "a principal has at most \(Limits.principalAttributes) attributes")
+            }
             let values = try DocumentReader(value, path: "attributes", allowed: members.map(\.name))
+            for member in members where !Self.isAttributeName(member.name) {
+                throw CatalogueError(
+                    path: values.child(member.name), message: "an attribute's name has letters a–z, A–Z, digits and '_' only, as conditions write it")
+            }
             for member in members { attributes.append(.init(name: member.name, value: try values.text(member.name))) }
         }
         let old = principal(agency: agency.id, code: code)
@@ -123,6 +132,15 @@ extension Catalogue {
             attributes: attributes, active: active)
         defer { put(principal) }
         return result(.principal, "\(agency.code)/\(code)", principal.id.rawValue, old == principal, old != nil, principal.encoded())
+    }
+
+    /// What can stand after `$principal.` in a condition.
+    private static func isAttributeName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= Limits.nameBytes
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: "_")
+            }
     }
 
     private mutating func setState(_ document: Document, _ verb: CatalogueChange.Verb) throws(CatalogueError) -> CatalogueResult {

@@ -30,6 +30,8 @@ public enum Limits {
     public static let nameBytes = 200
     /// Agencies, principals, datasets and agreements of each kind.
     public static let catalogueObjects = 100_000
+    /// Attributes of one principal.
+    public static let principalAttributes = 64
 
     // Protocol.
 

@@ -10,6 +10,9 @@ package struct LMDBError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package var description: String { unsafe "\(operation): \(String(cString: mdb_strerror(code)))" }
 
+    /// The key is empty, longer than 511 bytes, or not above every other where it is appended.
+    package var isImpossibleKey: Bool { code == MDB_BAD_VALSIZE || code == MDB_KEYEXIST }
+
     /// The map or the disk is full.
     package var isFull: Bool { code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT }
 }

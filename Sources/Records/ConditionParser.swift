@@ -219,7 +219,11 @@ private enum ConditionLexer {
                 i = run(from: i) { isLetter($0) || isDigit($0) }
                 tokens.append(Token(kind: .word(string(start..<i)), position: start))
             case let byte where isDigit(byte) || byte == UInt8(ascii: "-"):
-                i = run(from: i + 1) { isDigit($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") || $0 == UInt8(ascii: "E") }
+                i = run(from: i + 1) { isDigit($0) || $0 == UInt8(ascii: ".") }
+                if i < bytes.count, bytes[i] == UInt8(ascii: "e") || bytes[i] == UInt8(ascii: "E") {
+                    let signed = i + 1 < bytes.count && (bytes[i + 1] == UInt8(ascii: "+") || bytes[i + 1] == UInt8(ascii: "-"))
+                    i = run(from: i + (signed ? 2 : 1), while: isDigit)
+                }
                 tokens.append(Token(kind: .number(string(start..<i)), position: start))
             case UInt8(ascii: "'"):
                 var content: [UInt8] = []

@@ -8,14 +8,15 @@ extension RecordView {
     ///   - mask: the fields that this record shows, a subset of `visible`. The rest of `visible` is withheld.
     ///   - requested: the fields that the reader asked for; nil for all.
     ///
-    /// If rights hide nothing and all is asked for, the stored bytes are copied as they are. If rights hide anything of this
-    /// record, its modification index and time are zero: they would tell of changes to what is hidden. Work and size depend on
-    /// visible fields only. The checksum is that of the bytes sent. No allocation but the buffer's growth.
+    /// If rights hide nothing and all is asked for, the stored bytes are copied as they are, unless they still hold fields that were
+    /// deleted from the dataset. If rights hide anything, modification index, time and schema version are zero, and a field without a
+    /// value is left out whether or not the record has an entry for it: they would tell that what is hidden was written. Work
+    /// and size depend on visible fields only. The checksum is that of the bytes sent. No allocation but the buffer's growth.
     package func writeMasked(
         into out: inout [UInt8], key: borrowing RawSpan, visible: FieldMask, mask: FieldMask, requested: FieldMask? = nil,
         hidesNothing: Bool
     ) {
-        if hidesNothing && requested == nil {
+        if hidesNothing && requested == nil && holdsNothing(but: visible) {
             bytes.withUnsafeBytes { out.append(contentsOf: $0) }
             return
         }
@@ -37,6 +38,7 @@ extension RecordView {
             while place < fieldCount, id(at: place) < field { place += 1 }
             guard place < fieldCount, id(at: place) == field else { return }
             let entry = RecordLayout.headerBytes + place * RecordLayout.entryBytes
+            if !hidesNothing && bytes.int32(entry + 4) == RecordLayout.lengthNull { return }
             bytes.extracting(entry..<entry + RecordLayout.entryBytes).withUnsafeBytes { out.append(contentsOf: $0) }
             count += 1
             content += UInt32(max(0, bytes.int32(entry + 4)))
@@ -55,11 +57,18 @@ extension RecordView {
             record.storeBytes(of: count.bigEndian, toByteOffset: RecordLayout.countOffset, as: UInt16.self)
             record.storeBytes(of: content.bigEndian, toByteOffset: RecordLayout.contentOffset, as: UInt32.self)
             if !hidesNothing {
+                record.storeBytes(of: 0, toByteOffset: RecordLayout.schemaOffset, as: UInt32.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.indexOffset, as: UInt64.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.timeOffset, as: UInt64.self)
             }
             let crc = RecordLayout.checksum(key: key, record: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(record)))
             record.storeBytes(of: crc.bigEndian, toByteOffset: RecordLayout.checksumOffset, as: UInt32.self)
         }
+    }
+
+    /// Whether every field of the record is one of these.
+    private func holdsNothing(but fields: FieldMask) -> Bool {
+        for place in 0..<fieldCount where !fields.contains(id(at: place)) { return false }
+        return true
     }
 }

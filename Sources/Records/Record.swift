@@ -3,14 +3,14 @@ import Core
 /// A record as a reader got it.
 public struct Record: Sendable, Equatable {
     public let key: [UInt8]
-    /// The version of the schema it was written under.
+    /// The version of the schema it was written under; 0 if the reader does not see the whole record.
     public let schemaVersion: UInt32
     /// The log index of its last change; nil if the reader does not see the whole record.
     public let modifiedAt: LogIndex?
     /// The log's time of its last change; nil if the reader does not see the whole record.
     public let modifiedTime: LogTime?
-    /// The fields that were asked for and are in the reader's schema, ascending by number. A field the record never had is not
-    /// among them; `.withheld` is not `.null`.
+    /// The fields that were asked for and are in the reader's schema, ascending by number. A field that is not among them has no
+    /// value: it is null; `.withheld` is not.
     public let fields: [Field]
 
     public struct Field: Sendable, Equatable {

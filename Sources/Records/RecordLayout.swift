@@ -14,7 +14,8 @@ package enum RecordLayout {
     package static let headerBytes = 32
     package static let entryBytes = 8
 
-    /// Flag: something of the record was left out or withheld for want of a right; index and time are zero.
+    /// Flag: something of the record was left out or withheld for want of a right; schema version, index and time are zero, and fields
+    /// without a value are left out.
     package static let flagFiltered: UInt8 = 1
 
     static let flagsOffset = 1

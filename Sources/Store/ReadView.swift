@@ -69,12 +69,13 @@ package struct ReadView: ~Copyable {
         Self.check(plan, state.policyIndex)
         guard plan.actions.contains(action) else { return ScanEnd(lastKey: nil, isComplete: true) }
         let dataset = Applier.key(plan.dataset, [])
-        let first: [UInt8] =
+        let low: [UInt8] =
             switch start {
-            case let .at(key): dataset + (key.lexicographicallyPrecedes(prefix) ? prefix : key)
+            case let .at(key): key
             // The next possible key.
-            case let .after(key): dataset + key + [0]
+            case let .after(key): key + [0]
             }
+        let first = dataset + (low.lexicographicallyPrecedes(prefix) ? prefix : low)
         var last: [UInt8]?
         if let end { last = dataset + end }
         return try Self.scan(

@@ -170,7 +170,7 @@ package final class SnapshotSink: @unchecked Sendable {
                 try transaction.put(generation.databases.all[database], key, value, appending: true)
             }
             try transaction.commit()
-        } catch { throw .environment(error) }
+        } catch { throw error.isImpossibleKey ? .badSnapshot("a key that cannot be, or not in its order") : .environment(error) }
         for (database, key, value) in items where database == 3 { add(key, value) }
         entries += UInt64(items.count)
         next += 1

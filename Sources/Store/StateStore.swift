@@ -73,7 +73,15 @@ package final class StateStore: Sendable {
 
     private static func generation(in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
         let path = directory + "/current"
+        let folders = DurableFiles.names(in: directory).filter { $0.hasPrefix("g-") }.map { directory + "/" + $0 }
         guard let bytes = try DurableFiles.read(path) else {
+            // A first start that was cut short has applied nothing. Anything else must not be made anew.
+            for folder in folders {
+                guard let bytes = try DurableFiles.read(folder + "/checkpoint") else { continue }
+                guard try Checkpoint(decoding: bytes, path: folder + "/checkpoint").applied == .zero else {
+                    throw .corrupt(path: path, what: "the file is missing, but there is a state")
+                }
+            }
             let first = try Generation.make(1, in: directory, cluster: cluster, options: options)
             try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
             return first
@@ -81,7 +89,10 @@ package final class StateStore: Sendable {
         guard let number = UInt64(String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "") else {
             throw .corrupt(path: path, what: "it does not name a generation")
         }
-        return try Generation.restore(number, in: directory, cluster: cluster, options: options)
+        let generation = try Generation.restore(number, in: directory, cluster: cluster, options: options)
+        // What an installation left that was cut short, before the switch or after it.
+        for folder in folders where folder != generation.folder { DurableFiles.removeFolder(folder) }
+        return generation
     }
 
     static func open(_ generation: Generation) throws(StoreError) -> Open {

@@ -57,6 +57,20 @@ import Testing
         #expect(try evaluate("NOT (\(text))", hiding: [2]) == .unknown)
     }
 
+    /// Whatever Swift writes of a double can be read again.
+    @Test(arguments: [0.0, -0.0, 1.5, 1e20, 1e-20, -2.5e-7, .greatestFiniteMagnitude, .leastNonzeroMagnitude, 123_456_789.125])
+    func everyDoubleIsReadAsItIsWritten(_ number: Double) throws {
+        let field = FieldDefinition(id: FieldID(9), name: "x", kind: .double)
+        let condition = Condition(.compare(FieldID(9), .less, .literal(.double(number))))
+        #expect(try Condition.parse(condition.text { _ in "x" }) { $0 == "x" ? field : nil } == condition)
+    }
+
+    @Test(arguments: ["1e", "1e+", "1e5e5", "1+5", "1.5e2.5", "--1"])
+    func whatIsNoNumberIsRefused(_ text: String) {
+        let field = FieldDefinition(id: FieldID(9), name: "x", kind: .double)
+        #expect(throws: ConditionError.self) { try Condition.parse("x = \(text)") { $0 == "x" ? field : nil } }
+    }
+
     @Test func attributesOfThePrincipalArePutIn() throws {
         #expect(try evaluate("district = $principal.district", attributes: [("district", .string("219"))]) == .true)
         #expect(try evaluate("district = $principal.district", attributes: [("district", .string("213"))]) == .false)

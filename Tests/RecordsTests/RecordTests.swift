@@ -91,12 +91,13 @@ import Testing
         #expect(try masked(visible: [1, 2, 3, 5, 200], mask: [1, 2, 3, 5, 200], hidesNothing: true) == Self.stored)
     }
 
-    @Test func withheldIsNeitherNullNorAbsent() throws {
+    @Test func withheldIsNotNull() throws {
         let bytes = try masked(visible: [1, 2, 3, 4], mask: [1, 3])
         let record = try Record(decoding: bytes, key: Self.key)
         #expect(record[FieldID(1)] == .string("Bắc Giang"))
         #expect(record[FieldID(2)] == .withheld)
-        #expect(record[FieldID(3)] == .null)
+        // Null is what is left out, so that an entry for it tells nothing of when the record was written.
+        #expect(record[FieldID(3)] == nil)
         // The record has no field 4, and that is not to be seen either.
         #expect(record[FieldID(4)] == .withheld)
         #expect(record[FieldID(5)] == nil && record[FieldID(200)] == nil)
@@ -113,6 +114,13 @@ import Testing
             into: &out, key: Self.key.span.bytes, visible: FieldMask([FieldID(1), FieldID(2)]), mask: FieldMask([FieldID(1)]),
             hidesNothing: false)
         #expect(try out == masked(visible: [1, 2], mask: [1]))
+    }
+
+    /// A field that the dataset no longer has is not sent, though nothing is hidden.
+    @Test func aDeletedFieldIsNotCopied() throws {
+        let record = try Record(decoding: masked(visible: [1, 2, 3, 5], mask: [1, 2, 3, 5], hidesNothing: true), key: Self.key)
+        #expect(record.fields.map(\.id.rawValue) == [1, 2, 3, 5])
+        #expect(record[FieldID(3)] == .null && record.modifiedAt == LogIndex(0x0102) && record.schemaVersion == 3)
     }
 
     @Test func onlyWhatIsAskedForIsSent() throws {

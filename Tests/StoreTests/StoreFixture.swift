@@ -1,3 +1,4 @@
+import Access
 import Catalogue
 import Core
 import Glibc
@@ -18,7 +19,31 @@ final class Fixture {
         store = try StateStore(directory: folder + "/state", cluster: cluster, options: .init(mapBytes: 64 << 20))
     }
 
+    /// A store that starts from these files of the other one.
+    init(of other: Fixture, data: [UInt8], checkpoint: [UInt8]) throws {
+        var template = Array("/tmp/kho-store-XXXXXX".utf8CString)
+        folder = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp/kho-store"
+        let directory = folder + "/state"
+        do {
+            try DurableFiles.makeFolder(directory)
+            try DurableFiles.makeFolder(directory + "/g-1")
+            try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
+            try DurableFiles.replace(directory + "/g-1", "data.mdb", with: data)
+            try DurableFiles.replace(directory + "/g-1", "checkpoint", with: checkpoint)
+            store = try StateStore(directory: directory, cluster: other.cluster, options: .init(mapBytes: 64 << 20))
+        } catch {
+            Self.remove(folder)
+            throw error
+        }
+    }
+
     deinit { Self.remove(folder) }
+
+    /// The file that LMDB maps, of the first generation.
+    var dataFile: String { store.directory + "/g-1/data.mdb" }
+
+    /// The folders of generations that there are.
+    func generations() -> [String] { DurableFiles.names(in: store.directory).filter { $0.hasPrefix("g-") }.sorted() }
 
     static func remove(_ path: String) {
         guard let handle = opendir(path) else { return }
@@ -40,19 +65,61 @@ final class Fixture {
         return entry
     }
 
+    func apply(_ membership: Membership) throws {
+        let previous = log.last
+        log.append(
+            LogEntry(
+                index: previous?.index.next ?? LogIndex(1), term: Term(1), kind: .membership, time: previous?.time ?? .zero,
+                payload: membership.encoded()))
+        _ = try store.apply([log.last!])
+    }
+
     @discardableResult
     func apply(_ command: Command, time: Int64 = 0) throws -> CommandOutcome? { try store.apply([entry(command, time: time)])[0] }
+
+    /// Closes the store; another one, empty, stands in its place.
+    func close() throws { store = try StateStore(directory: folder + "/other", cluster: cluster, options: .init(mapBytes: 1 << 20)) }
 
     /// Closes and opens the store, as after any stop.
     func reopen() throws {
         let directory = store.directory
-        store = try StateStore(directory: folder + "/other", cluster: cluster, options: .init(mapBytes: 1 << 20))
+        try close()
         store = try StateStore(directory: directory, cluster: cluster, options: .init(mapBytes: 64 << 20))
     }
 
     func replay() throws {
         let applied = store.applied.position.index
         _ = try store.apply(log.filter { $0.index > applied })
+    }
+
+    /// Everything in the store, as a snapshot's chunks bring it.
+    func dump() throws -> [(database: Int, key: [UInt8], value: [UInt8])] {
+        let source = try store.exportSnapshot()
+        var all: [(Int, [UInt8], [UInt8])] = []
+        while let chunk = try source.nextChunk() {
+            try chunk.reading { reader throws(DecodingError) in
+                _ = try reader.readUInt64()
+                while !reader.isAtEnd { all.append((Int(try reader.readUInt8()), try reader.copiedBytes16(), try reader.copiedBytes32())) }
+            }
+        }
+        return all
+    }
+
+    /// Sessions and their stored answers.
+    func countOfSessionEntries() throws -> Int { try dump().count { $0.database == 2 } }
+
+    /// The keys that the owner's scan brings.
+    func keys(_ dataset: String, from start: ReadView.Start = .at([]), to end: [UInt8]? = nil, prefix: [UInt8] = []) throws -> [String] {
+        var keys: [String] = []
+        try store.withReadView { view throws(StoreError) in
+            let plan = AccessPlan.compile(
+                for: view.catalogue.principal(path: "a/sys")!, dataset: view.catalogue.dataset(code: dataset)!, in: view.catalogue, at: view.state.time)
+            _ = try view.scan(from: start, to: end, prefix: prefix, through: plan, examinedMax: 1_000) { key, _ in
+                keys.append(key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
+                return true
+            }
+        }
+        return keys
     }
 
     // MARK: A small world
@@ -108,7 +175,7 @@ final class Fixture {
         let principal = try principal(path), dataset = try self.dataset(dataset)
         let bytes: [UInt8]? = try store.withReadView { view throws(StoreError) in
             let who = view.catalogue.principal(principal)!, what = view.catalogue.dataset(dataset)!
-            let plan = Access.AccessPlan.compile(for: who, dataset: what, in: view.catalogue, at: view.state.time)
+            let plan = AccessPlan.compile(for: who, dataset: what, in: view.catalogue, at: view.state.time)
             return try view.get(Array(key.utf8), through: plan) { record in
                 var out: [UInt8] = []
                 record.write(into: &out, requested: nil)
@@ -118,5 +185,3 @@ final class Fixture {
         return try bytes.map { try Record(decoding: $0, key: Array(key.utf8)) }
     }
 }
-
-import Access

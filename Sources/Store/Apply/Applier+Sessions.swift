@@ -71,15 +71,16 @@ extension Applier {
                 throw .corrupt(path: "sessions", what: "\(error)")
             }
         }
-        guard write.sequence + UInt64(Limits.sessionAnswers) > session.highest else { return .rejected(Rejection(.sequenceTooOld)) }
-        let outcome = try apply(write, at: entry, &transaction)
-        // Answers that fall out of the window are forgotten: the numbers from the old window's foot to the new one's.
+        // Any number of 64 bits may come: nothing is added to it.
         let window = UInt64(Limits.sessionAnswers)
+        let foot = session.highest > window ? session.highest - window : 0
+        guard write.sequence > foot else { return .rejected(Rejection(.sequenceTooOld)) }
+        let outcome = try apply(write, at: entry, &transaction)
+        // Answers that fall out of the window are forgotten: the numbers from the old window's foot to the new one's. A client may skip
+        // numbers, and then there is none above the highest.
         if write.sequence > session.highest {
-            let newFoot = write.sequence > window ? write.sequence - window : 0
-            var old = session.highest > window ? session.highest - window : 0
-            // A client may skip numbers, and then there is nothing between.
-            old = max(old, newFoot > window ? newFoot - window : 0)
+            let newFoot = min(write.sequence > window ? write.sequence - window : 0, session.highest)
+            var old = foot
             while old < newFoot {
                 old += 1
                 try delete(&transaction, databases.sessions, Session.key(write.session, old))

@@ -101,9 +101,13 @@ extension Applier {
         switch operation.kind {
         case .delete: return .success(existing == nil ? .nothing : .delete)
         case .put: break
-        case .update: guard existing != nil else { return .failure(Refused(.notFound)) }
+        case .update:
+            // One that the writer is not shown answers as one that is not there.
+            guard let existing, try view(existing, dataset.id, { record throws(RecordError) in plan.shows(record) }) else {
+                return .failure(Refused(.notFound))
+            }
         }
-        if let field = try codeNotListed(operation, dataset, transaction) {
+        if let field = try codeNotListed(operation, dataset, at: entry, by: plan.principal, transaction) {
             return .failure(Refused(.schema, field: field, rule: .notInCodeList))
         }
         var values: [FieldID: Value] = [:]
@@ -119,14 +123,20 @@ extension Applier {
         return .success(.put(record))
     }
 
-    /// The first field whose value is no key of its code list.
-    private func codeNotListed(_ operation: WriteOperation, _ dataset: Dataset, _ transaction: borrowing WriteTransaction) throws(StoreError) -> FieldID? {
+    /// The first field whose value is no key of its code list, as far as the writer sees the list: a code that is hidden from it is
+    /// none, or writes would tell of a dataset that it may not read.
+    private func codeNotListed(
+        _ operation: WriteOperation, _ dataset: Dataset, at entry: LogEntry, by writer: PrincipalID, _ transaction: borrowing WriteTransaction
+    ) throws(StoreError) -> FieldID? {
         for field in operation.fields {
             guard let list = dataset.schema.field(field.id)?.codeList, case let .string(code) = field.value else { continue }
-            let key = Self.key(list, Array(code.utf8))
-            let listed: Bool
-            do throws(LMDBError) { listed = try transaction.get(databases.records, key.span.bytes) != nil } catch { throw .environment(error) }
-            if !listed { return field.id }
+            guard let principal = catalogue.principal(writer), let codes = catalogue.dataset(list),
+                let record = try copied(transaction, databases.records, Self.key(list, Array(code.utf8)))
+            else { return field.id }
+            // Every registered system sees the records of what is shared without an agreement.
+            if codes.sharing != .sharedOnRequest { continue }
+            let plan = AccessPlan.compile(for: principal, dataset: codes, in: catalogue, at: entry.time)
+            guard try view(record, list, { record throws(RecordError) in plan.shows(record) }) else { return field.id }
         }
         return nil
     }

@@ -69,16 +69,23 @@ enum DurableFiles {
         return Array(bytes[..<done])
     }
 
-    /// Removes a folder and the files in it; a folder that is not there is removed already.
-    static func removeFolder(_ path: String) {
-        guard let handle = opendir(path) else { return }
+    /// The names in a folder, in no order; none if it is not there.
+    static func names(in path: String) -> [String] {
+        guard let handle = opendir(path) else { return [] }
+        defer { closedir(handle) }
+        var names: [String] = []
         while let entry = readdir(handle) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != "." && name != ".." { unlink(path + "/" + name) }
+            if name != "." && name != ".." { names.append(name) }
         }
-        closedir(handle)
+        return names
+    }
+
+    /// Removes a folder and the files in it; a folder that is not there is removed already.
+    static func removeFolder(_ path: String) {
+        for name in names(in: path) { unlink(path + "/" + name) }
         rmdir(path)
     }
 }

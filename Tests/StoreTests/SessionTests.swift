@@ -1,0 +1,101 @@
+import Core
+import Records
+import Testing
+
+@testable import Store
+
+@Suite struct SessionTests {
+    let world: Fixture
+    let session: SessionID
+
+    init() throws {
+        world = try Fixture()
+        try world.makeWorld()
+        guard case let .sessionOpened(id) = try world.apply(.openSession(world.principal("a/sys"))) else { throw TwinWorlds.Unexpected() }
+        session = id
+    }
+
+    func unit(_ sequence: UInt64, _ key: String = "u", _ condition: WriteCondition = .none, as path: String = "a/sys", time: Int64 = 0) throws -> CommandOutcome? {
+        try world.write([world.put("units", key, [], condition)], as: path, session: session, sequence: sequence, time: time)
+    }
+
+    func reason(_ outcome: CommandOutcome?) -> Rejection.Reason? { if case let .rejected(rejection) = outcome { rejection.reason } else { nil } }
+
+    @Test func aSessionOfNobodyOrOfAnInactivePrincipalIsNotOpened() throws {
+        #expect(reason(try world.apply(.openSession(PrincipalID(999)))) == .unauthenticated)
+        _ = try world.change(.principal, ["code": "sys", "agency": "b", "active": false])
+        #expect(reason(try world.apply(.openSession(world.principal("b/sys")))) == .unauthenticated)
+    }
+
+    @Test func refusalsAreKeptToo() throws {
+        #expect(reason(try unit(1, "u", .present)) == .conflict)
+        _ = try unit(2)
+        #expect(reason(try unit(1, "u", .present)) == .conflict, "the record is there now, but the answer stands")
+        #expect(reason(try unit(3, "u", .present)) == nil)
+    }
+
+    @Test func sequenceNumbersMayComeInAnyOrderWithinTheWindow() throws {
+        let fifth = try unit(5), second = try unit(2)
+        #expect(reason(fifth) == nil && reason(second) == nil && fifth != second)
+        #expect(try unit(5) == fifth)
+        #expect(try unit(2) == second)
+        #expect(reason(try unit(0)) == .invalid)
+    }
+
+    @Test func anotherPrincipalsSessionIsLikeOneThatIsNotThere() throws {
+        let theirs = try unit(1, as: "b/sys")
+        let none = try world.write([world.put("units", "u", [])], session: SessionID(77), sequence: 1)
+        #expect(theirs == none && reason(none) == .sessionEnded)
+    }
+
+    @Test func everyWriteKeepsTheSessionAlive() throws {
+        let step = Limits.sessionIdleMilliseconds
+        for n in 1...3 { #expect(reason(try unit(UInt64(n), time: 1_000 + Int64(n) * step)) == nil) }
+        #expect(reason(try unit(4, time: 1_001 + 4 * step)) == .sessionEnded)
+    }
+
+    @Test func openingASessionRemovesThoseThatHaveEnded() throws {
+        _ = try unit(1)
+        _ = try unit(2)
+        #expect(try world.countOfSessionEntries() == 3)
+        let late = world.entry(.openSession(try world.principal("b/sys")), time: 2_000 + Limits.sessionIdleMilliseconds)
+        _ = try world.store.apply([late])
+        #expect(try world.countOfSessionEntries() == 1)
+        #expect(reason(try unit(1)) == .sessionEnded)
+    }
+
+    /// The number of stored answers is bounded also for a client that skips numbers.
+    @Test func whatFallsOutOfTheWindowIsForgotten() throws {
+        let window = UInt64(Limits.sessionAnswers)
+        _ = try unit(1)
+        _ = try unit(2)
+        for n in 1...5 { _ = try unit(UInt64(n) * 5 * window) }
+        #expect(try world.countOfSessionEntries() == 2, "the session and its last answer")
+        #expect(reason(try unit(1)) == .sequenceTooOld)
+        #expect(reason(try unit(24 * window)) == .sequenceTooOld)
+        #expect(reason(try unit(24 * window + 1)) == nil)
+    }
+
+    /// Numbers come from clients: no number may stop a node.
+    @Test(arguments: [UInt64.max, UInt64.max - 1, UInt64.max - 1_024, 1 << 63] as [UInt64])
+    func anySequenceNumberCanBeApplied(_ sequence: UInt64) throws {
+        let first = try unit(sequence)
+        #expect(reason(first) == nil)
+        #expect(try unit(sequence) == first)
+        #expect(reason(try unit(1)) == .sequenceTooOld)
+    }
+
+    @Test func sessionsSurviveAStopAndASnapshot() throws {
+        let first = try unit(1, "u", .absent)
+        try world.store.checkpoint()
+        try world.reopen()
+        #expect(try unit(1, "u", .absent) == first)
+        let other = try Fixture()
+        let source = try world.store.exportSnapshot()
+        let sink = try other.store.beginInstall(source.header)
+        while let chunk = try source.nextChunk() { try sink.write(chunk) }
+        try other.store.install(sink)
+        #expect(try unit(1, "u", .absent) == first)
+        #expect(try other.store.apply([world.log.last!]) == [first])
+    }
+}
