@@ -11,6 +11,11 @@ extension CommandError {
     init(_ error: KhoError, target: String? = nil) {
         switch error {
         case let .node(error): self.init(error, target: target)
+        // A query node greets nobody while it cannot know who may come.
+        case let .unreachable(reasons) where !reasons.isEmpty && reasons.allSatisfy { $0.contains("KHO-\(ErrorCode.unavailable.rawValue):") }:
+            self.init(
+                ErrorCode.unavailable.rawValue, "no quorum: no query node reaches a majority of the voters", details: reasons, remedy: "kho cluster status",
+                status: .unreachable)
         case let .unreachable(reasons):
             self = .unreachable("no node could answer", details: reasons, remedy: "kho context show, and whether khod runs at these addresses")
         case .timedOut:

@@ -39,7 +39,7 @@ struct WritingOptions: ParsableArguments {
         do throws(KhoError) {
             index = try await Self.send(operation, client, WriteOptions(context: disclosure.context))
         } catch {
-            throw Self.told(CommandError(error, target: "record \(key) in \(dataset.code)"), error, dataset)
+            throw Self.told(error, "record \(key) in \(dataset.code)", dataset)
         }
         output.print(Report(
             schema: "kho.write/1",
@@ -54,12 +54,13 @@ struct WritingOptions: ParsableArguments {
         }
     }
 
-    /// A field by its name instead of its number.
-    static func told(_ error: CommandError, _ cause: KhoError, _ dataset: DatasetDescription) -> CommandError {
-        guard case let .node(wire) = cause, let rule = wire.rule, let field = wire.field.flatMap({ dataset.schema.field($0) }) else { return error }
-        var error = error
-        error.details = ["\(field.name): \(rule.text)"]
-        return error
+    /// With a field's name instead of its number, and without the operation's place, of which there is one only.
+    static func told(_ error: KhoError, _ target: String, _ dataset: DatasetDescription) -> CommandError {
+        guard case var .node(wire) = error else { return CommandError(error, target: target) }
+        wire.operation = nil
+        var told = CommandError(wire, target: target)
+        if let rule = wire.rule, let field = wire.field.flatMap({ dataset.schema.field($0) }) { told.details = ["\(field.name): \(rule.text)"] }
+        return told
     }
 }
 

@@ -17,11 +17,17 @@ struct TransferOptions: ParsableArguments {
         guard let endpoints = settings.endpoints else { throw Settings.missing("where the query nodes are", flag: "--endpoints", variable: "KHO_ENDPOINTS") }
         let tls = try settings.tls()
         EventLoops.use(1)
-        do throws(KhoError) {
-            return try await KhoClient.connect(
-                endpoints: endpoints.value.map(\.description), tls: tls,
-                settings: KhoSettings(deadline: timeout.duration, program: "kho", programVersion: Version.current))
-        } catch { throw CommandError(error) }
+        let connecting = KhoSettings(deadline: timeout.duration, program: "kho", programVersion: Version.current)
+        let end = MonotonicTime.now().adding(milliseconds: timeout.milliseconds)
+        while true {
+            do throws(KhoError) {
+                return try await KhoClient.connect(endpoints: endpoints.value.map(\.description), tls: tls, settings: connecting)
+            } catch {
+                // A node that answers, and has no leader at this moment.
+                guard case let .node(reason) = error, reason.retry == .later, MonotonicTime.now() < end else { throw CommandError(error) }
+                try? await Task.sleep(nanoseconds: 100_000_000)
+            }
+        }
     }
 
     /// The format that was given, or the one that the file's name says.
