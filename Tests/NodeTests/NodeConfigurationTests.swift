@@ -43,6 +43,7 @@ import Testing
             map_size = "1 TiB"
             segment_size = "32 MiB"
             log_retention = "64 MiB"
+            low_space = "256 MiB"
             checkpoint_bytes = "2 MiB"
             checkpoint_milliseconds = 500
             [limits]
@@ -59,9 +60,10 @@ import Testing
         #expect(node.tls == .init(certificate: "c", key: "k", ca: "a"))
         #expect(node.logLevel == .debug)
         #expect(node.bounds == .init(
-            mapBytes: 1 << 40, segmentBytes: 32 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20, checkpointMilliseconds: 500, connections: 50))
+            mapBytes: 1 << 40, segmentBytes: 32 << 20, lowSpaceBytes: 256 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20,
+            checkpointMilliseconds: 500, connections: 50))
         #expect([node.tickMilliseconds, node.electionTicks, node.heartbeatTicks] == [5, 20, 4])
-        #expect(NodeConfiguration.keys.count == 22)
+        #expect(NodeConfiguration.keys.count == 24)
     }
 
     /// A storage node's configuration with one more line, its fifth.
