@@ -64,6 +64,7 @@ extension NodeConfiguration {
             .init("log.level", .string(logLevel.rawValue)), .init("storage.map_size", .string(ByteSize.text(bounds.mapBytes))),
             .init("storage.segment_size", .string(ByteSize.text(bounds.segmentBytes))),
             .init("storage.log_retention", .string(ByteSize.text(bounds.logRetentionBytes))),
+            .init("storage.low_space", .string(ByteSize.text(bounds.lowSpaceBytes))),
             .init("storage.checkpoint_bytes", .string(ByteSize.text(bounds.checkpointBytes))),
             .init("storage.checkpoint_milliseconds", .int(Int64(bounds.checkpointMilliseconds))),
             .init("limits.connections", .int(Int64(bounds.connections))), .init("consensus.tick_milliseconds", .int(Int64(tickMilliseconds))),
