@@ -59,7 +59,13 @@ struct ClusterCommand: ParsableCommand {
 
         func run() async throws {
             let administration = try cluster.administration()
-            let look = try await ClusterLook.take(administration)
+            let end = MonotonicTime.now().adding(milliseconds: cluster.timeout.milliseconds)
+            var look = try await ClusterLook.take(administration)
+            // A node that is starting gets its time.
+            while look.nodes.contains(where: { $0.answer == nil }), MonotonicTime.now() < end {
+                try await Task.sleep(for: .milliseconds(200))
+                look = try await ClusterLook.take(administration)
+            }
             let silent = look.nodes.filter { $0.answer == nil }
             guard silent.isEmpty else {
                 throw CommandError.checkFailed(
@@ -68,7 +74,6 @@ struct ClusterCommand: ParsableCommand {
             }
             let addresses = look.nodes.compactMap { $0.member["admin"]?.string.flatMap { HostPort($0) } }
             var comparison = DigestComparison(nodes: look.nodes.map(\.name))
-            let end = MonotonicTime.now().adding(milliseconds: cluster.timeout.milliseconds)
             while comparison.commonIndex == nil {
                 for (node, answer) in zip(comparison.nodes, await administration.askAll(addresses, "cluster.figures")) {
                     if let figures = try? answer.get() { comparison.take(figures, from: node) }
