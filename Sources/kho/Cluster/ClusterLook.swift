@@ -100,6 +100,8 @@ struct ClusterLook: Sendable {
     var answeringVoters: Int { voters.filter { $0.answer != nil }.count }
     var majority: Int { voters.count / 2 + 1 }
     var hasQuorum: Bool { answeringVoters >= majority }
+    /// As `1 of 3 voters answers`.
+    var answering: String { "\(answeringVoters) of \(voters.count) voters \(answeringVoters == 1 ? "answers" : "answer")" }
     /// Who calls itself the leader in the newest term, if a majority answers at all.
     var leader: Node? {
         nodes.filter { $0.answer?["raftRole"]?.string == "leader" }.max { $0.number("term") < $1.number("term") }
@@ -115,7 +117,7 @@ struct ClusterLook: Sendable {
         let silent = nodes.compactMap { node in node.trouble.map { "\(node.name)  \(node.member["admin"]?.string ?? "")  \($0)" } }
         let message = hasQuorum
             ? "no leader: \(answeringVoters) of \(voters.count) voters answer, and none of them leads"
-            : "no quorum: \(answeringVoters) of \(voters.count) voters \(answeringVoters == 1 ? "answers" : "answer")"
+            : "no quorum: \(answering)"
         return CommandError(
             5001, message, details: silent, remedy: hasQuorum ? "the same again in a moment" : "start khod on these nodes, then kho cluster status",
             status: .unreachable)

@@ -12,8 +12,8 @@ extension ClusterLook {
             "queryNodes": .int(Int64(queries)), "failuresTolerated": .int(Int64(max(0, tolerated))), "quorum": .bool(hasQuorum),
             "leader": leader.map { .string($0.name) } ?? .null, "nodes": .array(rows),
         ]
-        let tolerance = hasQuorum
-            ? "tolerates \(Self.counted(tolerated, "failure"))" : "NO QUORUM: \(answeringVoters) of \(voters.count) voters \(answeringVoters == 1 ? "answers" : "answer")"
+        let tolerance = hasQuorum ? "tolerates \(Self.counted(tolerated, "failure"))" : "NO QUORUM: \(answering)"
+        let size = "\(Self.counted(voters.count, "voter")), \(Self.counted(queries, "query node"))"
         return Report(
             schema: "kho.cluster.status/1", body: document, rows: "nodes",
             columns: [
@@ -22,7 +22,7 @@ extension ClusterLook {
                 .init("APPLIED", "appliedIndex", .count), .init("LAG", "lag", .count), .init("SYNC p99", "syncMilliseconds99", .milliseconds),
                 .init("DATA", "dataBytes", .bytes), .init("ALARMS", "alarmText"),
             ],
-            heading: "Cluster \(clusterName)  \(clusterID.prefix(4))…  \(Self.counted(voters.count, "voter")), \(Self.counted(queries, "query node"))  \(tolerance)",
+            heading: "Cluster \(clusterName)  \(clusterID.prefix(4))…  \(size)  \(tolerance)",
             emphasis: { member, value in
                 switch (member, value.string) {
                 case ("state", "healthy"?): .good
@@ -88,7 +88,8 @@ extension ClusterLook {
             Check(name: "members", holds: silent.isEmpty, finding: silent.isEmpty ? "all \(nodes.count) answer" : "no answer: " + silent.joined(separator: ", ")),
             Check(
                 name: "lag", holds: lagging.isEmpty,
-                finding: lagging.isEmpty ? "nobody is more than \(HumanText.grouped(Self.lagEntries)) entries behind" : "behind: " + lagging.joined(separator: ", ")),
+                finding: lagging.isEmpty
+                    ? "nobody is more than \(HumanText.grouped(Self.lagEntries)) entries behind" : "behind: " + lagging.joined(separator: ", ")),
             Check(name: "alarms", holds: alarms.isEmpty, finding: alarms.isEmpty ? "none" : alarms.joined(separator: ", ")),
             Check(name: "versions", holds: versions.count <= 1, finding: versions.joined(separator: ", ")),
         ]

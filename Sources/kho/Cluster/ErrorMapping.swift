@@ -20,7 +20,8 @@ extension CommandError {
             self = .unreachable("no node could answer", details: reasons, remedy: "kho context show, and whether khod runs at these addresses")
         case .timedOut:
             self.init(
-                8008, target.map { "\($0): no answer came in time" } ?? "no answer came in time", remedy: "kho cluster status, or the same with a longer --timeout", status: .unreachable)
+                8008, target.map { "\($0): no answer came in time" } ?? "no answer came in time",
+                remedy: "kho cluster status, or the same with a longer --timeout", status: .unreachable)
         case .outcomeUnknown:
             self.init(
                 ErrorCode.outcomeUnknown.rawValue, ErrorCode.outcomeUnknown.english, details: target.map { [$0] } ?? [],

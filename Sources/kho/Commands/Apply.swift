@@ -17,7 +17,9 @@ struct ApplyCommand: AsyncParsableCommand {
 
 /// Files of objects, and what to do with them.
 struct ApplyOptions: ParsableArguments {
-    @Option(name: [.customShort("f"), .customLong("file")], help: ArgumentHelp("A file in YAML or JSON; - is the standard input. Once for each.", valueName: "file"), completion: .file())
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        help: ArgumentHelp("A file in YAML or JSON; - is the standard input. Once for each.", valueName: "file"), completion: .file())
     var file: [String]
     @Flag(help: "Read and check the files only; ask no node.")
     var dryRun = false
@@ -61,7 +63,8 @@ struct ApplyOptions: ParsableArguments {
         var error = error
         if error.number == ErrorCode.refused.rawValue { error.status = .badData }
         if count > 1 {
-            error.details.append(applied == 0 ? "nothing was applied" : "the \(ClusterLook.counted(applied, "object")) before it \(applied == 1 ? "is" : "are") applied")
+            let before = "the \(ClusterLook.counted(applied, "object")) before it \(applied == 1 ? "is" : "are") applied"
+            error.details.append(applied == 0 ? "nothing was applied" : before)
         }
         return error
     }

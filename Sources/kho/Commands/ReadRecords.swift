@@ -99,7 +99,9 @@ struct SelectionOptions: ParsableArguments {
     var from: String?
     @Option(help: ArgumentHelp("The first key behind the range.", valueName: "key"))
     var to: String?
-    @Option(name: .customLong("where"), help: ArgumentHelp("A condition as in SQL: district = 'D01' AND workers >= 5. A withheld value fulfils nothing.", valueName: "filter"))
+    @Option(
+        name: .customLong("where"),
+        help: ArgumentHelp("A condition as in SQL: district = 'D01' AND workers >= 5. A withheld value fulfils nothing.", valueName: "filter"))
     var filter: String?
 
     func selection(in dataset: DatasetDescription) throws(CommandError) -> Selection {
