@@ -31,7 +31,7 @@ enum WriteCheck {
         switch operation.kind {
         case .put: .put
         case .delete: .delete
-        case .update: .update(FieldMask(operation.fields.lazy.map(\.id)))
+        case .update: .update(operation.mask)
         }
     }
 }

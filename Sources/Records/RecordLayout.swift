@@ -128,7 +128,12 @@ package enum RecordCodec {
         key: [UInt8], schemaVersion: UInt32, modifiedAt index: LogIndex, time: LogTime, fields: [(FieldID, Value, ValueKind)],
         flags: UInt8 = 0
     ) -> [UInt8] {
-        let ordered = fields.sorted { $0.0 < $1.0 }
+        var ordered = fields
+        // They mostly come in order, and then there is nothing to sort.
+        for place in ordered.indices.dropFirst() where ordered[place].0 < ordered[place - 1].0 {
+            ordered.sort { $0.0 < $1.0 }
+            break
+        }
         var out = ByteWriter(capacity: RecordLayout.headerBytes + ordered.count * 24)
         out.write(RecordLayout.format)
         out.write(flags)

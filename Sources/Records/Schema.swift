@@ -62,10 +62,15 @@ public struct Schema: Equatable, Sendable {
     public let version: UInt32
     /// Ascending by number.
     public let fields: [FieldDefinition]
+    /// The set of its fields.
+    package let mask: FieldMask
 
     public init(version: UInt32, fields: [FieldDefinition]) {
         self.version = version
         self.fields = fields.sorted { $0.id < $1.id }
+        var mask = FieldMask()
+        for field in fields { mask.insert(field.id) }
+        self.mask = mask
     }
 
     public func field(_ id: FieldID) -> FieldDefinition? { fields.first { $0.id == id } }
@@ -74,9 +79,6 @@ public struct Schema: Equatable, Sendable {
     public func field(named name: some StringProtocol) -> FieldDefinition? {
         fields.first { $0.name.utf8.elementsEqual(name.utf8) }
     }
-
-    /// The set of its fields.
-    package var mask: FieldMask { FieldMask(fields.lazy.map(\.id)) }
 }
 
 /// Which rule of the schema a value breaks.

@@ -6,15 +6,31 @@ import Core
 /// What text must be to become a key or a value: UTF-8 in NFC (Unicode Standard Annex 15), so that what looks the same is
 /// the same bytes.
 public enum TextRules {
-    /// Whether the bytes are well-formed UTF-8 in NFC. ASCII is, and is seen at once.
+    /// Whether the bytes are well-formed UTF-8 in NFC. Vietnamese and other Latin text costs a look at each byte.
     public static func isNFC(_ bytes: [UInt8]) -> Bool {
-        if bytes.allSatisfy({ $0 < 0x80 }) { return true }
         guard let text = String(validating: bytes, as: UTF8.self) else { return false }
         return isNFC(text)
     }
 
     public static func isNFC(_ text: String) -> Bool {
-        text.utf8.allSatisfy { $0 < 0x80 } || text._nfc.elementsEqual(text.unicodeScalars)
+        var text = text
+        return text.withUTF8 { isComposedLatin($0) } || text._nfc.elementsEqual(text.unicodeScalars)
+    }
+
+    /// Whether well-formed UTF-8 has only scalars of U+0000–U+02FF and U+1E00–U+1EFF (Latin Extended Additional, the letters of Vietnamese):
+    /// all of these are in NFC however they stand together, as none combines with what stands before it and none is
+    /// excluded (NFC_Quick_Check in DerivedNormalizationProps.txt, Unicode 15).
+    static func isComposedLatin(_ utf8: UnsafeBufferPointer<UInt8>) -> Bool {
+        var i = 0
+        while i < utf8.count {
+            switch utf8[i] {
+            case 0x00...0x7F: i += 1
+            case 0xC2...0xCB: i += 2
+            case 0xE1 where i + 1 < utf8.count && (0xB8...0xBB).contains(utf8[i + 1]): i += 3
+            default: return false
+            }
+        }
+        return true
     }
 
     /// The text in NFC.

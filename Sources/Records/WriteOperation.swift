@@ -44,6 +44,19 @@ public struct WriteOperation: Equatable, Sendable {
         self.fields = fields
     }
 
+    /// The fields that it gives, as far as their numbers are possible.
+    package var mask: FieldMask {
+        var mask = FieldMask()
+        for field in fields where field.id.rawValue <= Limits.fieldID { mask.insert(field.id) }
+        return mask
+    }
+
+    /// The value that it gives the field; nil if it gives none.
+    package func value(of field: FieldID) -> Value? {
+        for given in fields where given.id == field { return given.value }
+        return nil
+    }
+
     // Layout, the same in the protocol: kind u8, dataset u32, key string16, condition u8 (0 none, 1 absent, 2 present,
     // 3 modified at) and u64 for the last, count u16, then each field: id u16, kind u8 (0 for null), length i32, content.
 

@@ -148,6 +148,26 @@ import Testing
         #expect(throws: ValueTextError.self) { try Value(text: text, kind: kind, scale: 2) }
     }
 
+    /// The short way to the answer must never say yes where normalising says no.
+    @Test func lettersThatPassWithoutNormalisingAreNormalised() {
+        var passing: [Unicode.Scalar] = []
+        for value in UInt32(0)...0x3_00FF {
+            guard let scalar = Unicode.Scalar(value) else { continue }
+            var text = String(Character(scalar))
+            guard text.withUTF8({ TextRules.isComposedLatin($0) }) else { continue }
+            passing.append(scalar)
+            #expect(TextRules.normalised(text).unicodeScalars.elementsEqual(text.unicodeScalars), "U+\(String(value, radix: 16))")
+        }
+        #expect(passing.count == 0x300 + 0x100)
+        var random = SeededRandom(seed: 5)
+        for _ in 0..<20_000 {
+            var view = String.UnicodeScalarView()
+            for _ in 0..<Int.random(in: 2...6, using: &random) { if let scalar = passing.randomElement(using: &random) { view.append(scalar) } }
+            let text = String(view)
+            #expect(TextRules.normalised(text).unicodeScalars.elementsEqual(text.unicodeScalars))
+        }
+    }
+
     @Test func decomposedVietnameseIsNotNFC() {
         #expect(TextRules.isNFC("Nguyễn Văn Ứng, tỉnh Bắc Giang"))
         #expect(!TextRules.isNFC("Nguye\u{302}\u{303}n"))

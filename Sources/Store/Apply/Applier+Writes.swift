@@ -76,11 +76,10 @@ extension Applier {
         of operation: WriteOperation, key: [UInt8], dataset: Dataset, plan: AccessPlan, at entry: LogEntry,
         _ transaction: borrowing WriteTransaction
     ) throws(StoreError) -> Result<Effect, Refused> {
-        let given = FieldMask(operation.fields.lazy.map(\.id).filter { $0.rawValue <= Limits.fieldID })
         let kind: AccessPlan.WriteKind =
             switch operation.kind {
             case .put: .put
-            case .update: .update(given)
+            case .update: .update(operation.mask)
             case .delete: .delete
             }
         guard plan.allows(kind, of: dataset) else { return .failure(Refused(.denied)) }
@@ -110,13 +109,15 @@ extension Applier {
         if let field = try codeNotListed(operation, dataset, at: entry, by: plan.principal, transaction) {
             return .failure(Refused(.schema, field: field, rule: .notInCodeList))
         }
-        var values: [FieldID: Value] = [:]
-        if operation.kind == .update, let existing {
-            for (id, value) in try view(existing, dataset.id, { view throws(RecordError) in try view.values() }) { values[id] = value }
-        }
-        for field in operation.fields { values[field.id] = field.value }
+        var kept: [(FieldID, Value)] = []
+        if operation.kind == .update, let existing { kept = try view(existing, dataset.id, { view throws(RecordError) in try view.values() }) }
         // By the schema: every field of it, null where there is none, and none that was deleted from it.
-        let fields = dataset.schema.fields.map { ($0.id, values[$0.id] ?? .null, $0.kind) }
+        var fields: [(FieldID, Value, ValueKind)] = []
+        fields.reserveCapacity(dataset.schema.fields.count)
+        for field in dataset.schema.fields {
+            let value = operation.value(of: field.id) ?? kept.first { $0.0 == field.id }?.1 ?? .null
+            fields.append((field.id, value, field.kind))
+        }
         let record = RecordCodec.encode(
             key: operation.key, schemaVersion: dataset.schema.version, modifiedAt: entry.index, time: entry.time, fields: fields)
         guard record.count <= Limits.recordBytes else { return .failure(Refused(.schema, rule: .recordTooLarge)) }
