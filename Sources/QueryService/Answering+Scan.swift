@@ -44,21 +44,34 @@ extension Answering {
 
     func count(_ message: Count, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard let plan = plan(message.preamble.dataset, for: .count, view, &plans),
-            let filter = filter(message.selection.filter, plan),
             let position = position(message.token, .count, message.selection, nil, plan, view)
         else { return }
-        var records: UInt64 = 0
+        stepCount(CountState(message: message, position: position, policyIndex: view.state.policyIndex, began: MonotonicTime.now()), view, &plans)
+    }
+
+    func stepCount(_ state: CountState, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        var state = state
+        let message = state.message
+        // A total of two policies would be nobody's.
+        guard state.policyIndex == view.state.policyIndex else { return count(message, view, &plans) }
+        guard let plan = plan(message.preamble.dataset, for: .count, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
         do throws(StoreError) {
             let end = try view.scan(
-                from: ReadView.Start(position), to: message.selection.to, prefix: message.selection.prefix, through: plan, for: .count,
+                from: ReadView.Start(state.position), to: message.selection.to, prefix: message.selection.prefix, through: plan, for: .count,
                 examinedMax: settings.examinedMax
             ) { _, record in
-                if filter.map({ record.fulfils($0) }) ?? true { records += 1 }
+                if filter.map({ record.fulfils($0) }) ?? true { state.total += 1 }
                 return true
             }
             var token: [UInt8] = []
-            if !end.isComplete, let last = end.lastKey { token = self.token(.after(last), .count, message.selection, nil, plan, view) }
-            connection.reply(Counted(info: info(view, plan.schema.version), records: records, token: token), on: request.stream)
+            if !end.isComplete, let last = end.lastKey {
+                state.position = .after(last)
+                guard MonotonicTime.now().milliseconds(since: state.began) > settings.stepMilliseconds else {
+                    return worker.submit(Request(stream: request.stream, principal: request.principal, body: .countStep(state)), from: connection)
+                }
+                token = self.token(state.position, .count, message.selection, nil, plan, view)
+            }
+            connection.reply(Counted(info: info(view, plan.schema.version), records: state.total, token: token), on: request.stream)
         } catch { damaged(error) }
     }
 
@@ -80,10 +93,19 @@ extension Answering {
         guard !scan.isCancelled else { return fail(.cancelled) }
         let message = scan.message
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
+        if let partial = scan.partial, partial.policyIndex != view.state.policyIndex {
+            scan.position = partial.start
+            scan.partial = nil
+        }
+        let partial = scan.partial
+        let began = partial?.began ?? MonotonicTime.now()
+        let from = scan.position
         let asked = message.batchRecords == 0 ? 512 : min(Int(message.batchRecords), Limits.scanBatchRecords)
         let most = min(asked, scan.remaining ?? .max)
         let start = connection.out.beginFrame(.scanBatch, stream: request.stream)
         var writer = ScanBatchWriter(info: info(view, plan.schema.version), into: &connection.out)
+        let rowsPlace = connection.out.count
+        if let partial { writer.append(rows: partial.rows, bytes: partial.bytes, into: &connection.out) }
         let soft = min(settings.batchBytes, connection.frameBytesMax / 2)
         let hard = connection.frameBytesMax - Limits.pageTokenBytes - 64
         var overflow: [UInt8]?
@@ -110,10 +132,20 @@ extension Answering {
             connection.out.cancelFrame(at: start)
             return fail(.tooLarge)
         }
+        if let overflow { scan.position = .at(overflow) } else if let last = end.lastKey { scan.position = .after(last) }
+        let isFull = overflow != nil || writer.rows >= most || connection.out.count - start >= soft
+        if !isFull, !end.isComplete, MonotonicTime.now().milliseconds(since: began) <= settings.stepMilliseconds {
+            scan.partial = PartialBatch(
+                rows: writer.rows, bytes: Array(connection.out.bytes[rowsPlace...]), start: partial?.start ?? from,
+                policyIndex: view.state.policyIndex, began: began)
+            connection.out.cancelFrame(at: start)
+            connection.scans[request.stream] = scan
+            return worker.submit(Request(stream: request.stream, principal: request.principal, body: .scanStep), from: connection)
+        }
+        scan.partial = nil
         scan.remaining = scan.remaining.map { $0 - writer.rows }
         scan.credit -= 1
         scan.isStepping = false
-        if let overflow { scan.position = .at(overflow) } else if let last = end.lastKey { scan.position = .after(last) }
         finish(scan, writer, frame: start, isComplete: end.isComplete, plan, view)
     }
 

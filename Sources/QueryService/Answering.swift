@@ -23,6 +23,7 @@ struct Answering {
         case let .get(message): get(message, view, &plans)
         case let .multiGet(message): multiGet(message, view, &plans)
         case let .count(message): count(message, view, &plans)
+        case let .countStep(state): stepCount(state, view, &plans)
         case let .scan(message): beginScan(message, view, &plans)
         case .scanStep: stepScan(view, &plans)
         case let .write(message): write(message, view, &plans)

@@ -12,7 +12,9 @@ package struct QuerySettings: Sendable {
     package var connectionsMax = Limits.connections
     /// Milliseconds for the TLS handshake and HELLO, and for the rest of a frame that has begun.
     package var patienceMilliseconds = UInt64(Limits.handshakeMilliseconds)
-    /// Records that one step of a scan or a count examines.
+    /// Milliseconds after which a scan's batch that is not full, or a count that is not complete, is answered as it is.
+    package var stepMilliseconds: Double = 250
+    /// Records that one step of a scan or a count examines before others on the loop are served.
     package var examinedMax = 20_000
     /// Bytes after which a batch of a scan ends.
     package var batchBytes = 1 << 20

@@ -9,6 +9,8 @@ struct Request {
         case get(Get)
         case multiGet(MultiGet)
         case count(Count)
+        /// A next step of a count.
+        case countStep(CountState)
         /// The first step of a scan.
         case scan(Scan)
         /// A next step of the scan that runs on the stream.
@@ -32,7 +34,7 @@ struct Request {
         case .describe: "describe"
         case .get: "get"
         case .multiGet: "multiget"
-        case .count: "count"
+        case .count, .countStep: "count"
         case .scan, .scanStep: "scan"
         case let .write(write): "\(write.opcode)"
         case .openSession: "openSession"
@@ -49,11 +51,33 @@ struct Request {
         case let .multiGet(message): consistency = message.preamble.consistency
         case let .count(message): consistency = message.preamble.consistency
         case let .scan(message): consistency = message.preamble.consistency
-        case .bind, .scanStep, .write, .openSession: return nil
+        case .bind, .countStep, .scanStep, .write, .openSession: return nil
         }
         if case let .stale(age) = consistency { return age }
         return nil
     }
+}
+
+/// A count between two of its steps. Only the whole, or what a stretch of time was enough for, is answered: the result of a step of so and
+/// so many records would tell how many of them are hidden.
+struct CountState {
+    let message: Count
+    var total: UInt64 = 0
+    var position: PageToken.Position
+    /// The rights that the total was counted under.
+    let policyIndex: LogIndex
+    let began: MonotonicTime
+}
+
+/// Rows of a batch that is not full yet. A short batch would tell how many hidden records the step examined.
+struct PartialBatch {
+    var rows: Int
+    var bytes: [UInt8]
+    /// Where the first of them was looked for.
+    let start: PageToken.Position
+    /// The rights that they were read under; under others they are read again.
+    let policyIndex: LogIndex
+    let began: MonotonicTime
 }
 
 /// A scan between two of its batches.
@@ -65,6 +89,7 @@ struct ScanState {
     /// Records that may still be sent; nil for no limit.
     var remaining: Int?
     var position: PageToken.Position
+    var partial: PartialBatch?
     /// A step waits for its snapshot.
     var isStepping = true
     var isCancelled = false

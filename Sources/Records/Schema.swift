@@ -62,14 +62,14 @@ public struct Schema: Equatable, Sendable {
     public let version: UInt32
     /// Ascending by number.
     public let fields: [FieldDefinition]
-    /// The set of its fields.
+    /// The set of its fields; one with an impossible number is not among them.
     package let mask: FieldMask
 
     public init(version: UInt32, fields: [FieldDefinition]) {
         self.version = version
         self.fields = fields.sorted { $0.id < $1.id }
         var mask = FieldMask()
-        for field in fields { mask.insert(field.id) }
+        for field in fields where field.id.rawValue <= Limits.fieldID { mask.insert(field.id) }
         self.mask = mask
     }
 

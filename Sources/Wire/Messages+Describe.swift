@@ -126,6 +126,7 @@ extension FieldDefinition {
 
     init(from reader: inout ByteReader) throws(DecodingError) {
         let id = FieldID(try reader.readUInt16())
+        guard id.rawValue <= Limits.fieldID else { throw .invalid(at: reader.position - 2, "impossible field number") }
         let name = try reader.readString16()
         let title = try reader.readString16()
         guard let kind = ValueKind(rawValue: try reader.readUInt8()) else {

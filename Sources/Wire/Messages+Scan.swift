@@ -192,6 +192,12 @@ package struct ScanBatchWriter: Sendable {
         rows += 1
     }
 
+    /// Appends rows that were laid out before.
+    package mutating func append(rows count: Int, bytes: [UInt8], into out: inout ByteWriter) {
+        out.write(raw: bytes)
+        rows += count
+    }
+
     /// The last row was taken out of the buffer again, as one that does not fit.
     package mutating func removedLast() { rows -= 1 }
 

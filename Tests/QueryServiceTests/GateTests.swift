@@ -175,4 +175,29 @@ import Wire
         tax.close()
         await world.stop()
     }
+
+    /// How many records a step examined must not show in what it answers.
+    @Test func shortStepsDoNotTellOfHiddenRecords() async throws {
+        let world = try await World {
+            $0.examinedMax = 7
+            $0.stepMilliseconds = 60_000
+        }
+        try await world.fill(90)
+        let houses = try world.dataset("houses")
+        let near = try await RawClient(world, as: "near")
+        let handle = try await near.greet()
+        let preamble = RequestPreamble(handle: handle, dataset: houses)
+        try near.send(Count(preamble: preamble, selection: Selection()), 1)
+        let counted = try Counted(decoding: try await near.answer(1).body)
+        #expect(counted.records == 30 && counted.token.isEmpty)
+        try near.send(Scan(preamble: preamble, selection: Selection(), batchRecords: 10, credit: 10), 2)
+        _ = try await near.wait { frames in
+            frames.last { $0.stream == 2 }.flatMap { (try? ScanBatch(decoding: $0.body))?.progress == .complete ? $0 : nil }
+        }
+        let batches = try near.frames.filter { $0.stream == 2 }.map { try ScanBatch(decoding: $0.body).rows.map(\.key) }
+        #expect(batches.dropLast().allSatisfy { $0.count == 10 }, "\(batches.map(\.count))")
+        #expect(batches.flatMap { $0 } == (0..<90).filter { $0 % 3 == 0 }.map(World.key))
+        near.close()
+        await world.stop()
+    }
 }
