@@ -21,8 +21,16 @@ struct DialError: Error {
         case let error as NIOConnectionError:
             guard let first = error.connectionErrors.first else { return "no such host" }
             return text(of: first.error)
-        default: return "\(error)"
+        default: return tlsText("\(error)")
         }
+    }
+
+    /// The TLS library's reason without the place in its source. What happens to people most is said in words.
+    private static func tlsText(_ text: String) -> String {
+        if text.contains("ALERT_UNKNOWN_CA") { return "the node does not trust this certificate: another authority issued it" }
+        if text.contains("CERTIFICATE_VERIFY_FAILED") { return "the node's certificate is not of the authority that is trusted here" }
+        guard let start = text.firstRange(of: "OPENSSL_internal:")?.upperBound else { return text }
+        return "TLS: " + text[start...].prefix { $0 != " " && $0 != "]" }
     }
 
     init(_ text: String) {

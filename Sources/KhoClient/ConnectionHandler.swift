@@ -64,7 +64,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(DialError("\(error)"))
+        close(DialError(DialError.text(of: error)))
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -8,7 +8,7 @@ import Testing
 @testable import kho
 
 /// Nothing that was acknowledged is lost, whatever is killed.
-@Suite(.serialized) @Processes struct LossTests {
+extension ProcessTests {
     /// Writes households one by one, each only if it is absent: one that were written twice would be a conflict.
     private final class Writer: Sendable {
         let client: KhoClient
@@ -52,10 +52,14 @@ import Testing
     /// The whole real code list is imported by `kho import`, while the leader is killed every two seconds and started again.
     @Test func anImportOutlivesItsLeaders() async throws {
         let world = try await World.ready()
-        let file = world.folder + "/units.csv"
+        // A dataset of its own, empty at first.
+        let code = "units-\(SystemRandom.uint64())"
+        let units = try #require(world.catalogue.changes.first { $0.document["code"] == .string(DemoCatalogue.units) }?.document.members)
+        try await world.apply("dataset", .object(units.map { $0.name == "code" ? .init("code", .string(code)) : $0 }))
+        let file = world.folder + "/import.csv"
         try Files.write(AdministrativeUnits.csv, to: file)
         let command = try world.begin(
-            ["import", DemoCatalogue.units, "-f", file, "--batch", "48", "--concurrency", "3", "-o", "json"], as: DemoCatalogue.home.identity, name: "import")
+            ["import", code, "-f", file, "--batch", "200", "--concurrency", "3", "-o", "json"], as: DemoCatalogue.home.identity, name: "import")
         var kills = 0
         while command.isRunning, kills < 20 {
             let leader = try await world.leader()
@@ -73,9 +77,9 @@ import Testing
         #expect(!Files.exists(file + ".kho-import"))
 
         try await world.heal()
-        #expect(try await world.equalRecords(of: DemoCatalogue.units) == AdministrativeUnits.count)
+        #expect(try await world.equalRecords(of: code) == AdministrativeUnits.count)
         let client = try world.client(DemoCatalogue.home.identity)
-        let dataset = try await client.dataset(named: DemoCatalogue.units)
+        let dataset = try await client.dataset(named: code)
         let name = try dataset.field(named: "full_name")
         var found: [String: String] = [:]
         for try await record in client.scan(dataset.id) { found[String(decoding: record.key, as: UTF8.self)] = record[name.id]?.text }

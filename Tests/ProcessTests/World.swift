@@ -13,6 +13,9 @@ import Testing
     static let shared = Processes()
 }
 
+/// Tests with real nodes as processes. All of them share one cluster, so they run one after the other.
+@Suite(.serialized) @Processes struct ProcessTests {}
+
 struct Failure: Error, CustomStringConvertible {
     let description: String
     init(_ text: String) { description = text }
@@ -106,11 +109,19 @@ private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
 
     /// Starts what does not run, and waits until all follow a leader.
     func heal() async throws {
-        for node in cluster.nodes { try start(node.name) }
-        try await wait(for: "a healthy cluster", seconds: 30) {
+        try await wait(for: "a healthy cluster", seconds: 30, saying: { self.lastWords }) {
+            for node in self.cluster.nodes { try self.start(node.name) }
             let statuses = await self.statuses()
             return statuses.count == 4 && statuses.contains { $0["raftRole"]?.string == "leader" }
         }
+    }
+
+    /// The ends of the nodes' logs.
+    private var lastWords: String {
+        cluster.nodes.map { node in
+            let lines = ((try? Files.text(node.logFile)) ?? "").split(separator: "\n").suffix(4)
+            return "\n\(node.name), \(cluster.isRunning(node.name) ? "running" : "ended"): " + lines.joined(separator: "\n    ")
+        }.joined()
     }
 
     private func admin(_ node: LocalCluster.Node, seconds: Int = 2) throws -> AdminClient {

@@ -24,7 +24,9 @@ struct TransferOptions: ParsableArguments {
                 return try await KhoClient.connect(endpoints: endpoints.value.map(\.description), tls: tls, settings: connecting)
             } catch {
                 // A node that answers, and has no leader at this moment.
-                guard case let .node(reason) = error, reason.retry == .later, MonotonicTime.now() < end else { throw CommandError(error) }
+                guard case let .unreachable(reasons) = error, reasons.contains(where: { $0.contains("KHO-") }), MonotonicTime.now() < end else {
+                    throw CommandError(error)
+                }
                 try? await Task.sleep(nanoseconds: 100_000_000)
             }
         }
