@@ -125,7 +125,7 @@ let package = Package(
         .testTarget(
             name: "ProcessTests",
             dependencies: ["kho", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"] + nio, path: "Tests/ProcessTests", swiftSettings: common),
-        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core"], path: "Tests/KhoTests", swiftSettings: common),
+        .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),

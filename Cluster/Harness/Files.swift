@@ -23,7 +23,7 @@ package enum Files {
     package static func text(_ path: String) throws(HarnessError) -> String { String(decoding: try bytes(path), as: UTF8.self) }
 
     package static func bytes(_ path: String) throws(HarnessError) -> [UInt8] {
-        let file = open(path, O_RDONLY)
+        let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw .file(path, errno: errno) }
         defer { close(file) }
         var all: [UInt8] = []
@@ -39,7 +39,7 @@ package enum Files {
     package static func write(_ text: String, to path: String) throws(HarnessError) { try write(Array(text.utf8), to: path) }
 
     package static func write(_ bytes: [UInt8], to path: String) throws(HarnessError) {
-        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw .file(path, errno: errno) }
         defer { close(file) }
         var done = 0

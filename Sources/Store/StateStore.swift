@@ -52,7 +52,7 @@ package final class StateStore: Sendable {
         self.options = options
         try DurableFiles.makeFolder(directory)
         let path = directory + "/lock"
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT, 0o640)
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw DurableFiles.fail("open", path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)

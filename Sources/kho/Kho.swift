@@ -15,7 +15,7 @@ struct Kho: ParsableCommand {
             subcommands: subcommands(for: CommandLine.arguments.dropFirst().first))
     }
 
-    private static let all: [(name: String, command: any ParsableCommand.Type)] = [
+    static let all: [(name: String, command: any ParsableCommand.Type)] = [
         ("init", InitCommand.self), ("cluster", ClusterCommand.self), ("member", MemberCommand.self), ("apply", ApplyCommand.self),
         ("agency", AgencyCommand.self), ("principal", PrincipalCommand.self), ("dataset", DatasetCommand.self),
         ("agreement", AgreementCommand.self), ("access", AccessCommand.self), ("get", GetCommand.self), ("scan", ScanCommand.self),

@@ -145,4 +145,20 @@ import Testing
         guard case let .environment(error) = failed else { return #expect(Bool(false), "the map never filled") }
         #expect(error.isFull)
     }
+
+    /// A program that this one starts must not keep the directory's lock when the store has gone.
+    @Test func aChildProcessDoesNotKeepTheDirectory() throws {
+        let world = try Fixture()
+        let directory = world.store.directory
+        var child = pid_t()
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("60"), nil]
+        defer { arguments.forEach { free($0) } }
+        #expect(posix_spawn(&child, "/bin/sleep", nil, nil, arguments, nil) == 0)
+        defer {
+            kill(child, SIGKILL)
+            waitpid(child, nil, 0)
+        }
+        world.store = try StateStore(directory: world.folder + "/other", cluster: world.cluster, options: .init(mapBytes: 1 << 20))
+        world.store = try StateStore(directory: directory, cluster: world.cluster, options: .init(mapBytes: 64 << 20))
+    }
 }

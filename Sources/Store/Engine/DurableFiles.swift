@@ -10,7 +10,7 @@ enum DurableFiles {
     }
 
     static func syncFolder(_ path: String) throws(StoreError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY)
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw fail("open", path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw fail("sync", path) }
@@ -20,7 +20,7 @@ enum DurableFiles {
     static func replace(_ folder: String, _ name: String, with bytes: [UInt8]) throws(StoreError) {
         let path = folder + "/" + name
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o640)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw fail("make", temporary) }
         do throws(StoreError) {
             try write(descriptor, bytes, at: 0, temporary)
@@ -46,7 +46,7 @@ enum DurableFiles {
 
     /// The file's bytes; nil if there is no such file.
     static func read(_ path: String, limit: Int = 1 << 20) throws(StoreError) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw fail("open", path)

@@ -72,7 +72,7 @@ final class Generation: @unchecked Sendable {
             throw .corrupt(path: path, what: "it is of generation \(checkpoint.generation), not of \(number)")
         }
         let data = folder + "/data.mdb"
-        let descriptor = open(data, O_RDWR)
+        let descriptor = open(data, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { throw DurableFiles.fail("open", data) }
         do throws(StoreError) {
             try DurableFiles.write(descriptor, checkpoint.pages, at: 0, data)
