@@ -169,7 +169,11 @@ final class Driver {
         let id = number()
         forwarded[id] = Forwarded(
             leader: status.leader, deadline: MonotonicTime.now().adding(milliseconds: options.proposalMilliseconds), completion: completion)
-        surroundings.send(.forward(id: id, payload: payload), status.leader)
+        // The leader that this node still believes in may be gone: nobody would ever answer, and nothing was done.
+        guard surroundings.trySend(.forward(id: id, payload: payload), status.leader) else {
+            forwarded.removeValue(forKey: id)?.completion(.refused(.notLeader))
+            return
+        }
     }
 
     private func queue(_ payload: [UInt8], _ asker: Asker) {

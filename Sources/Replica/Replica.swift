@@ -52,7 +52,8 @@ package final class Replica: Sendable {
         loop = ReplicaLoop(
             options: options, restored: restored, mailbox: mailbox,
             surroundings: ReplicaLoop.Surroundings(
-                store: store, logLane: logLane, applyLane: applyLane, send: send, membershipChanged: { transport.membershipChanged($0) },
+                store: store, logLane: logLane, applyLane: applyLane, send: send,
+                trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: { transport.membershipChanged($0) },
                 alarm: alarm))
         self.store = store
         self.mailbox = mailbox

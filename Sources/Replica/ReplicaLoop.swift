@@ -38,6 +38,8 @@ final class ReplicaLoop: Sendable {
         let logLane: LogLane
         let applyLane: ApplyLane
         let send: @Sendable (ReplicaMessage, NodeID) -> Void
+        /// The same, and whether it is on its way: false if it surely is not.
+        let trySend: @Sendable (ReplicaMessage, NodeID) -> Bool
         let membershipChanged: @Sendable (Membership) -> Void
         let alarm: @Sendable (RaftAlarm) -> Void
     }

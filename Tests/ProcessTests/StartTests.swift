@@ -172,15 +172,20 @@ extension ProcessTests {
         #expect(try await world.equalRecords(of: DemoCatalogue.households) >= records)
     }
 
-    /// Flips bytes in the middle of what is written of the newest segment. The path, and what it held before.
+    /// Flips bytes of the first entry of the segment that holds the most: many synced entries follow it, so it is no torn tail. The path, and
+    /// what it held before.
     private func damage(_ node: LocalCluster.Node) throws -> (path: String, before: [UInt8]) {
         let folder = node.dataFolder + "/log"
-        let name = try #require(Files.names(in: folder).last { $0.hasPrefix("segment-") }, "\(Files.names(in: folder))")
-        let before = try Files.bytes(folder + "/" + name)
-        let end = before.lastIndex { $0 != 0 } ?? 0
+        var (name, before, most) = ("", [UInt8](), 0)
+        for file in Files.names(in: folder) where file.hasPrefix("segment-") {
+            let bytes = try Files.bytes(folder + "/" + file)
+            let end = bytes.lastIndex { $0 != 0 } ?? 0
+            if end > most { (name, before, most) = (file, bytes, end) }
+        }
+        try #require(most > 16_384, "a segment of \(node.name) with entries: \(Files.names(in: folder))")
         var bytes = before
-        let middle = 8_192 + (end - 8_192) / 2
-        for place in middle..<middle + 8 { bytes[place] ^= 0x5A }
+        // Two copies of the header come first, 4 KiB each.
+        for place in 8_192 + 24..<8_192 + 32 { bytes[place] ^= 0x5A }
         try Files.write(bytes, to: folder + "/" + name)
         return (folder + "/" + name, before)
     }
