@@ -35,7 +35,7 @@ struct DemoCommand: AsyncParsableCommand {
             if !once {
                 stage.mayBeInterrupted()
                 try DemoPrompt(
-                    cluster: cluster, report: report, key: script.own.taxCode, district: script.catalogue.district.code
+                    cluster: cluster, report: report, key: script.own.taxCode, otherKey: script.other.taxCode, district: script.catalogue.district.code
                 ).show()
                 while true { try await Task.sleep(nanoseconds: 3_600_000_000_000) }
             }
@@ -59,7 +59,7 @@ struct DemoScript {
     private let all: [BusinessHouseholds.Household]
     /// A record of the tax agency's district without a telephone number, and one of another district.
     let own: BusinessHouseholds.Household
-    private let other: BusinessHouseholds.Household
+    let other: BusinessHouseholds.Household
 
     /// Written while the leader is killed.
     private static let more = 5_000

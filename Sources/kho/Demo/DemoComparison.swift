@@ -123,7 +123,7 @@ struct DemoComparison {
         show(
             [.init("kho scan \(DemoCatalogue.households) --where", "filter"), .init("AS", "party"), .init("ANSWER", "answer"),
              .init("INDEX", "index", alignment: .right), .init("TIME", "time", alignment: .right)], rows)
-        try report.check("the numbers are those of the file; a filter finds only what its reader sees: elsewhere the capital is unknown to the tax agency", true)
+        try report.check("the numbers are those of the file; no filter finds a record by a value that is withheld", true)
     }
 
     /// Records that the filter must find; nil: it is refused.

@@ -7,6 +7,8 @@ struct DemoPrompt {
     let report: DemoReport
     /// A record of the tax agency's district, without a telephone number.
     let key: String
+    /// A record of another district.
+    let otherKey: String
     let district: String
 
     /// Writes a file for each identity that says where the cluster is and who asks, and shows commands that use them.
@@ -26,7 +28,7 @@ struct DemoPrompt {
         for command in [
             ". \(folder)/admin.env; kho cluster status; kho cluster verify",
             ". \(folder)/statistics.env; kho get \(households) \(key)",
-            ". \(folder)/tax.env; kho get \(households) \(key)",
+            ". \(folder)/tax.env; kho get \(households) \(key); kho get \(households) \(otherKey)",
             ". \(folder)/tax.env; kho scan \(households) --where \"capital >= 1900000000\" --limit 5",
             ". \(folder)/statistics.env; kho scan \(households) --where \"personal_id = '0'\"",
             ". \(folder)/admin.env; kho access explain --as \(DemoCatalogue.tax.path) --dataset \(households) --key \(key)",
