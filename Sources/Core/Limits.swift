@@ -55,8 +55,8 @@ public enum Limits {
     public static let batchOperations = 4_096
     /// Records of one SCAN batch.
     public static let scanBatchRecords = 4_096
-    /// Records that one step of a scan examines before it answers with what it has and a page token.
-    public static let scanExaminedRecords = 100_000
+    /// Records that one step of a scan or a count examines before others on its event loop are served.
+    public static let scanExaminedRecords = 20_000
     /// Requests of one connection that were received and not yet answered; more are refused with THROTTLED.
     public static let requestsInFlight = 4_096
     /// Client connections of a query node.

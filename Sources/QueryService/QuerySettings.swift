@@ -15,7 +15,7 @@ package struct QuerySettings: Sendable {
     /// Milliseconds after which a scan's batch that is not full, or a count that is not complete, is answered as it is.
     package var stepMilliseconds: Double = 250
     /// Records that one step of a scan or a count examines before others on the loop are served.
-    package var examinedMax = 20_000
+    package var examinedMax = Limits.scanExaminedRecords
     /// Bytes after which a batch of a scan ends.
     package var batchBytes = 1 << 20
 
