@@ -57,7 +57,7 @@ extension ProcessTests {
         let path = world.folder + "/mounted"
         try Files.makeFolder(path)
         // Only root can; elsewhere the rights of a folder keep everybody out.
-        guard mount("tmpfs", path, "tmpfs", UInt(MS_RDONLY), "size=1m") == 0 else {
+        guard world.mountMemory(at: path, "size=1m", isReadOnly: true) else {
             guard geteuid() != 0 else { return }
             chmod(path, 0o500)
             defer { chmod(path, 0o700) }
@@ -80,7 +80,7 @@ extension ProcessTests {
         let original = node.folder + "/data-before"
         guard rename(node.dataFolder, original) == 0 else { throw Failure("rename \(errno)") }
         try Files.makeFolder(node.dataFolder)
-        guard mount("tmpfs", node.dataFolder, "tmpfs", 0, "size=400m") == 0 else {
+        guard world.mountMemory(at: node.dataFolder, "size=400m") else {
             // Not root: there is no disk that could be filled.
             rmdir(node.dataFolder)
             _ = rename(original, node.dataFolder)

@@ -22,12 +22,14 @@ struct Failure: Error, CustomStringConvertible {
 }
 
 /// What must not outlive the tests.
-private let remains = Mutex<(pids: [Int32], folder: TemporaryFolder?)>(([], nil))
+private let remains = Mutex<(pids: [Int32], mounts: [String], folder: TemporaryFolder?)>(([], [], nil))
 
 private func removeRemains() {
-    let (pids, folder) = remains.withLock { $0 }
+    let (pids, mounts, folder) = remains.withLock { $0 }
     for pid in pids { kill(pid, SIGKILL) }
     for pid in pids { waitpid(pid, nil, 0) }
+    // Those that a test that failed left.
+    for path in mounts { umount(path) }
     folder?.remove()
 }
 
@@ -169,6 +171,13 @@ private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
         }
         #expect(found.allSatisfy { $0 == found[0] }, "the nodes hold different \(dataset): \(found)")
         return Int(found[0]["records"]?.int ?? 0)
+    }
+
+    /// A file system in memory at this path, gone with the tests at the latest. False where this user may not have one.
+    func mountMemory(at path: String, _ options: String, isReadOnly: Bool = false) -> Bool {
+        guard mount("tmpfs", path, "tmpfs", isReadOnly ? UInt(MS_RDONLY) : 0, options) == 0 else { return false }
+        remains.withLock { $0.mounts.append(path) }
+        return true
     }
 
     // MARK: Clients
