@@ -47,6 +47,7 @@ struct AdminService: Sendable {
         switch method {
         case "node.status": return try await status()
         case "cluster.figures": return try await figures()
+        case "cluster.rescan": return try rescan(body)
         case "member.add": return try await addMember(body)
         case "member.list": return try members()
         case "catalogue.apply": return try await apply(body, caller)
@@ -65,7 +66,8 @@ struct AdminService: Sendable {
     private func tell(_ method: String, _ body: Document, _ caller: CertificateName, _ remote: String, _ result: Result<Document, Failure>) {
         var outcome = "done"
         if case let .failure(failure) = result { outcome = "KHO-\(failure.error.number)" }
-        if outcome == "done", Self.looking.contains(method) { return }
+        let isLook = Self.looking.contains(method) || method == "cluster.rescan" && body["begin"] == nil
+        if outcome == "done", isLook { return }
         runtime.audit.write(
             "administration",
             [

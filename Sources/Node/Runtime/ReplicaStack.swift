@@ -18,6 +18,7 @@ final class ReplicaStack: Sendable {
     let replica: Replica
     let peers: PeerNetwork
     let query: QueryServer?
+    let rescan = RescanJob()
     private let adapter: PeerAdapter
 
     /// Opens the files, which takes as long as the disk does, and puts the parts together; nothing listens yet.
@@ -100,6 +101,7 @@ final class ReplicaStack: Sendable {
     /// Clients first, then the replica with a last checkpoint, then the peers.
     func stop() async {
         await query?.stop()
+        rescan.cancel()
         let replica = replica
         // Blocks for the disk, so not on the pool that everybody shares.
         await Blocking.run { replica.stop() }

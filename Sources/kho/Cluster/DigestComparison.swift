@@ -49,20 +49,4 @@ struct DigestComparison: Sendable {
             ]
         }
     }
-
-    /// `kho cluster verify`.
-    var report: Report {
-        Report(
-            schema: "kho.cluster.verify/1",
-            body: [
-                "index": commonIndex.map { .int($0) } ?? .null, "nodes": .array(nodes.map { .string($0) }), "datasets": .array(rows),
-            ],
-            rows: "datasets",
-            columns: [
-                .init("DATASET", "dataset"), .init("RECORDS", "records", .count), .init("DIGEST", "digest"), .init("EQUAL", "equal"),
-                .init("DIFFERENT AT", "different"),
-            ],
-            heading: commonIndex.map { "\(ClusterLook.counted(nodes.count, "node")) compared at log index \(HumanText.grouped($0))" },
-            emphasis: { member, value in member == "equal" ? value == .bool(true) ? .good : .bad : nil })
-    }
 }
