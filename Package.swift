@@ -54,7 +54,14 @@ let package = Package(
             name: "Console", dependencies: ["Configuration", "Catalogue", "Records", "Core", "CKhoPlatform", yams], swiftSettings: common),
         .executableTarget(name: "khod", dependencies: ["Node", "Configuration", "Core", arguments], swiftSettings: common),
 
-        // Whole clusters of processes on one machine, for the demonstration, the tests and the benchmark.
+        // Whole clusters of processes on one machine, for the demonstration, the tests and the benchmark; and what can go wrong with them.
+        .executableTarget(
+            name: "kho-scenario", dependencies: ["Scenarios", "Harness", "Console", "Configuration", "KhoClient", "Core", arguments],
+            path: "Cluster/Runner", swiftSettings: common),
+        .target(
+            name: "Scenarios", dependencies: ["Faults", "Harness", "Console", "Configuration", "KhoClient", "Core"], path: "Cluster/Scenarios",
+            exclude: ["Files"], swiftSettings: common),
+        .target(name: "Faults", dependencies: ["Harness", "Core"], path: "Cluster/Faults", swiftSettings: common),
         .target(name: "Harness", dependencies: ["Core"], path: "Cluster/Harness", swiftSettings: common),
 
         // The composition root: configuration, services, life cycle.

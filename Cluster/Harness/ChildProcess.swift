@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Synchronization
 
 /// What goes wrong with a child process.
 package enum HarnessError: Error, CustomStringConvertible {
@@ -22,6 +23,8 @@ package enum HarnessError: Error, CustomStringConvertible {
 package final class ChildProcess {
     package let pid: pid_t
     package let command: String
+    /// Held while a process is started: who gets a descriptor and marks it as not to be inherited in two calls holds it meanwhile.
+    package static let inheritance = Mutex(())
     /// The wait status once it has ended.
     private var ended: Int32?
 
@@ -60,7 +63,7 @@ package final class ChildProcess {
         let envp = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (argv + envp).forEach { free($0) } }
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, program, &actions, &attributes, argv, envp)
+        let code = Self.inheritance.withLock { _ in posix_spawn(&pid, program, &actions, &attributes, argv, envp) }
         guard code == 0 else { throw .cannotStart(program, errno: code) }
         self.pid = pid
     }

@@ -18,17 +18,37 @@ package final class LocalCluster {
     /// Writes a certificate and its key into the folder of certificates.
     package typealias Issuer = (_ request: CertificateRequest, _ folder: String) throws(HarnessError) -> Void
 
+    /// Where a node stands and how its process is started.
+    package struct Placement {
+        /// The address that its services listen on and that its certificate is for.
+        package var host: String
+        /// Where the other nodes are told to reach it, `host:port`; nil for where it listens.
+        package var advertisedPeer: String?
+        /// A command that is given the program and its arguments, and becomes it: `["/usr/bin/nsenter", …]`.
+        package var launcher: [String]
+        /// Added to the process's environment.
+        package var environment: [String: String]
+
+        package init(host: String = "127.0.0.1", advertisedPeer: String? = nil, launcher: [String] = [], environment: [String: String] = [:]) {
+            self.host = host
+            self.advertisedPeer = advertisedPeer
+            self.launcher = launcher
+            self.environment = environment
+        }
+    }
+
     /// One node's process and what it is started with.
     package struct Node {
         package let name: String
         package let role: String
+        package let placement: Placement
         package let peerPort: Int, adminPort: Int, clientPort: Int
         package let folder: String
         package fileprivate(set) var process: ChildProcess?
 
-        package var adminAddress: String { "127.0.0.1:\(adminPort)" }
-        package var clientAddress: String { "127.0.0.1:\(clientPort)" }
-        package var peerAddress: String { "127.0.0.1:\(peerPort)" }
+        package var adminAddress: String { "\(placement.host):\(adminPort)" }
+        package var clientAddress: String { "\(placement.host):\(clientPort)" }
+        package var peerAddress: String { "\(placement.host):\(peerPort)" }
         package var dataFolder: String { folder + "/data" }
         package var configuration: String { folder + "/khod.toml" }
         package var logFile: String { folder + "/khod.log" }
@@ -43,6 +63,8 @@ package final class LocalCluster {
     package private(set) var nodes: [Node] = []
     /// Lines added to every node's configuration.
     package var extraConfiguration = ""
+    /// Where each node is placed, by its name; on the loopback interface if nothing else is said. Asked by `makeNodes`.
+    package var placement: (_ name: String) -> Placement = { _ in Placement() }
     private let issuer: Issuer?
 
     package var certificates: String { folder + "/certificates" }
@@ -95,11 +117,12 @@ package final class LocalCluster {
         for number in 1...(storage + query) {
             let role = number <= storage ? "storage" : "query"
             let base = (number - 1) * 3
+            let name = "n\(number)"
             let node = Node(
-                name: "n\(number)", role: role, peerPort: ports[base], adminPort: ports[base + 1],
-                clientPort: role == "query" ? ports[base + 2] : 0, folder: folder + "/n\(number)", process: nil)
+                name: name, role: role, placement: placement(name), peerPort: ports[base], adminPort: ports[base + 1],
+                clientPort: role == "query" ? ports[base + 2] : 0, folder: folder + "/" + name, process: nil)
             try Files.makeFolder(node.folder)
-            try issue(.node(name: node.name, host: "127.0.0.1"))
+            try issue(.node(name: node.name, host: node.placement.host))
             try Files.write(configuration(of: node), to: node.configuration)
             nodes.append(node)
         }
@@ -111,6 +134,7 @@ package final class LocalCluster {
             "peer = \"\(node.peerAddress)\"", "admin = \"\(node.adminAddress)\"",
         ]
         if node.role == "query" { lines.append("client = \"\(node.clientAddress)\"") }
+        if let address = node.placement.advertisedPeer { lines += ["", "[advertise]", "peer = \"\(address)\""] }
         lines += [
             "", "[tls]", "certificate = \"\(certificates)/\(node.name).crt\"", "key = \"\(certificates)/\(node.name).key\"",
             "ca = \"\(certificates)/ca.crt\"", "",
@@ -121,8 +145,10 @@ package final class LocalCluster {
     /// Starts a node's process if it does not run.
     package func start(_ name: String) throws(HarnessError) {
         guard let i = nodes.firstIndex(where: { $0.name == name }), nodes[i].process?.isRunning != true else { return }
+        let placement = nodes[i].placement
+        let command = placement.launcher + [khod, "--config", nodes[i].configuration]
         nodes[i].process = try ChildProcess(
-            khod, ["--config", nodes[i].configuration], output: nodes[i].logFile, errors: nodes[i].logFile)
+            command[0], Array(command.dropFirst()), environment: placement.environment, output: nodes[i].logFile, errors: nodes[i].logFile)
     }
 
     package func startAll() throws(HarnessError) {

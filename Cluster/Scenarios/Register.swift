@@ -1,0 +1,64 @@
+import KhoClient
+
+/// The dataset that a scenario's clients write: a number that says which call wrote the record, and a text made from the number, so that a record
+/// which is not whole shows.
+package struct Register: Sendable {
+    package static let code = "so-thu-nghiem"
+    package static let agency = "co-quan-thu"
+    package static let system = "may-thu"
+
+    package let dataset: DatasetID
+    private let number: FieldID
+    private let text: FieldID
+    private let textBytesMax: Int
+
+    /// What an administrator writes, in this order.
+    static var catalogue: [(kind: String, document: Document)] {
+        func field(_ name: String, _ kind: String) -> Document {
+            ["name": .string(name), "title": .string(name), "kind": .string(kind), "required": true, "sensitivity": "public"]
+        }
+        return [
+            ("agency", ["code": .string(agency), "name": "Cơ quan thử nghiệm"]),
+            ("principal", ["code": .string(system), "agency": .string(agency), "role": "consumer"]),
+            (
+                "dataset",
+                [
+                    "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": "open", "kind": "data", "key": "so",
+                    "fields": [field("number", "int64"), field("text", "string")],
+                ]
+            ),
+        ]
+    }
+
+    /// nil if the description is not that of `catalogue`.
+    package init?(_ description: DatasetDescription, textBytesMax: Int) {
+        guard let number = description.schema.field(named: "number"), let text = description.schema.field(named: "text") else { return nil }
+        dataset = description.id
+        self.number = number.id
+        self.text = text.id
+        self.textBytesMax = textBytesMax
+    }
+
+    package func fields(_ value: Int64) -> [WriteOperation.Field] {
+        [.init(number, .int64(value)), .init(text, .string(self.text(value)))]
+    }
+
+    package func operation(_ key: String, _ value: Int64, if condition: WriteCondition) -> WriteOperation {
+        WriteOperation(kind: .put, dataset: dataset, key: Array(key.utf8), condition: condition, fields: fields(value))
+    }
+
+    /// The number in a record that is whole; nil for any other.
+    package func value(of record: Record) -> Int64? {
+        guard case let .int64(value)? = record[number], case let .string(found)? = record[text], found == text(value) else { return nil }
+        return value
+    }
+
+    /// Of a length that the value decides, mostly short.
+    private func text(_ value: Int64) -> String {
+        let mixed = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15
+        let most = mixed >> 60 == 0 ? textBytesMax : min(textBytesMax, 200)
+        let length = 1 + Int((mixed >> 8) % UInt64(most))
+        let word = "\(value)/"
+        return String(String(repeating: word, count: length / word.utf8.count + 1).prefix(length))
+    }
+}

@@ -1,0 +1,217 @@
+import Core
+import Faults
+import Glibc
+import Harness
+import KhoClient
+
+/// Whoever owns a running cluster works here, one step after the other.
+@globalActor package actor Director {
+    package static let shared = Director()
+}
+
+/// Why a scenario could not be run to its end. Not a verdict about Kho.
+package struct ScenarioFailure: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ text: String) { description = text }
+}
+
+/// The cluster of a scenario: its processes, its network, its disks, who administers it.
+@Director package final class Stage {
+    package let scenario: Scenario
+    package let cluster: LocalCluster
+    package let folder: String
+    /// What the nodes talk over; nil for the loopback interface.
+    package private(set) var network: (any FaultyNetwork)?
+    package private(set) var networkName = "plain"
+    package private(set) var disks: [String: SmallDisk] = [:]
+    private(set) var clocks: [String: FakeClock] = [:]
+    private var administrators: [String: AdminClient] = [:]
+    /// Query nodes that are not started at first.
+    private(set) var spares: [String] = []
+    /// Nodes that belong to the cluster.
+    private(set) var members: [String] = []
+
+    /// Small segments and little retention, so that the log is cut and snapshots are sent within a run; frequent checkpoints.
+    private static let configuration = """
+
+        [storage]
+        segment_size = "16MiB"
+        map_size = "2GiB"
+        low_space = "8MiB"
+        log_retention = "2MiB"
+        checkpoint_bytes = "4MiB"
+        checkpoint_milliseconds = 500
+
+        [consensus]
+        tick_milliseconds = 20
+
+        [log]
+        level = "info"
+
+        """
+
+    /// Makes certificates, network, disks and configurations; starts nothing.
+    ///
+    /// - Parameters:
+    ///   - folder: an empty folder for everything; the owner's.
+    ///   - programs: the folder of `kho` and `khod`.
+    package init(_ scenario: Scenario, _ kinds: Set<FaultKind>, folder: String, programs: String) throws {
+        self.scenario = scenario
+        self.folder = folder
+        defer { Self.current = self }
+        cluster = LocalCluster(name: "scenario", folder: folder, programs: programs)
+        cluster.extraConfiguration = Self.configuration
+        let spareCount = kinds.contains(.addLearner) ? 1 : 0
+        let names = (1...(scenario.storage + scenario.query + spareCount)).map { "n\($0)" }
+        members = Array(names.prefix(scenario.storage + scenario.query))
+        spares = Array(names.dropFirst(scenario.storage + scenario.query))
+        try makeNetwork(names)
+        if kinds.contains(.clock) { for name in names { clocks[name] = try FakeClock(file: "\(folder)/\(name).clock") } }
+        cluster.placement = placement()
+        try cluster.makeAuthority()
+        try cluster.makeNodes(storage: scenario.storage, query: scenario.query + spareCount)
+        try cluster.makeConsumer(agency: Register.agency, system: Register.system, name: "client")
+        if let proxy = network as? Proxy { for node in cluster.nodes { proxy.setTarget(node.name, port: node.peerPort) } }
+        if let bytes = scenario.diskBytes {
+            for node in cluster.storageNodes {
+                try Files.makeFolder(node.dataFolder)
+                disks[node.name] = try SmallDisk(at: node.dataFolder, bytes: bytes)
+            }
+        }
+    }
+
+    private func makeNetwork(_ names: [String]) throws {
+        switch scenario.network {
+        case .plain: break
+        case .namespaces:
+            network = try Namespaces(nodes: names)
+            networkName = "namespaces"
+        case .proxy:
+            network = try Proxy(nodes: names)
+            networkName = "proxy"
+        case .any:
+            if Namespaces.isPossible {
+                network = try Namespaces(nodes: names)
+                networkName = "namespaces"
+            } else {
+                network = try Proxy(nodes: names)
+                networkName = "proxy"
+            }
+        }
+    }
+
+    private func placement() -> (String) -> LocalCluster.Placement {
+        let clocks = clocks
+        let namespaces = network as? Namespaces
+        let ports = (network as? Proxy)?.ports ?? [:]
+        return { name in
+            var placement = namespaces?.placement(of: name) ?? LocalCluster.Placement()
+            placement.advertisedPeer = ports[name].map { "127.0.0.1:\($0)" }
+            if let clock = clocks[name] { placement.environment = clock.environment }
+            return placement
+        }
+    }
+
+    // MARK: Nodes
+
+    private static weak var current: Stage?
+
+    /// Tears down the stage that is in use in this process, if there is one.
+    package static func tearDownCurrent() { current?.tearDown() }
+
+    var storageNames: [String] { cluster.storageNodes.map(\.name) }
+    var queryNames: [String] { cluster.queryNodes.map(\.name).filter { members.contains($0) } }
+
+    /// Starts the node's process if it does not run.
+    func start(_ name: String) throws {
+        try cluster.start(name)
+        if let pid = cluster.pid(name), let proxy = network as? Proxy { proxy.setProcess(name, pid: pid) }
+    }
+
+    /// Starts all members, forms the cluster and writes the catalogue.
+    func form() async throws {
+        for name in members { try start(name) }
+        func addresses(_ names: [String]) -> String { names.compactMap { cluster.node($0)?.adminAddress }.joined(separator: ",") }
+        let command = ["init", "--nodes", addresses(storageNames), "--query", addresses(queryNames)]
+        try await wait(for: "the cluster to form", seconds: 60) { (try? cluster.command(command)) != nil }
+        let administrator = try AdminClient(
+            endpoints: storageNames.compactMap { cluster.node($0)?.adminAddress }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(30)))
+        defer { administrator.close() }
+        for change in Register.catalogue {
+            _ = try await administrator.call("catalogue.apply", ["kind": .string(change.kind), "document": change.document], changes: true)
+        }
+    }
+
+    /// Starts a spare query node and adds it to the cluster; nil if there is none left.
+    func addSpare() async throws -> String? {
+        guard let name = spares.first, let node = cluster.node(name) else { return nil }
+        spares.removeFirst()
+        try start(name)
+        try await wait(for: "\(name) to be added", seconds: 60) { (try? cluster.command(["member", "add", "--learner", node.adminAddress])) != nil }
+        members.append(name)
+        return name
+    }
+
+    // MARK: Asking
+
+    func tls(_ identity: String) -> KhoTLS {
+        KhoTLS(
+            certificate: "\(cluster.certificates)/\(identity).crt", key: "\(cluster.certificates)/\(identity).key",
+            authority: "\(cluster.certificates)/ca.crt")
+    }
+
+    func client(startingAt place: Int, deadline: Duration = .seconds(8)) throws -> KhoClient {
+        let endpoints = queryNames.compactMap { cluster.node($0)?.clientAddress }
+        let first = place % endpoints.count
+        return try KhoClient(
+            endpoints: Array(endpoints[first...] + endpoints[..<first]), tls: tls("client"),
+            settings: KhoSettings(deadline: deadline, connectTimeout: .seconds(2), silence: .seconds(1)))
+    }
+
+    private func administrator(_ name: String) throws -> AdminClient {
+        if let client = administrators[name] { return client }
+        guard let node = cluster.node(name) else { throw ScenarioFailure("there is no node \(name)") }
+        let client = try AdminClient(
+            endpoints: [node.adminAddress], tls: tls("admin"), settings: KhoSettings(deadline: .milliseconds(1_500), connectTimeout: .milliseconds(500)))
+        administrators[name] = client
+        return client
+    }
+
+    /// What each of these nodes answers; nothing of those that do not. All are asked at the same time.
+    func ask(_ method: String, _ names: [String]) async -> [(node: String, answer: Document)] {
+        var answers: [String: Document] = [:]
+        await withTaskGroup(of: (String, Document?).self) { group in
+            for name in names where cluster.isRunning(name) {
+                guard let client = try? administrator(name) else { continue }
+                group.addTask { (name, try? await client.call(method)) }
+            }
+            for await (name, answer) in group { answers[name] = answer }
+        }
+        return names.compactMap { name in answers[name].map { (name, $0) } }
+    }
+
+    /// The node that leads and that a majority of the voters follows in its term; nil while there is none.
+    func leader() async -> String? {
+        let answers = await ask("node.status", storageNames)
+        let leaders = answers.filter { $0.answer["raftRole"]?.string == "leader" }
+        guard let best = leaders.max(by: { ($0.answer["term"]?.int ?? 0) < ($1.answer["term"]?.int ?? 0) }) else { return nil }
+        let followers = answers.filter { $0.answer["leader"]?.int == best.answer["node"]?.int && $0.answer["term"]?.int == best.answer["term"]?.int }
+        return followers.count * 2 > storageNames.count ? best.node : nil
+    }
+
+    func wait(for what: String, seconds: Int, _ condition: () async throws -> Bool) async throws {
+        let end = MonotonicTime.now().adding(milliseconds: UInt64(seconds) * 1_000)
+        while try await !condition() {
+            guard MonotonicTime.now() < end else { throw ScenarioFailure("waited in vain (\(seconds) s) for \(what)") }
+            try await Task.sleep(nanoseconds: 20_000_000)
+        }
+    }
+
+    /// Ends every process and gives back what was made in the system.
+    package func tearDown() {
+        for client in administrators.values { client.close() }
+        cluster.killAll()
+        network?.tearDown()
+        for disk in disks.values { disk.unmount() }
+    }
+}

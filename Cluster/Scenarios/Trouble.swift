@@ -1,0 +1,223 @@
+import Core
+import Faults
+import Glibc
+import Harness
+
+/// Makes the faults of a schedule happen to a stage, and undoes them.
+@Director package final class Trouble {
+    /// A fault that is under way.
+    struct Active {
+        let kind: FaultKind
+        let nodes: [String]
+        var conditions: [Link: LinkCondition] = [:]
+    }
+
+    private let stage: Stage
+    private let watch: Watch
+    private var random: SeededRandom
+    /// By the occurrence's place in the schedule.
+    private var active: [Int: Active] = [:]
+    /// What was done, for people, one line each.
+    package private(set) var notes: [String] = []
+    private let start: MonotonicTime
+
+    init(_ stage: Stage, _ watch: Watch, seed: UInt64, start: MonotonicTime) {
+        self.stage = stage
+        self.watch = watch
+        self.start = start
+        random = SeededRandom(seed: seed ^ 0x5DEE_CE66_D1CE_4E5B)
+    }
+
+    private var cluster: LocalCluster { stage.cluster }
+    private func note(_ text: String) {
+        let tenths = MonotonicTime.now().nanoseconds(since: start) / 100_000_000
+        notes.append("\(tenths / 10).\(tenths % 10) s  \(text)")
+    }
+    private func one(of names: [String]) -> [String] { names.isEmpty ? [] : [names[Int(random.next() % UInt64(names.count))]] }
+
+    /// The nodes that a fault is for, as of now.
+    private func nodes(_ target: Target) async -> [String] {
+        let leader = await stage.leader()
+        switch target {
+        case .leader: if let leader { return [leader] } else { return one(of: stage.storageNames) }
+        case .follower: return one(of: stage.storageNames.filter { $0 != leader && !watch.isAway($0) })
+        case .voter: return one(of: stage.storageNames)
+        case .query: return one(of: stage.queryNames)
+        case .any: return one(of: stage.members)
+        case .all: return stage.members
+        }
+    }
+
+    // MARK: Beginning
+
+    /// Begins the occurrence with this number.
+    func begin(_ number: Int, _ occurrence: Schedule.Occurrence) async throws {
+        let nodes = await nodes(occurrence.target)
+        guard let first = nodes.first else { return }
+        note("\(occurrence.kind.rawValue) \(nodes.joined(separator: ", "))")
+        var fault = Active(kind: occurrence.kind, nodes: nodes)
+        switch occurrence.kind {
+        case .kill: kill(nodes)
+        case .pause: for name in nodes { signal(name, SIGSTOP) }
+        case .stop: for name in nodes { await stop(name) }
+        case .rolling: try await roll()
+        case .isolate, .mute, .deafen, .badLink, .split, .ring, .slow, .throttle, .halfOpen:
+            fault.conditions = await conditions(occurrence, first)
+        case .reset: for name in nodes { (stage.network as? Proxy)?.reset(name) }
+        case .diskFull: try fill(nodes)
+        case .damage: try await damage(first, bits: max(1, occurrence.amount))
+        case .clock: for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
+        case .addLearner: if let name = try await stage.addSpare() { note("\(name) is a member") }
+        }
+        active[number] = fault
+        try applyConditions()
+        if occurrence.kind == .halfOpen {
+            kill([first])
+            watch.returns(first)
+            try stage.start(first)
+        }
+    }
+
+    private func kill(_ names: [String]) {
+        for name in names { watch.leaves(name) }
+        // All of them before the first is waited for.
+        for name in names { signal(name, SIGKILL) }
+        for name in names { cluster.kill(name) }
+    }
+
+    private func signal(_ name: String, _ number: Int32) { cluster.node(name)?.process?.signal(number) }
+
+    /// SIGTERM, which ends with 0.
+    private func stop(_ name: String) async {
+        watch.leaves(name)
+        signal(name, SIGTERM)
+        let end = MonotonicTime.now().adding(milliseconds: 20_000)
+        while cluster.isRunning(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 10_000_000) }
+        guard !cluster.isRunning(name) else {
+            watch.found("\(name) did not end within 20 s of SIGTERM")
+            return cluster.kill(name)
+        }
+        let code = cluster.node(name)?.process?.wait() ?? -1
+        if code != 0 { watch.found("\(name) ended with \(code) after SIGTERM:\n\(watch.lastWords(name))") }
+    }
+
+    private func roll() async throws {
+        for name in stage.members {
+            await stop(name)
+            try restart(name)
+            try await stage.wait(for: "\(name) to follow after its restart", seconds: 30) {
+                await self.stage.ask("node.status", [name]).contains { ($0.answer["leader"]?.int ?? 0) > 0 }
+            }
+        }
+    }
+
+    private func conditions(_ occurrence: Schedule.Occurrence, _ node: String) async -> [Link: LinkCondition] {
+        let all = stage.members, voters = stage.storageNames
+        let links: [Link]
+        switch occurrence.kind {
+        case .isolate, .halfOpen: links = Partition.isolate(node, of: all)
+        case .mute: links = Partition.mute(node, of: all)
+        case .deafen: links = Partition.deafen(node, of: all)
+        case .badLink: links = one(of: voters.filter { $0 != node }).flatMap { Partition.between(node, $0) }
+        case .split:
+            // The target and as many others as make a minority; the query nodes on either side.
+            let minority = [node] + voters.filter { $0 != node }.prefix((voters.count - 1) / 2 - 1) + stage.queryNames.prefix(stage.queryNames.count / 2)
+            links = Partition.sides([minority, all.filter { !minority.contains($0) }])
+        case .ring: links = Partition.ring(voters)
+        case .slow, .throttle: links = Partition.isolate(node, of: all)
+        default: links = []
+        }
+        var condition = LinkCondition(isCut: true)
+        if occurrence.kind == .slow { condition = LinkCondition(delayMilliseconds: occurrence.amount) }
+        if occurrence.kind == .throttle { condition = LinkCondition(bytesPerSecond: occurrence.amount) }
+        return Dictionary(links.map { ($0, condition) }, uniquingKeysWith: { a, _ in a })
+    }
+
+    /// What all faults together do to the links.
+    private func applyConditions() throws {
+        guard let network = stage.network else { return }
+        var all: [Link: LinkCondition] = [:]
+        for number in active.keys.sorted() {
+            for (link, condition) in active[number]?.conditions ?? [:] {
+                var sum = all[link] ?? LinkCondition()
+                sum.isCut = sum.isCut || condition.isCut
+                sum.delayMilliseconds = max(sum.delayMilliseconds, condition.delayMilliseconds)
+                sum.bytesPerSecond = max(sum.bytesPerSecond, condition.bytesPerSecond)
+                all[link] = sum
+            }
+        }
+        try network.set(all)
+    }
+
+    private func fill(_ names: [String]) throws {
+        for name in names {
+            guard let disk = stage.disks[name] else { continue }
+            watch.mayFail(name, true)
+            note("\(name): \(try disk.fill()) bytes of disk taken away")
+        }
+    }
+
+    private func damage(_ name: String, bits: Int) async throws {
+        guard let node = cluster.node(name) else { return }
+        kill([name])
+        let files = (Damage.files(below: node.dataFolder + "/log") + Damage.files(below: node.dataFolder + "/state"))
+            .filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
+        for file in one(of: files) {
+            for flip in try Damage.flipBits(in: file, count: bits, using: &random) { note("\(name): \(flip)") }
+        }
+        watch.mayFail(name, true)
+        try restart(name)
+        try await Task.sleep(nanoseconds: 300_000_000)
+        try await rebuildIfRefused(name)
+    }
+
+    /// A query node that refuses its damaged files gets an empty directory and is added again, as the guide says.
+    private func rebuildIfRefused(_ name: String) async throws {
+        guard let node = cluster.node(name), node.role == "query", !cluster.isRunning(name) else { return }
+        watch.leaves(name)
+        note("\(name) refuses its files: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        Files.removeTree(node.dataFolder)
+        try restart(name)
+        try await stage.wait(for: "\(name) to be added again", seconds: 60) {
+            (try? self.cluster.command(["member", "add", "--learner", node.adminAddress])) != nil
+        }
+    }
+
+    // MARK: Ending
+
+    private func restart(_ name: String) throws {
+        try stage.start(name)
+        watch.returns(name)
+    }
+
+    /// Undoes the fault.
+    func end(_ number: Int) async throws {
+        guard let fault = active.removeValue(forKey: number) else { return }
+        try applyConditions()
+        switch fault.kind {
+        case .kill, .stop: for name in fault.nodes { try restart(name) }
+        case .pause: for name in fault.nodes { signal(name, SIGCONT) }
+        case .clock: for name in fault.nodes { try stage.clocks[name]?.set(milliseconds: 0) }
+        case .diskFull:
+            for name in fault.nodes {
+                stage.disks[name]?.empty()
+                if !cluster.isRunning(name) {
+                    note("\(name) had ended: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+                    try restart(name)
+                }
+                watch.mayFail(name, false)
+            }
+        default: break
+        }
+        note("end of \(fault.kind.rawValue)")
+    }
+
+    var isQuiet: Bool { active.isEmpty }
+
+    /// Ends whatever is still under way, and starts what does not run.
+    func endAll() async throws {
+        for number in active.keys.sorted() { try await end(number) }
+        for name in stage.members where !cluster.isRunning(name) { try await rebuildIfRefused(name) }
+        for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
+    }
+}
