@@ -121,17 +121,20 @@ let package = Package(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 
-        // Tests: a folder for each room.
+        // Tests: a folder for each room, and one for what several of them use.
+        .target(name: "TestSupport", dependencies: ["Wire", "Transport", "Core"] + nio, path: "Tests/Support", swiftSettings: common),
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
-            name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
+            name: "KhoClientTests", dependencies: ["TestSupport", "KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests",
+            swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
         .testTarget(
-            name: "PeersTests", dependencies: ["Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
+            name: "PeersTests", dependencies: ["TestSupport", "Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["kho", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"] + nio, path: "Tests/ProcessTests", swiftSettings: common),
+            dependencies: ["TestSupport", "kho", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",
+            swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
@@ -141,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "QueryServiceTests",
             dependencies: [
-                "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
+                "TestSupport", "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
             ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
         .testTarget(
             name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],

@@ -1,5 +1,6 @@
 import Core
 import Records
+import TestSupport
 import Testing
 
 @testable import KhoClient
@@ -111,7 +112,7 @@ extension ClientTests {
             var iterator = client.scan(dataset).makeAsyncIterator()
             #expect(try await iterator.next()?.key == key("00000"))
             // One batch in hand, two granted.
-            try await eventually("the granted batches are sent") { script.batches.value == 3 }
+            try await until("the granted batches are sent") { script.batches.value == 3 }
             // Longer than the deadline, which is the node's and not the reader's.
             try await Task.sleep(nanoseconds: 1_300_000_000)
             #expect(script.batches.value == 3)
@@ -142,7 +143,7 @@ extension ClientTests {
             let node = try await ScriptedNode.start(.init { script($0, $1) })
             let client = try client(node)
             for try await record in client.scan(dataset) where record.key == key("00025") { break }
-            try await eventually("the node gets CANCEL") { !node.seen(.cancel).isEmpty }
+            try await until("the node gets CANCEL") { !node.seen(.cancel).isEmpty }
             client.close()
             await node.stop()
         }

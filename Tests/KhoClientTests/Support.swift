@@ -1,6 +1,7 @@
 import Core
 import Records
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import KhoClient
@@ -25,18 +26,6 @@ func key(_ text: String) -> [UInt8] { Array(text.utf8) }
 /// A client of these nodes, in their order.
 func client(_ nodes: ScriptedNode..., settings: KhoSettings = patient) throws -> KhoClient {
     try KhoClient(endpoints: nodes.map(\.endpoint), tls: try Certificates.shared.get().tls("consumer"), settings: settings)
-}
-
-/// Waits until the condition holds, at most ten seconds.
-func eventually(_ what: Comment, _ condition: () -> Bool) async throws {
-    let limit = MonotonicTime.now().adding(milliseconds: 10_000)
-    while !condition() {
-        guard MonotonicTime.now() < limit else {
-            Issue.record("never: \(what)")
-            return
-        }
-        try await Task.sleep(nanoseconds: 2_000_000)
-    }
 }
 
 /// The error that the call ends with.

@@ -1,5 +1,6 @@
 import Core
 import Records
+import TestSupport
 import Testing
 
 @testable import KhoClient
@@ -29,7 +30,7 @@ extension ClientTests {
             let client = try client(node)
             #expect(try await who(client) == .string("a"))
             node.dropConnections()
-            try await eventually("the client notices") { client.connector.isWithoutConnection }
+            try await until("the client notices") { client.connector.isWithoutConnection }
             #expect(try await who(client) == .string("a"))
             #expect(node.connectionCount == 2)
             client.close()
@@ -91,7 +92,7 @@ extension ClientTests {
             _ = try await client.identity()
             let options = ReadOptions(deadline: .milliseconds(300))
             #expect(await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset, options) } == .timedOut)
-            try await eventually("the node gets CANCEL") { node.seen(.cancel).count == 1 }
+            try await until("the node gets CANCEL") { node.seen(.cancel).count == 1 }
             #expect(node.seen(.cancel).first?.stream == node.seen(.get).first?.stream && node.connectionCount == 1)
             client.close()
             await node.stop()
@@ -102,10 +103,10 @@ extension ClientTests {
                 .init { seen, connection in if seen.opcode == .cancel { connection.send(WireError(.cancelled), seen.stream) } })
             let client = try client(node)
             let task = Task { await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) } }
-            try await eventually("the node gets the request") { !node.seen(.get).isEmpty }
+            try await until("the node gets the request") { !node.seen(.get).isEmpty }
             task.cancel()
             #expect(await task.value == .cancelled)
-            try await eventually("the node gets CANCEL") { node.seen(.cancel).count == 1 }
+            try await until("the node gets CANCEL") { node.seen(.cancel).count == 1 }
             client.close()
             await node.stop()
         }
@@ -165,8 +166,8 @@ extension ClientTests {
                 .init(name: "b") { seen, connection in connection.send(RecordReply(info: info, record: record("24", "b")), seen.stream) })
             let client = try client(leaving, healthy, settings: KhoSettings(deadline: .seconds(2)))
             let first = Task { await failure { () async throws(KhoError) in try await client.get(key("24"), from: dataset) } }
-            try await eventually("the request arrives") { held.value != 0 }
-            try await eventually("the client has left") { client.connector.isWithoutConnection }
+            try await until("the request arrives") { held.value != 0 }
+            try await until("the client has left") { client.connector.isWithoutConnection }
             #expect(try await who(client) == .string("b"))
             // The one under way waits for its own answer, and is not sent elsewhere.
             #expect(await first.value == .timedOut)

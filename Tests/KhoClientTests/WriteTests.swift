@@ -1,5 +1,6 @@
 import Core
 import Records
+import TestSupport
 import Testing
 
 @testable import KhoClient

@@ -1,6 +1,7 @@
 import Core
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Peers

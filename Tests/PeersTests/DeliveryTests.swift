@@ -2,6 +2,7 @@ import Core
 import Dispatch
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Peers

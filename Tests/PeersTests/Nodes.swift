@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -81,7 +82,7 @@ final class Node: Sendable {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     init(
-        _ number: UInt32, cluster: ClusterID = Node.cluster, clusterName: String = "test", certificate: String? = nil, authority: String = "ca",
+        _ number: UInt32, cluster: ClusterID = Node.cluster, clusterName: String = "test", certificate: String? = nil, authority: String = "authority",
         port: Int = 0, limits: PeerLimits = Node.limits, wallClock: @escaping @Sendable () -> Int64 = { WallClock.now() }
     ) async throws {
         id = NodeID(number)
@@ -90,7 +91,7 @@ final class Node: Sendable {
         network = try PeerNetwork(
             identity: PeerIdentity(cluster: cluster, node: id, incarnation: Incarnation(UInt64(number) * 100)), clusterName: clusterName,
             listen: Endpoint(host: "127.0.0.1", port: port),
-            tls: try Certificates.shared.identity(certificate ?? "n\(number)", authority: authority), group: group, delegate: recorder,
+            tls: try Certificates.shared.get().identity(certificate ?? "n\(number)", authority: authority), group: group, delegate: recorder,
             logger: logger, limits: limits, wallClock: wallClock)
         try await network.start()
     }
@@ -111,21 +112,6 @@ final class Node: Sendable {
         try await until("node \(node) takes a message") { self.network.send(bytes, to: node, lane: lane) }
     }
 }
-
-/// Waits until the condition holds; fails the test after half a minute.
-func until(
-    _ what: String, _ location: SourceLocation = #_sourceLocation, _ condition: () -> Bool
-) async throws {
-    let start = MonotonicTime.now()
-    while !condition() {
-        guard MonotonicTime.now().milliseconds(since: start) < 30_000 else {
-            Issue.record("in vain waited until \(what)", sourceLocation: location)
-            throw Waited()
-        }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-struct Waited: Error {}
 
 /// Runs the body with these nodes and stops them whatever happens.
 func with(_ nodes: Node..., do body: ([Node]) async throws -> Void) async throws {

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Synchronization
+import TestSupport
 import Transport
 
 @testable import Peers
@@ -22,7 +23,7 @@ final class RawPeer: Sendable {
     ) async throws {
         let context = try identity.map { name in
             // Not by `TLSIdentity`, which refuses what some of the tests need.
-            let files = Certificates.shared.files(name)
+            let files = try Certificates.shared.get().files(name)
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) }
             configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem))

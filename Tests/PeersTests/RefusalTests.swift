@@ -1,6 +1,7 @@
 import Core
 import NIOCore
 import NIOSSL
+import TestSupport
 import Testing
 
 @testable import Peers

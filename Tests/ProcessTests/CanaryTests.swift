@@ -3,6 +3,7 @@ import DemoData
 import Glibc
 import Harness
 import KhoClient
+import TestSupport
 import Testing
 import Wire
 

@@ -2,6 +2,7 @@ import Core
 import DemoData
 import Harness
 import KhoClient
+import TestSupport
 import Testing
 import Wire
 

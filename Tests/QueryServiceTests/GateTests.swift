@@ -1,6 +1,7 @@
 import Core
 import KhoClient
 import Records
+import TestSupport
 import Testing
 import Wire
 

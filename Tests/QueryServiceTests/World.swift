@@ -10,6 +10,7 @@ import Replica
 import SegmentLog
 import Store
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -40,7 +41,7 @@ final class World: Sendable {
     init(settings change: (inout QuerySettings) -> Void = { _ in }) async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("kho-query-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let certificates = try TestCertificates.shared.get()
+        let certificates = try Certificates.shared.get()
         let clusterID = ClusterID(high: 3, low: 4)
         let store = try StateStore(directory: folder.path + "/state", cluster: clusterID, options: .init(mapBytes: 256 << 20))
         var logOptions = LogOptions()
@@ -73,7 +74,7 @@ final class World: Sendable {
     }
 
     func client(_ name: String) async throws -> KhoClient {
-        let certificates = try TestCertificates.shared.get()
+        let certificates = try Certificates.shared.get()
         return try await KhoClient.connect(
             endpoints: ["127.0.0.1:\(port)"],
             tls: KhoTLS(certificate: certificates.path("\(name).pem"), key: certificates.path("\(name).key"), authority: certificates.path("authority.pem")))
@@ -88,15 +89,13 @@ final class World: Sendable {
             if case let .applied(outcome, _) = result { return outcome }
             try await Task.sleep(for: .milliseconds(10))
         }
-        throw Failure(what: "the command was not applied")
+        throw InVain("the command was not applied")
     }
-
-    struct Failure: Error { let what: String }
 
     @discardableResult
     func change(_ kind: ObjectKind, _ document: Document, _ verb: CatalogueChange.Verb = .apply) async throws -> CommandOutcome? {
         let outcome = try await apply(.catalogue(.init(actor: PrincipalID(2), change: .init(verb: verb, kind: kind, document: document))))
-        if case let .rejected(rejection)? = outcome { throw Failure(what: "\(rejection)") }
+        if case let .rejected(rejection)? = outcome { throw InVain("\(rejection)") }
         return outcome
     }
 
@@ -159,53 +158,4 @@ final class World: Sendable {
     }
 
     static func key(_ i: Int) -> [UInt8] { Array(("h" + String(repeating: "0", count: 6 - String(i).count) + String(i)).utf8) }
-}
-
-/// Certificates of a throw-away authority.
-final class TestCertificates: Sendable {
-    static let shared = Result { try TestCertificates() }
-    let folder: URL
-
-    private init() throws {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("kho-query-certificates-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try run([
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=authority", "-addext",
-            "basicConstraints=critical,CA:TRUE", "-keyout", "authority.key", "-out", "authority.pem",
-        ])
-        try issue("node", "kho://\(World.cluster)/node/-/n1")
-        for name in World.consumers { try issue(name, "kho://\(World.cluster)/consumer/\(name)/sys") }
-        try issue("stranger", "kho://\(World.cluster)/consumer/stranger/sys")
-        try issue("elsewhere", "kho://khac/consumer/stat/sys")
-    }
-
-    private func issue(_ name: String, _ uri: String) throws {
-        try run([
-            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out",
-            "\(name).csr",
-        ])
-        try Data("subjectAltName=URI:\(uri),IP:127.0.0.1\nbasicConstraints=CA:FALSE\n".utf8).write(to: folder.appendingPathComponent("\(name).ext"))
-        try run([
-            "x509", "-req", "-in", "\(name).csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial", "-days", "2", "-extfile",
-            "\(name).ext", "-out", "\(name).pem",
-        ])
-    }
-
-    private func run(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/openssl")
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw World.Failure(what: "openssl \(arguments.joined(separator: " "))") }
-    }
-
-    func path(_ file: String) -> String { folder.appendingPathComponent(file).path }
-
-    func identity(_ name: String) throws -> TLSIdentity {
-        try TLSIdentity(files: TLSFiles(certificate: path("\(name).pem"), key: path("\(name).key"), authority: path("authority.pem")))
-    }
 }
