@@ -59,14 +59,20 @@ public enum Limits {
     public static let scanExaminedRecords = 20_000
     /// Requests of one connection that were received and not yet answered; more are refused with THROTTLED.
     public static let requestsInFlight = 4_096
+    /// Bytes of a connection's requests that were received and not yet answered; more are refused with THROTTLED. Frames up to
+    /// `lightRequestBytes` are not counted: their number is bounded.
+    public static let requestBytesInFlight = 32 << 20
+    public static let lightRequestBytes = 4_096
     /// Client connections of a query node.
     public static let connections = 10_000
     /// Principal handles of one connection.
     public static let handlesPerConnection = 1_024
     /// Bytes waiting to be written to a connection before its requests are no longer read.
     public static let outgoingBytesPerConnection = 4 << 20
-    /// Milliseconds that a connection has for its TLS handshake and HELLO.
+    /// Milliseconds that a connection has for its TLS handshake and HELLO, and for a frame that has begun.
     public static let handshakeMilliseconds = 10_000
+    /// Milliseconds that a client whose answers wait may take not a byte of them.
+    public static let stallMilliseconds = 60_000
 
     // Log and consensus.
 

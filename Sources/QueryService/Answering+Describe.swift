@@ -19,9 +19,14 @@ extension Answering {
         }
         var all: [DatasetDescription] = []
         var more = false
+        // As many as fit the frame, one at the least.
+        var room = connection.frameBytesMax - Limits.frameHeaderBytes - 64
         for dataset in view.catalogue.datasets where dataset.id > message.after {
             guard let one = description(of: dataset, view, &plans) else { continue }
-            guard all.count < Limits.describedDatasets else {
+            var encoded = ByteWriter(capacity: 1_024)
+            one.encode(into: &encoded)
+            room -= encoded.count
+            guard all.count < Limits.describedDatasets, room >= 0 || all.isEmpty else {
                 more = true
                 break
             }

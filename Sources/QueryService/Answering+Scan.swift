@@ -67,7 +67,7 @@ extension Answering {
             if !end.isComplete, let last = end.lastKey {
                 state.position = .after(last)
                 guard MonotonicTime.now().milliseconds(since: state.began) > settings.stepMilliseconds else {
-                    return worker.submit(Request(stream: request.stream, principal: request.principal, body: .countStep(state)), from: connection)
+                    return connection.submit(Request(stream: request.stream, principal: request.principal, body: .countStep(state)))
                 }
                 token = self.token(state.position, .count, message.selection, nil, plan, view)
             }
@@ -81,16 +81,13 @@ extension Answering {
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans),
             let position = position(message.token, .scan, message.selection, message.preamble.fields, plan, view)
         else { return }
-        connection.scans[request.stream] = ScanState(
-            message: message, principal: request.principal, credit: Int(message.credit),
-            remaining: message.limit == 0 ? nil : Int(message.limit), position: position)
+        connection.scans[request.stream]?.position = position
         stepScan(view, &plans)
     }
 
     /// One batch. Rights are those of this snapshot: a right that has gone since the batch before ends the scan here.
     func stepScan(_ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard var scan = connection.scans[request.stream] else { return }
-        guard !scan.isCancelled else { return fail(.cancelled) }
         let message = scan.message
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
         if let partial = scan.partial, partial.policyIndex != view.state.policyIndex {
@@ -140,7 +137,7 @@ extension Answering {
                 policyIndex: view.state.policyIndex, began: began)
             connection.out.cancelFrame(at: start)
             connection.scans[request.stream] = scan
-            return worker.submit(Request(stream: request.stream, principal: request.principal, body: .scanStep), from: connection)
+            return connection.submit(Request(stream: request.stream, principal: request.principal, body: .scanStep(isPartial: true)))
         }
         scan.partial = nil
         scan.remaining = scan.remaining.map { $0 - writer.rows }

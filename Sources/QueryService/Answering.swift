@@ -16,6 +16,7 @@ struct Answering {
     let staleness: UInt64??
 
     func answer(_ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard !connection.isCancelled(request.stream) else { return fail(.cancelled) }
         switch request.body {
         case .bind: bind(view)
         case .openSession: openSession(view)
@@ -74,7 +75,7 @@ struct Answering {
     private func again() {
         var newest = request
         newest.mustBeNewest = true
-        worker.submit(newest, from: connection)
+        connection.submit(newest)
     }
 
     // MARK: The connection

@@ -12,21 +12,28 @@ final class ClientConnection: ChannelInboundHandler {
     typealias OutboundOut = ByteBuffer
 
     let worker: LoopWorker
-    private let closed: @Sendable () -> Void
-    private var context: ChannelHandlerContext?
+    var context: ChannelHandlerContext?
     private(set) var remote = "?"
     /// Nil before the handshake.
     private(set) var certificate: CertificateName?
     private var certificateEndsAt: Int64 = .max
 
-    private var state = ServerConnectionState(port: .client)
+    var state = ServerConnectionState(port: .client)
     private var splitter = FrameSplitter(frameBytesMax: Limits.greetingFrameBytes)
+    private var patience: Patience
     /// Bytes received and not yet taken apart.
     private var inbound: [UInt8] = []
     /// The principals that the handles 1, 2, … stand for.
-    private var principals: [PrincipalID] = []
+    var principals: [PrincipalID] = []
     /// Scans under way by their streams.
     var scans: [UInt32: ScanState] = [:]
+    /// Requests that the worker does not have yet.
+    var queue = RequestQueue()
+    /// Streams whose answers are no longer wanted.
+    var cancelled: Set<UInt32> = []
+    /// Bytes of the requests under way that have more than a few, by their streams, and in all.
+    var heavy: [UInt32: Int] = [:]
+    var heavyBytes = 0
     /// Frames that wait to be written.
     var out = ByteWriter(capacity: 4_096)
     /// Bytes of the largest frame that the client takes.
@@ -34,13 +41,12 @@ final class ClientConnection: ChannelInboundHandler {
     private(set) var isOpen = false
     private var isFlushScheduled = false
     private var isReadingPaused = false
-    private var began = MonotonicTime.now()
-    /// Since when a frame is incomplete; nil between frames.
-    private var incompleteSince: MonotonicTime?
 
-    init(worker: LoopWorker, closed: @escaping @Sendable () -> Void) {
+    init(worker: LoopWorker) {
         self.worker = worker
-        self.closed = closed
+        let settings = worker.settings
+        patience = Patience(
+            milliseconds: settings.patienceMilliseconds, stallMilliseconds: settings.stallMilliseconds, now: settings.clock())
     }
 
     /// The certificate's name as auditors read it.
@@ -69,9 +75,10 @@ final class ClientConnection: ChannelInboundHandler {
         guard isOpen else { return }
         isOpen = false
         scans = [:]
+        queue.removeAll()
+        inbound = []
         state.closed()
         worker.remove(self)
-        closed()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -87,6 +94,8 @@ final class ClientConnection: ChannelInboundHandler {
             worker.audit(.unauthenticated(certificate: peer.name.description, remote: remote))
             return fatal(WireError(.unauthenticated))
         }
+        // A session that is resumed does not show its certificate again.
+        endIfExpired(worker.settings.wallClock())
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
@@ -95,12 +104,14 @@ final class ClientConnection: ChannelInboundHandler {
         if context.channel.isWritable {
             if isReadingPaused {
                 isReadingPaused = false
+                patience.resumed(now: worker.settings.clock())
                 context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
             }
-            for stream in scans.keys.sorted() { continueScan(stream) }
+            giveToWorker()
         } else if !isReadingPaused {
             // Who does not take its answers gives no new work.
             isReadingPaused = true
+            patience.paused(now: worker.settings.clock())
             context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
         }
         context.fireChannelWritabilityChanged()
@@ -109,6 +120,7 @@ final class ClientConnection: ChannelInboundHandler {
     // MARK: Frames in
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard isOpen else { return }
         let buffer = unwrapInboundIn(data)
         buffer.withUnsafeReadableBytes { inbound.append(contentsOf: $0) }
     }
@@ -132,12 +144,13 @@ final class ClientConnection: ChannelInboundHandler {
             let body = bytes.span.bytes.extracting(frame.body)
             take(frame.header, ByteReader(body))
         }
+        guard isOpen else { return }
+        patience.received(
+            tookFrames: splitter.offset > 0, isBetweenFrames: splitter.offset == bytes.count, now: worker.settings.clock())
         if splitter.offset == bytes.count {
             bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 18)
-            incompleteSince = nil
         } else {
             bytes.removeSubrange(..<splitter.offset)
-            if incompleteSince == nil { incompleteSince = MonotonicTime.now() }
         }
         splitter.discardedConsumedBytes()
         swap(&bytes, &inbound)
@@ -149,6 +162,7 @@ final class ClientConnection: ChannelInboundHandler {
         case let .refuse(error): write(error, on: header.stream)
         case let .fatal(error): misbehaved(error)
         case let .accept(opcode):
+            guard admit(header, opcode) else { return fail(header.stream, WireError(.throttled, retryAfterMilliseconds: 50)) }
             do throws(DecodingError) { try take(opcode, header.stream, &body) } catch {
                 if opcode == .hello || opcode == .ping { return misbehaved(state.failed(.badBody)) }
                 if state.isUnderWay(header.stream) { fail(header.stream, WireError(.badBody)) }
@@ -156,87 +170,15 @@ final class ClientConnection: ChannelInboundHandler {
         }
     }
 
-    private func take(_ opcode: Opcode, _ stream: UInt32, _ body: inout ByteReader) throws(DecodingError) {
-        switch opcode {
-        case .hello: greet(try Hello(from: &body))
-        case .ping: write(Pong(number: try Ping(from: &body).number), on: 0)
-        case .cancel: cancel(stream)
-        case .scanCredit: grant(try ScanCredit(from: &body).batches, on: stream)
-        case .bind:
-            guard try Bind(from: &body).token.isEmpty else { return fail(stream, WireError(.unsupported)) }
-            worker.submit(Request(stream: stream, principal: PrincipalID(0), body: .bind), from: self)
-        case .openSession: submit(try OpenSession(from: &body).handle, stream, .openSession)
-        case .describe:
-            let message = try Describe(from: &body)
-            submit(message.preamble.handle, stream, .describe(message))
-        case .get:
-            let message = try Get(from: &body)
-            submit(message.preamble.handle, stream, .get(message))
-        case .multiGet:
-            let message = try MultiGet(from: &body)
-            submit(message.preamble.handle, stream, .multiGet(message))
-        case .count:
-            let message = try Count(from: &body)
-            submit(message.preamble.handle, stream, .count(message))
-        case .scan:
-            let message = try Scan(from: &body)
-            submit(message.preamble.handle, stream, .scan(message))
-        case .put, .update, .delete, .batch:
-            let message = try Write(opcode: opcode, from: &body)
-            guard let principal = principal(message.preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
-            worker.submit(message, stream: stream, principal: principal, from: self)
-        default: fail(stream, WireError(.unknownOpcode))
-        }
-    }
-
-    private func submit(_ handle: UInt32, _ stream: UInt32, _ body: Request.Body) {
-        guard let principal = principal(handle) else { return fail(stream, WireError(.unknownHandle)) }
-        worker.submit(Request(stream: stream, principal: principal, body: body), from: self)
-    }
-
-    private func principal(_ handle: UInt32) -> PrincipalID? { state.knows(handle: handle) ? principals[Int(handle) - 1] : nil }
-
-    /// A handle for the principal on this connection, the one it has already if it has; nil if the connection has all that it may.
-    func giveHandle(to principal: PrincipalID) -> UInt32? {
-        if let place = principals.firstIndex(of: principal) { return UInt32(place + 1) }
-        guard let handle = state.giveHandle() else { return nil }
-        principals.append(principal)
-        return handle
-    }
-
-    private func greet(_ hello: Hello) {
+    func greet(_ hello: Hello) {
         guard case .accept = state.greet(hello) else { return misbehaved(WireError(.unsupportedVersion)) }
-        // Small enough frames could not hold a record.
-        frameBytesMax = min(Limits.frameBytes, max(Int(hello.frameBytes), Limits.recordBytes + 65_536))
+        frameBytesMax = min(Limits.frameBytes, max(Int(hello.frameBytes), Limits.greetingFrameBytes))
         let settings = worker.settings
         write(
             Welcome(
                 node: settings.node, nodeVersion: settings.version, clusterName: settings.clusterName, clusterID: settings.clusterID,
                 time: WallClock.now()),
             on: 0)
-    }
-
-    // MARK: Scans
-
-    private func cancel(_ stream: UInt32) {
-        guard var scan = scans[stream] else { return }
-        guard scan.isStepping else { return fail(stream, WireError(.cancelled)) }
-        scan.isCancelled = true
-        scans[stream] = scan
-    }
-
-    private func grant(_ batches: UInt16, on stream: UInt32) {
-        guard scans[stream] != nil else { return }
-        scans[stream]?.credit += Int(batches)
-        continueScan(stream)
-    }
-
-    /// Asks for the scan's next batch if there is credit and the client takes what it gets.
-    func continueScan(_ stream: UInt32) {
-        guard var scan = scans[stream], !scan.isStepping, scan.credit > 0, context?.channel.isWritable == true else { return }
-        scan.isStepping = true
-        scans[stream] = scan
-        worker.submit(Request(stream: stream, principal: scan.principal, body: .scanStep), from: self)
     }
 
     // MARK: Frames out
@@ -246,6 +188,8 @@ final class ClientConnection: ChannelInboundHandler {
     /// The last frame of the stream's answer stands in `out`.
     func answered(_ stream: UInt32) {
         scans[stream] = nil
+        if !cancelled.isEmpty { cancelled.remove(stream) }
+        if !heavy.isEmpty, let bytes = heavy.removeValue(forKey: stream) { heavyBytes -= bytes }
         state.answered(stream)
         if state.isDrained { flushOutgoingAndClose() }
     }
@@ -262,13 +206,18 @@ final class ClientConnection: ChannelInboundHandler {
         answered(stream)
     }
 
-    private func write(_ message: some Message, on stream: UInt32) {
+    func write(_ message: some Message, on stream: UInt32) {
         // What is written here is small, whatever the client takes.
         try? out.writeFrame(message, stream: stream)
     }
 
-    /// Writes what waits, in one piece.
+    /// Writes what waits, in one piece; then there may be room for more.
     func flushOutgoing() {
+        writeOutgoing()
+        giveToWorker()
+    }
+
+    private func writeOutgoing() {
         guard !out.bytes.isEmpty, let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: out.count)
         buffer.writeBytes(out.bytes)
@@ -324,9 +273,27 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     func checkPatience(_ now: MonotonicTime, wallMilliseconds: Int64) {
-        let patience = Double(worker.settings.patienceMilliseconds)
-        let isTooSlow = state.phase == .awaitingHello && now.milliseconds(since: began) > patience
-        if isTooSlow || incompleteSince.map({ now.milliseconds(since: $0) > patience }) == true { return misbehaved(state.failed(.tooSlow)) }
-        if certificateEndsAt <= wallMilliseconds / 1_000 { fatal(WireError(.unauthenticated)) }
+        let isOver = patience.isOver(
+            isGreeted: state.phase != .awaitingHello, receivedBytes: inbound.count, outgoingBytes: outgoingBytes, now: now)
+        if isOver { return misbehaved(state.failed(.tooSlow)) }
+        endIfExpired(wallMilliseconds)
+    }
+
+    private func endIfExpired(_ wallMilliseconds: Int64) {
+        guard certificateEndsAt <= wallMilliseconds / 1_000 else { return }
+        fatal(WireError(.unauthenticated))
+    }
+
+    // MARK: Figures
+
+    /// Bytes of answers that wait, here and in the channel.
+    private var outgoingBytes: Int {
+        out.count + ((try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0)
+    }
+
+    var load: QueryLoad {
+        QueryLoad(
+            connections: 1, requestsUnderWay: state.requestsInFlight, scans: scans.count, requestsKeptBack: queue.count,
+            receivedBytes: inbound.count, outgoingBytes: outgoingBytes, paused: isReadingPaused ? 1 : 0)
     }
 }

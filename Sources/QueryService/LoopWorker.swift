@@ -45,10 +45,12 @@ final class LoopWorker: @unchecked Sendable {
 
     /// Closes connections that are too slow or whose certificate has ended.
     func sweep() {
-        let now = MonotonicTime.now()
-        let wall = WallClock.now()
+        let now = settings.clock()
+        let wall = settings.wallClock()
         for connection in Array(connections.values) { connection.checkPatience(now, wallMilliseconds: wall) }
     }
+
+    var load: QueryLoad { connections.values.reduce(QueryLoad()) { $0 + $1.load } }
 
     func drainAll(_ reason: ErrorCode) { for connection in Array(connections.values) { connection.drain(reason) } }
     func closeAll() { for connection in Array(connections.values) { connection.close() } }
@@ -101,20 +103,34 @@ final class LoopWorker: @unchecked Sendable {
     private func answer(_ items: [Item], _ barrier: ReadBarrier, staleness: UInt64?? = nil) {
         let live = items.filter { $0.connection.isOpen }
         guard barrier == .passed else {
-            for item in live { item.connection.fail(item.request.stream, WireError(.unavailable, retryAfterMilliseconds: 200)) }
+            for item in live {
+                item.connection.fail(item.request.stream, WireError(.unavailable, retryAfterMilliseconds: 200))
+                item.connection.done(item.request)
+            }
             return flushAll(live)
         }
         let (store, settings) = (replica.store, settings)
+        var answered = 0
         do throws(StoreError) {
             try store.withReadView { view throws(StoreError) in
                 for item in live {
+                    answered += 1
+                    // Who does not take its answers is answered when it does.
+                    guard !item.connection.isFull else {
+                        item.connection.putBack(item.request)
+                        continue
+                    }
                     let answering = Answering(
                         request: item.request, connection: item.connection, worker: self, settings: settings, staleness: staleness)
                     answering.answer(view, &plans)
+                    item.connection.done(item.request)
                 }
             }
         } catch {
-            for item in live where item.connection.isUnderWay(item.request.stream) { item.connection.fail(item.request.stream, WireError(.internal)) }
+            for item in live[answered...] {
+                item.connection.fail(item.request.stream, WireError(.internal))
+                item.connection.done(item.request)
+            }
         }
         flushAll(live)
     }
@@ -138,7 +154,7 @@ final class LoopWorker: @unchecked Sendable {
         if allowed {
             propose(write, stream: stream, principal: principal, from: connection)
         } else {
-            submit(Request(stream: stream, principal: principal, body: .write(write)), from: connection)
+            connection.submit(Request(stream: stream, principal: principal, body: .write(write)))
         }
     }
 

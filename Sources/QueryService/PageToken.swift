@@ -70,6 +70,8 @@ struct PageToken: Equatable {
     private static func bound(_ selection: Selection, _ fields: FieldMask?) -> [UInt8] {
         var out = ByteWriter()
         selection.encode(into: &out)
+        // All fields and none are not the same.
+        out.write(fields != nil)
         for field in fields?.fields ?? [] { out.write(field.rawValue) }
         return out.bytes
     }

@@ -40,7 +40,7 @@ package final class QueryServer: Sendable {
             .childChannelOption(.maxMessagesPerRead, value: 4)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 << 10))
             .childChannelOption(
-                .writeBufferWaterMark, value: .init(low: Limits.outgoingBytesPerConnection / 4, high: Limits.outgoingBytesPerConnection))
+                .writeBufferWaterMark, value: .init(low: settings.outgoingBytesMax / 4, high: settings.outgoingBytesMax))
             .childChannelInitializer { [self] channel in initialise(channel, tls) }
         let channel = try await bootstrap.bind(host: host, port: port).get()
         listener.withLock { $0 = channel }
@@ -57,14 +57,25 @@ package final class QueryServer: Sendable {
             open.subtract(1, ordering: .relaxed)
             return channel.close()
         }
+        // The place is free when the socket is closed, not when the farewell begins.
+        channel.closeFuture.whenComplete { [self] _ in open.subtract(1, ordering: .relaxed) }
         return channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-            try channel.pipeline.syncOperations.addHandler(
-                ClientConnection(worker: worker, closed: { [self] in open.subtract(1, ordering: .relaxed) }))
+            try channel.pipeline.syncOperations.addHandler(ClientConnection(worker: worker))
         }
     }
 
     private func worker(of eventLoop: any EventLoop) -> LoopWorker? { workers.first { $0.eventLoop === eventLoop } }
+
+    /// What the connections hold now.
+    package func load() async -> QueryLoad {
+        var sum = QueryLoad()
+        for worker in workers { sum = sum + ((try? await worker.eventLoop.submit { worker.load }.get()) ?? QueryLoad()) }
+        return sum
+    }
+
+    /// Closes what is too slow now, as otherwise once a second.
+    func sweep() async { for worker in workers { try? await worker.eventLoop.submit { worker.sweep() }.get() } }
 
     /// Listens no longer, tells every client so, and closes when what is under way was answered, or after so many milliseconds.
     package func stop(withinMilliseconds limit: Int64 = 3_000) async {

@@ -10,8 +10,18 @@ package struct QuerySettings: Sendable {
     package var clusterID: ClusterID
     /// Client connections at a time.
     package var connectionsMax = Limits.connections
-    /// Milliseconds for the TLS handshake and HELLO, and for the rest of a frame that has begun.
+    /// Milliseconds for the TLS handshake and HELLO, and for a frame that has begun (and 1 ms more for 64 bytes of it).
     package var patienceMilliseconds = UInt64(Limits.handshakeMilliseconds)
+    /// Milliseconds without a byte taken by a client whose answers wait.
+    package var stallMilliseconds = UInt64(Limits.stallMilliseconds)
+    /// Bytes that wait to be written to a connection before its requests are answered and read no longer.
+    package var outgoingBytesMax = Limits.outgoingBytesPerConnection
+    /// Bytes of requests of one connection that are under way.
+    package var requestBytesMax = Limits.requestBytesInFlight
+    /// The clock that patience is measured by.
+    package var clock: @Sendable () -> MonotonicTime = { MonotonicTime.now() }
+    /// The clock that certificates end by, milliseconds since 1970.
+    package var wallClock: @Sendable () -> Int64 = { WallClock.now() }
     /// Milliseconds after which a scan's batch that is not full, or a count that is not complete, is answered as it is.
     package var stepMilliseconds: Double = 250
     /// Records that one step of a scan or a count examines before others on the loop are served.

@@ -13,8 +13,8 @@ struct Request {
         case countStep(CountState)
         /// The first step of a scan.
         case scan(Scan)
-        /// A next step of the scan that runs on the stream.
-        case scanStep
+        /// A next step of the scan that runs on the stream; of a batch that has begun, or of a new one.
+        case scanStep(isPartial: Bool)
         /// A write that the snapshot at hand did not allow: looked at again behind a barrier, since the right may be new.
         case write(Write)
         case openSession
@@ -26,6 +26,25 @@ struct Request {
     let body: Body
     /// It allowed an older state, but its dataset is not open: an older state might show what was revoked since, so it waits for a barrier.
     var mustBeNewest = false
+
+    /// It may take long, so that a connection has only a few of them with the worker at a time.
+    var isLong: Bool {
+        switch body {
+        case .count, .countStep, .scan, .scanStep: true
+        case let .describe(message): message.preamble.dataset == DatasetID(0) && message.code.isEmpty
+        case let .multiGet(message): message.keys.count > 64
+        case .bind, .get, .write, .openSession: false
+        }
+    }
+
+    /// A step of what has begun.
+    var isContinuation: Bool {
+        switch body {
+        case .countStep: true
+        case let .scanStep(isPartial): isPartial
+        default: false
+        }
+    }
 
     /// What audit lines call it.
     var operation: String {
@@ -80,7 +99,7 @@ struct PartialBatch {
     let began: MonotonicTime
 }
 
-/// A scan between two of its batches.
+/// A scan, from its request to its last frame.
 struct ScanState {
     let message: Scan
     let principal: PrincipalID
@@ -92,5 +111,12 @@ struct ScanState {
     var partial: PartialBatch?
     /// A step waits for its snapshot.
     var isStepping = true
-    var isCancelled = false
+
+    init(message: Scan, principal: PrincipalID) {
+        self.message = message
+        self.principal = principal
+        credit = Int(message.credit)
+        remaining = message.limit == 0 ? nil : Int(message.limit)
+        position = .at(message.selection.from)
+    }
 }

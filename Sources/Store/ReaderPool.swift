@@ -17,23 +17,32 @@ final class ReaderPool: Sendable {
     private let environment: Environment
     private let idle = Mutex<[Reader]>([])
     private let newest = Mutex<Catalogue?>(nil)
+    private let taken = Atomic(0)
 
     init(_ environment: Environment) { self.environment = environment }
 
+    /// Readers that show a snapshot now.
+    var open: Int { taken.load(ordering: .relaxed) }
+
     /// A reader with the newest snapshot.
     func take() throws(StoreError) -> Reader {
+        let reader: Reader
         do throws(LMDBError) {
-            if let reader = idle.withLock({ $0.popLast() }) {
-                try reader.transaction.renew()
-                return reader
+            if let kept = idle.withLock({ $0.popLast() }) {
+                try kept.transaction.renew()
+                reader = kept
+            } else {
+                reader = try Reader(environment)
             }
-            return try Reader(environment)
         } catch { throw .environment(error) }
+        taken.add(1, ordering: .relaxed)
+        return reader
     }
 
     /// Puts the reader's snapshot away and keeps the reader.
     func give(_ reader: Reader) {
         reader.transaction.reset()
+        taken.subtract(1, ordering: .relaxed)
         idle.withLock { $0.append(reader) }
     }
 

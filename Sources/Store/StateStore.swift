@@ -146,6 +146,9 @@ package final class StateStore: Sendable {
 
     // MARK: Reading
 
+    /// Snapshots that are looked at now: pages that they show cannot be used again.
+    package var openReadViews: Int { current.withLock { $0.readers.open } }
+
     /// Calls with a snapshot of what is applied. Keep it short: LMDB cannot use pages again that an older snapshot shows.
     package func withReadView<T>(_ body: (borrowing ReadView) throws(StoreError) -> T) throws(StoreError) -> T {
         try switching.withReadLock { () throws(StoreError) in

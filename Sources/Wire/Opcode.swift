@@ -45,9 +45,10 @@ package enum Opcode: UInt8, Sendable, CaseIterable {
     case error = 0xFF
 
     /// What a frame of this kind may do on a connection.
-    enum Direction { case connection, request, control, answer }
+    package enum Direction: Sendable { case connection, request, control, answer }
 
-    var direction: Direction {
+    /// What a frame of this kind may do.
+    package var direction: Direction {
         switch self {
         case .hello, .ping: .connection
         case .cancel, .scanCredit: .control

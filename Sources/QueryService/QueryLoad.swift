@@ -1,0 +1,24 @@
+/// What the connections of a query server hold at a moment.
+package struct QueryLoad: Equatable, Sendable {
+    /// Connections that are open.
+    package var connections = 0
+    /// Requests without their last frame.
+    package var requestsUnderWay = 0
+    /// Scans among them.
+    package var scans = 0
+    /// Requests that are kept back from the event loop's worker.
+    package var requestsKeptBack = 0
+    /// Bytes received that are no whole frame yet.
+    package var receivedBytes = 0
+    /// Bytes of answers that wait to be written.
+    package var outgoingBytes = 0
+    /// Connections whose requests are not read, since they do not take their answers.
+    package var paused = 0
+
+    package static func + (a: QueryLoad, b: QueryLoad) -> QueryLoad {
+        QueryLoad(
+            connections: a.connections + b.connections, requestsUnderWay: a.requestsUnderWay + b.requestsUnderWay, scans: a.scans + b.scans,
+            requestsKeptBack: a.requestsKeptBack + b.requestsKeptBack, receivedBytes: a.receivedBytes + b.receivedBytes,
+            outgoingBytes: a.outgoingBytes + b.outgoingBytes, paused: a.paused + b.paused)
+    }
+}
