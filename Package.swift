@@ -133,14 +133,14 @@ let package = Package(
             name: "PeersTests", dependencies: ["TestSupport", "Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(
             name: "ProcessTests",
-            dependencies: ["TestSupport", "kho", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",
+            dependencies: ["TestSupport", "kho", "Console", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",
             swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),
         .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration"], path: "Tests/NodeTests", swiftSettings: common),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/ConfigurationTests", swiftSettings: common),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(
             name: "QueryServiceTests",
             dependencies: [

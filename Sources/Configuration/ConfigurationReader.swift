@@ -99,7 +99,7 @@ package struct ConfigurationReader {
     /// `host:port`; a host alone gets the usual port.
     package func address(_ key: String, port: Int) throws(ConfigurationError) -> String? {
         guard let text = try optionalString(key), let entry = file[key] else { return nil }
-        guard let address = HostPort(text, defaultPort: port) else {
+        guard let address = Endpoint(text, defaultPort: port) else {
             throw error(entry, "\(key) must be host:port with a port from 1 to 65535, not \"\(text)\"")
         }
         return address.description
@@ -108,8 +108,8 @@ package struct ConfigurationReader {
     /// What others are told of a service. One that listens on every address must say.
     package func advertised(_ service: String, listening: String) throws(ConfigurationError) -> String {
         let key = "advertise.\(service)"
-        if let address = try address(key, port: HostPort(listening)?.port ?? 0) { return address }
-        guard let host = HostPort(listening)?.host, host != "0.0.0.0", host != "::" else {
+        if let address = try address(key, port: Endpoint(listening)?.port ?? 0) { return address }
+        guard let host = Endpoint(listening)?.host, host != "0.0.0.0", host != "::" else {
             let line = file["listen.\(service)"]?.line ?? 0
             throw ConfigurationError(
                 file: file.name, line: line,
@@ -117,34 +117,6 @@ package struct ConfigurationReader {
         }
         return listening
     }
-}
-
-/// A host and a port, as `name:7400`, `10.0.0.1:7400` or `[::1]:7400`.
-package struct HostPort: Equatable, Sendable, CustomStringConvertible {
-    package let host: String
-    package let port: Int
-
-    package init?(_ text: String, defaultPort: Int? = nil) {
-        var host = text[...]
-        var port: Int?
-        if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
-            host = text[text.index(after: text.startIndex)..<end]
-            let rest = text[text.index(after: end)...]
-            if rest.hasPrefix(":") { port = Int(rest.dropFirst()) } else if !rest.isEmpty { return nil }
-            if rest.hasPrefix(":"), port == nil { return nil }
-        } else if let colon = text.lastIndex(of: ":") {
-            host = text[..<colon]
-            guard !host.contains(":"), let number = Int(text[text.index(after: colon)...]) else { return nil }
-            port = number
-        }
-        guard let port = port ?? defaultPort, (1...65_535).contains(port), !host.isEmpty,
-            !host.contains(where: { $0 == " " || $0 == "/" || $0 == "," })
-        else { return nil }
-        self.host = String(host)
-        self.port = port
-    }
-
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
 /// Numbers of bytes as people write them.

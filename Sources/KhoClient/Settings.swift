@@ -74,7 +74,7 @@ struct Dialling: Sendable {
         guard !texts.isEmpty else { throw .invalid("there must be an endpoint") }
         var all: [Endpoint] = []
         for text in texts {
-            guard let endpoint = Endpoint(text), endpoint.port > 0 else {
+            guard let endpoint = Endpoint(text) else {
                 throw .invalid("\"\(text)\" is not an endpoint: expected host:port")
             }
             all.append(endpoint)

@@ -88,7 +88,7 @@ package final class PeerNetwork: Sendable {
     package func setPeers(_ peers: [(node: NodeID, address: String)]) {
         var wanted: [NodeID: Endpoint] = [:]
         for (node, address) in peers where node != shared.identity.node {
-            if let endpoint = Endpoint(address), endpoint.port > 0 {
+            if let endpoint = Endpoint(address) {
                 wanted[node] = endpoint
             } else {
                 shared.logger.notice("a peer's address is not host:port", metadata: ["node": "\(node)"])

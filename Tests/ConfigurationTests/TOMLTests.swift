@@ -1,3 +1,4 @@
+import Core
 import Testing
 
 @testable import Configuration
@@ -130,12 +131,12 @@ import Testing
     @Test(arguments: [
         ("a:1", "a:1"), ("a", "a:7400"), ("10.0.0.1:65535", "10.0.0.1:65535"), ("[::1]:5", "[::1]:5"), ("[::1]", "[::1]:7400"),
     ])
-    func hostsAndPorts(text: String, shown: String) { #expect(HostPort(text, defaultPort: 7400)?.description == shown) }
+    func hostsAndPorts(text: String, shown: String) { #expect(Endpoint(text, defaultPort: 7400)?.description == shown) }
 
     @Test(arguments: ["", ":1", "a:", "a:0", "a:65536", "a:x", "::1", "a b:1", "a/b:1", "[::1", "[::1]x", "[::1]:", "a,b:1", "a:-1"])
-    func whatIsNoAddress(text: String) { #expect(HostPort(text, defaultPort: 7400) == nil) }
+    func whatIsNoAddress(text: String) { #expect(Endpoint(text, defaultPort: 7400) == nil) }
 
-    @Test func aPortMustComeFromSomewhere() { #expect(HostPort("a") == nil) }
+    @Test func aPortMustComeFromSomewhere() { #expect(Endpoint("a") == nil) }
 
     @Test(arguments: [("64 GiB", 64 << 30), ("1TiB", 1 << 40), ("5 B", 5), ("1_024 KiB", 1 << 20), ("123", 123), ("0 B", 0)])
     func sizesAreRead(text: String, bytes: Int) { #expect(ByteSize.parse(text) == bytes) }

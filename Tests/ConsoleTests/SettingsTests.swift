@@ -24,8 +24,8 @@ import Testing
 
     @Test func flagsGoBeforeVariablesBeforeTheContextBeforeTheSystem() throws {
         let settings = try resolve(Reach(endpoints: ["flag"]), ["KHO_ENDPOINTS": "env:1", "KHO_ADMIN_ENDPOINTS": "a, [::1]:5"])
-        #expect(settings.endpoints == .init(value: [try #require(HostPort("flag:7400"))], source: "--endpoints"))
-        #expect(settings.adminEndpoints == .init(value: [try #require(HostPort("a:7402")), try #require(HostPort("[::1]:5"))], source: "KHO_ADMIN_ENDPOINTS"))
+        #expect(settings.endpoints == .init(value: [try #require(Endpoint("flag:7400"))], source: "--endpoints"))
+        #expect(settings.adminEndpoints == .init(value: [try #require(Endpoint("a:7402")), try #require(Endpoint("[::1]:5"))], source: "KHO_ADMIN_ENDPOINTS"))
         #expect(settings.certificate == .init(value: "/c/bg.crt", source: "context bg"))
         #expect(settings.ca == .init(value: "/etc/kho/ca.crt", source: "/etc/kho/kho.toml"))
     }

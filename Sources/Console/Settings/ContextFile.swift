@@ -87,7 +87,7 @@ package struct ContextFile: Equatable, Sendable {
         guard !texts.isEmpty else { throw reader.error(entry, "\(key) must not be empty") }
         var addresses: [String] = []
         for text in texts {
-            guard let address = HostPort(text, defaultPort: port) else { throw reader.error(entry, "\(key) must hold host:port, not \"\(text)\"") }
+            guard let address = Endpoint(text, defaultPort: port) else { throw reader.error(entry, "\(key) must hold host:port, not \"\(text)\"") }
             addresses.append(address.description)
         }
         return addresses

@@ -11,8 +11,8 @@ package struct Settings: Equatable, Sendable {
         package var source: String
     }
 
-    package var endpoints: Setting<[HostPort]>?
-    package var adminEndpoints: Setting<[HostPort]>?
+    package var endpoints: Setting<[Endpoint]>?
+    package var adminEndpoints: Setting<[Endpoint]>?
     package var certificate: Setting<String>?
     package var key: Setting<String>?
     package var ca: Setting<String>?
@@ -81,10 +81,10 @@ package struct Settings: Equatable, Sendable {
         text.split(separator: ",").map { part in String(part.drop { $0 == " " }) }
     }
 
-    private static func addresses(_ texts: [String], _ port: Int, _ source: String) throws(CommandError) -> [HostPort] {
-        var addresses: [HostPort] = []
+    private static func addresses(_ texts: [String], _ port: Int, _ source: String) throws(CommandError) -> [Endpoint] {
+        var addresses: [Endpoint] = []
         for text in texts {
-            guard let address = HostPort(text, defaultPort: port) else {
+            guard let address = Endpoint(text, defaultPort: port) else {
                 throw .configuration("\(source) must hold host:port, not \"\(text)\"")
             }
             addresses.append(address)
@@ -105,7 +105,7 @@ package struct Settings: Equatable, Sendable {
         func row(_ name: String, _ value: Document, _ source: String?) -> Document {
             ["setting": .string(name), "value": value, "from": source.map { .string($0) } ?? .null]
         }
-        func list(_ setting: Setting<[HostPort]>?) -> Document { setting.map { .array($0.value.map { .string($0.description) }) } ?? .null }
+        func list(_ setting: Setting<[Endpoint]>?) -> Document { setting.map { .array($0.value.map { .string($0.description) }) } ?? .null }
         func text(_ setting: Setting<String>?) -> Document { setting.map { .string($0.value) } ?? .null }
         return .array([
             row("endpoints", list(endpoints), endpoints?.source), row("admin_endpoints", list(adminEndpoints), adminEndpoints?.source),

@@ -1,10 +1,11 @@
 import Configuration
 import Console
+import Core
 import KhoClient
 
 /// The administration ports of a cluster, or of nodes that belong to none yet. Owned by one command.
 struct Administration: Sendable {
-    let endpoints: [HostPort]
+    let endpoints: [Endpoint]
     let tls: KhoTLS
     let settings: KhoSettings
 
@@ -35,7 +36,7 @@ struct Administration: Sendable {
     }
 
     /// What one node answers, for a look at each of several. Bounded by `lookMilliseconds`.
-    func ask(_ endpoint: HostPort, _ method: String, _ body: Document = .null) async -> Result<Document, KhoError> {
+    func ask(_ endpoint: Endpoint, _ method: String, _ body: Document = .null) async -> Result<Document, KhoError> {
         var settings = settings
         settings.deadline = min(settings.deadline, .milliseconds(Self.lookMilliseconds))
         settings.connectTimeout = min(settings.connectTimeout, settings.deadline)
@@ -50,7 +51,7 @@ struct Administration: Sendable {
     }
 
     /// The same of several nodes at a time; answers in the order of the endpoints.
-    func askAll(_ endpoints: [HostPort], _ method: String, _ body: Document = .null) async -> [Result<Document, KhoError>] {
+    func askAll(_ endpoints: [Endpoint], _ method: String, _ body: Document = .null) async -> [Result<Document, KhoError>] {
         await withTaskGroup(of: (Int, Result<Document, KhoError>).self) { group in
             for (place, endpoint) in endpoints.enumerated() { group.addTask { (place, await ask(endpoint, method, body)) } }
             var answers = [Result<Document, KhoError>](repeating: .failure(.cancelled), count: endpoints.count)

@@ -1,5 +1,6 @@
 import Configuration
 import Console
+import Core
 import KhoClient
 
 /// How the members of a cluster are, as each says of itself at about the same moment.
@@ -55,7 +56,7 @@ struct ClusterLook: Sendable {
             return member["admin"]?.string.flatMap { asked[$0] }.flatMap { if case .failure = $0 { $0 } else { nil } }
         }
         let missing = members.indices.filter { statuses[$0] == nil }
-        let addresses = missing.map { members[$0]["admin"]?.string.flatMap { HostPort($0) } }
+        let addresses = missing.map { members[$0]["admin"]?.string.flatMap { Endpoint($0) } }
         let rest = await administration.askAll(addresses.compactMap(\.self), "node.status")
         var next = rest.makeIterator()
         for (place, address) in zip(missing, addresses) {
@@ -77,7 +78,7 @@ struct ClusterLook: Sendable {
     }
 
     /// Nobody told who the members are.
-    private static func nothing(_ answers: [Result<Document, KhoError>], _ endpoints: [HostPort]) -> CommandError {
+    private static func nothing(_ answers: [Result<Document, KhoError>], _ endpoints: [Endpoint]) -> CommandError {
         var reasons: [String] = []
         for (endpoint, answer) in zip(endpoints, answers) {
             switch answer {

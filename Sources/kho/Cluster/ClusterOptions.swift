@@ -49,7 +49,7 @@ struct ClusterAccess: Sendable {
     }
 
     /// Other administration ports than those of the settings.
-    func administration(at endpoints: [HostPort], _ settings: Settings) throws(CommandError) -> Administration {
+    func administration(at endpoints: [Endpoint], _ settings: Settings) throws(CommandError) -> Administration {
         EventLoops.use(1)
         return Administration(endpoints: endpoints, tls: try settings.tls(), settings: clientSettings)
     }

@@ -1,5 +1,6 @@
 import Configuration
 import Console
+import Core
 import KhoClient
 
 /// Forms clusters and adds members, with a line on the standard error for each step. Every step can be repeated: what is done already stays done.
@@ -14,7 +15,7 @@ struct Formation {
     }
 
     /// The node at an administration port.
-    func identify(_ endpoint: HostPort) async throws(CommandError) -> IdentifiedNode {
+    func identify(_ endpoint: Endpoint) async throws(CommandError) -> IdentifiedNode {
         let document = try await only(endpoint).call("node.identify")
         guard let node = IdentifiedNode(document, endpoint: endpoint.description) else { throw .bug("the node at \(endpoint) does not say who it is") }
         return node
@@ -24,7 +25,7 @@ struct Formation {
     func form(_ voters: [IdentifiedNode]) async throws(CommandError) -> (clusterID: String, begun: Bool) {
         for node in voters { tell("\(node.name)  \(node.endpoint)  \(node.role) node, version \(node.version)\(node.place == nil ? "" : ", has its place")") }
         var begun: [Document]?
-        if let placed = voters.first(where: { $0.place != nil }), let endpoint = HostPort(placed.endpoint) {
+        if let placed = voters.first(where: { $0.place != nil }), let endpoint = Endpoint(placed.endpoint) {
             begun = try await only(endpoint).call("member.list").array
         }
         let newID = ClusterID(high: SystemRandom.uint64(), low: SystemRandom.uint64()).description
@@ -42,7 +43,7 @@ struct Formation {
 
     /// Writes the first administrator into the catalogue, once there is a leader.
     private func beginCatalogue(among voters: [IdentifiedNode]) async throws(CommandError) -> Bool {
-        let voting = Administration(endpoints: voters.compactMap { HostPort($0.endpoint) }, tls: administration.tls, settings: administration.settings)
+        let voting = Administration(endpoints: voters.compactMap { Endpoint($0.endpoint) }, tls: administration.tls, settings: administration.settings)
         while true {
             // A catalogue with agencies has been begun; who is no administrator of it is told so.
             let agencies = try await voting.call("catalogue.list", ["kind": "agency"]).array ?? []
@@ -77,7 +78,7 @@ struct Formation {
                 "incarnation": .string(node.incarnation),
             ], target: node.name)
         guard let clusterID = answer["clusterID"]?.string, let number = answer["node"]?.int, let members = answer["members"],
-            let endpoint = HostPort(node.endpoint)
+            let endpoint = Endpoint(node.endpoint)
         else { throw .bug("member.add does not say what place the node has") }
         try await give(node, number, clusterID, members, at: endpoint)
         return number
@@ -87,7 +88,7 @@ struct Formation {
     private static let formingPatience = Duration.seconds(60)
 
     private func give(
-        _ node: IdentifiedNode, _ number: Int64, _ clusterID: String, _ members: Document, at endpoint: HostPort
+        _ node: IdentifiedNode, _ number: Int64, _ clusterID: String, _ members: Document, at endpoint: Endpoint
     ) async throws(CommandError) {
         _ = try await only(endpoint).call(
             "cluster.form", ["clusterID": .string(clusterID), "node": .int(number), "members": members], target: node.name,
@@ -96,14 +97,14 @@ struct Formation {
     }
 
     private func failure(to node: IdentifiedNode, _ number: Int64, _ clusterID: String, _ members: Document) async -> CommandError? {
-        guard let endpoint = HostPort(node.endpoint) else { return .usage("\(node.endpoint) is not host:port") }
+        guard let endpoint = Endpoint(node.endpoint) else { return .usage("\(node.endpoint) is not host:port") }
         do throws(CommandError) {
             try await give(node, number, clusterID, members, at: endpoint)
             return nil
         } catch { return error }
     }
 
-    private func only(_ endpoint: HostPort) -> Administration {
+    private func only(_ endpoint: Endpoint) -> Administration {
         Administration(endpoints: [endpoint], tls: administration.tls, settings: administration.settings)
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Console
+import Core
 import KhoClient
 
 extension ClusterCommand {
@@ -21,7 +22,7 @@ extension ClusterCommand {
             let administration = try cluster.administration()
             let end = MonotonicTime.now().adding(milliseconds: cluster.timeout.milliseconds)
             let look = try await everyNode(administration, until: end)
-            let addresses = look.nodes.compactMap { $0.member["admin"]?.string.flatMap { HostPort($0) } }
+            let addresses = look.nodes.compactMap { $0.member["admin"]?.string.flatMap { Endpoint($0) } }
             var result = VerifyReport(comparison: try await compared(look.nodes.map(\.name), addresses, administration, until: end))
             if !quick { result.rescans = await rescanned(look.nodes.map(\.name), addresses, administration) }
             output.print(result.report)
@@ -46,7 +47,7 @@ extension ClusterCommand {
 
         /// Asks until every node has spoken of one index.
         private func compared(
-            _ nodes: [String], _ addresses: [HostPort], _ administration: Administration, until end: MonotonicTime
+            _ nodes: [String], _ addresses: [Endpoint], _ administration: Administration, until end: MonotonicTime
         ) async throws -> DigestComparison {
             var comparison = DigestComparison(nodes: nodes)
             while true {
@@ -63,7 +64,7 @@ extension ClusterCommand {
         }
 
         /// Has all nodes rescan at the same time, and waits for as long as it takes; a node that is silent for the time of `--timeout` is given up.
-        private func rescanned(_ nodes: [String], _ addresses: [HostPort], _ administration: Administration) async -> RescanRound {
+        private func rescanned(_ nodes: [String], _ addresses: [Endpoint], _ administration: Administration) async -> RescanRound {
             var round = RescanRound(nodes: nodes)
             var heard = [MonotonicTime](repeating: .now(), count: nodes.count)
             var progress: Progress?

@@ -54,7 +54,7 @@ struct ContextCommand: ParsableCommand {
             guard let texts else { return nil }
             var addresses: [String] = []
             for text in texts {
-                guard let address = HostPort(text, defaultPort: port) else { throw .usage("\(flag) must hold host:port, not \"\(text)\"") }
+                guard let address = Endpoint(text, defaultPort: port) else { throw .usage("\(flag) must hold host:port, not \"\(text)\"") }
                 addresses.append(address.description)
             }
             guard !addresses.isEmpty else { throw .usage("\(flag) is empty") }

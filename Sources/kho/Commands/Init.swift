@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Console
+import Core
 import KhoClient
 
 /// `kho init`
@@ -42,7 +43,7 @@ struct InitCommand: AsyncParsableCommand {
         let name = voters.first?.clusterName ?? ""
         formation.tell(begun ? "cluster \(name) has begun; your certificate is its first administrator" : "cluster \(name) had begun already")
 
-        let forming = try cluster.access.administration(at: voters.compactMap { HostPort($0.endpoint) }, settings)
+        let forming = try cluster.access.administration(at: voters.compactMap { Endpoint($0.endpoint) }, settings)
         for learner in learners {
             formation.tell("\(learner.name)  \(learner.endpoint)  query node, version \(learner.version)")
             _ = try await Formation(forming).add(learner: learner)
@@ -55,11 +56,11 @@ struct InitCommand: AsyncParsableCommand {
             ]))
     }
 
-    static func addresses(_ text: String?, _ flag: String) throws(CommandError) -> [HostPort]? {
+    static func addresses(_ text: String?, _ flag: String) throws(CommandError) -> [Endpoint]? {
         guard let text else { return nil }
-        var addresses: [HostPort] = []
+        var addresses: [Endpoint] = []
         for part in text.split(separator: ",") {
-            guard let address = HostPort(part.trimmed, defaultPort: Reach.adminPort) else { throw .usage("\(flag) must hold host:port, not \"\(part)\"") }
+            guard let address = Endpoint(part.trimmed, defaultPort: Reach.adminPort) else { throw .usage("\(flag) must hold host:port, not \"\(part)\"") }
             if !addresses.contains(address) { addresses.append(address) }
         }
         guard !addresses.isEmpty else { throw .usage("\(flag) is empty") }

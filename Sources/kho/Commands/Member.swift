@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import Console
+import Core
 import KhoClient
 
 /// `kho member`
@@ -22,7 +23,7 @@ struct MemberCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
-            guard let endpoint = HostPort(learner, defaultPort: Reach.adminPort) else {
+            guard let endpoint = Endpoint(learner, defaultPort: Reach.adminPort) else {
                 throw CommandError.usage("--learner must be host:port, not \"\(learner)\"")
             }
             let formation = Formation(try cluster.administration())

@@ -64,7 +64,7 @@ final class DemoCluster {
     var administration: Administration { administration(of: local.nodes) }
 
     private func administration(of nodes: [LocalCluster.Node]) -> Administration {
-        Administration(endpoints: nodes.compactMap { HostPort($0.adminAddress) }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(20)))
+        Administration(endpoints: nodes.compactMap { Endpoint($0.adminAddress) }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(20)))
     }
 
     private func tls(_ identity: String) -> KhoTLS {
@@ -75,7 +75,7 @@ final class DemoCluster {
     /// Asks every node that runs, in the order of the names; nil for one that does not answer.
     func ask(_ method: String) async -> [(node: String, answer: Document?)] {
         let running = local.nodes.filter { local.isRunning($0.name) }
-        let answers = await administration.askAll(running.compactMap { HostPort($0.adminAddress) }, method)
+        let answers = await administration.askAll(running.compactMap { Endpoint($0.adminAddress) }, method)
         return zip(running, answers).map { ($0.name, try? $1.get()) }
     }
 
@@ -150,7 +150,7 @@ extension DemoCluster {
 
     /// Once it listens.
     private func identify(_ node: LocalCluster.Node, _ formation: Formation) async throws -> IdentifiedNode {
-        guard let address = HostPort(node.adminAddress) else { throw DemoFailure(text: "\(node.adminAddress) is no address") }
+        guard let address = Endpoint(node.adminAddress) else { throw DemoFailure(text: "\(node.adminAddress) is no address") }
         return try await wait(for: node.name) { try? await formation.identify(address) }
     }
 
