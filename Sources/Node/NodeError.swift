@@ -45,8 +45,9 @@ package enum NodeError: Error, CustomStringConvertible {
         case let .file(error) where error.code == ENOSPC || error.code == EDQUOT: "free space on the disk, then start the node again"
         case let .file(error) where error.code == EACCES || error.code == EROFS || error.code == EPERM:
             "make \(error.path) writable for the user that runs khod, then start the node again"
+        case let .file(error) where error.code == EFBIG: Remedy.fileTooLarge
         case .file: "check the path and the disk, then start the node again"
-        case .damaged: "move the data directory away and let the node be rebuilt from the others"
+        case .damaged: Remedy.damagedDirectory
         case .foreignDirectory: "set data in the configuration to this node's own directory"
         case .inUse: "stop the other process; a data directory serves one node"
         case .wrongCertificate: "issue the node's certificate with `kho cert node`, and name the node in the configuration as there"

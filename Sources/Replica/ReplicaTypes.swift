@@ -71,7 +71,7 @@ package enum ReplicaFailure: Error, Sendable, CustomStringConvertible {
         switch self {
         case let .log(error): error.remedy
         case let .store(error): error.remedy
-        case .gap: "move the node's data directory away and let the node be rebuilt from the others"
+        case .gap: Remedy.damagedDirectory
         }
     }
 }

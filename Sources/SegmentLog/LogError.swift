@@ -38,10 +38,10 @@ package enum LogError: Error, Equatable, Sendable, CustomStringConvertible {
         case let .file(_, _, code) where code == ENOSPC || code == EDQUOT: "free space on the disk, then start the node again"
         case let .file(_, path, code) where code == EACCES || code == EROFS || code == EPERM:
             "make \(path) writable for the user that runs khod, then start the node again"
+        case let .file(_, _, code) where code == EFBIG: Remedy.fileTooLarge
         case .file: "check the disk and its cables, then start the node again"
         case .locked: "stop the other process; a data directory serves one node"
-        case .absent, .corrupt, .missing:
-            "do not delete anything by hand: remove the node from the cluster, move its data directory away, and add it again as a new one"
+        case .absent, .corrupt, .missing: Remedy.damagedDirectory
         case .foreign: "give the node its own data directory"
         case .unknownFormat: "install the version of khod that wrote it"
         }

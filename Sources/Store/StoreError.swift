@@ -41,12 +41,14 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case let .file(_, _, code) where code == ENOSPC || code == EDQUOT: "free space on the disk, then start the node again"
         case let .file(_, path, code) where code == EACCES || code == EROFS || code == EPERM:
             "make \(path) writable for the user that runs khod, then start the node again"
+        case let .file(_, _, code) where code == EFBIG: Remedy.fileTooLarge
         case .file: "check the disk and its cables, then start the node again"
-        case let .environment(error) where error.isFull: "free space on the disk or raise [storage] map-size, then start the node again"
+        case let .environment(error) where error.isFull: "free space on the disk or raise [storage] map_size, then start the node again"
+        case let .environment(error) where error.code == EFBIG: Remedy.fileTooLarge
         case .environment: "check the disk, then start the node again"
         case .locked: "stop the other process; a data directory serves one node"
         case .foreign: "give the node its own data directory"
-        case .corrupt, .corruptRecord: "move the node's data directory away and let the node be rebuilt from the others"
+        case .corrupt, .corruptRecord: Remedy.damagedDirectory
         case .unknownCommand: "install the version of khod that the other nodes run"
         case .badSnapshot: "the transfer is tried again by itself; if this goes on, check the sender's disk"
         }
