@@ -52,19 +52,13 @@ package struct AccessPlan: Sendable {
             validUntil = min(validUntil ?? limit, limit)
         }
         let all = dataset.schema.mask
-        func fields(upTo sensitivity: Sensitivity) -> FieldMask {
-            FieldMask(dataset.schema.fields.lazy.filter { $0.sensitivity <= sensitivity }.map(\.id))
-        }
         // An administrator runs the cluster and sees no records by that, nor does a gateway for itself.
         if principal.active, principal.role == .consumer {
             if principal.agency == dataset.owner {
                 grants.append(Grant(actions: [.read, .write], fields: all, condition: nil, source: .owner))
             }
-            switch dataset.sharing {
-            case .open: grants.append(Grant(actions: .read, fields: fields(upTo: .public), condition: nil, source: .datasetClass(.open)))
-            case .sharedByDefault:
-                grants.append(Grant(actions: .read, fields: fields(upTo: .internal), condition: nil, source: .datasetClass(.sharedByDefault)))
-            case .sharedOnRequest: break
+            if dataset.sharing != .sharedOnRequest {
+                grants.append(Grant(actions: .read, fields: fields(ofClassOf: dataset), condition: nil, source: .datasetClass(dataset.sharing)))
             }
             let attributes = principal.attributes.map { (name: $0.name, value: Value.string($0.value)) }
             for agreement in catalogue.agreements(of: principal, about: dataset.id) where agreement.state == .approved {
@@ -79,6 +73,18 @@ package struct AccessPlan: Sendable {
             }
         }
         return AccessPlan(principal: principal.id, dataset: dataset, policyIndex: catalogue.policyIndex, grants: grants, validUntil: validUntil)
+    }
+
+    /// The fields that every principal may read by the dataset's class.
+    static func fields(ofClassOf dataset: Dataset) -> FieldMask {
+        func fields(upTo sensitivity: Sensitivity) -> FieldMask {
+            FieldMask(dataset.schema.fields.lazy.filter { $0.sensitivity <= sensitivity }.map(\.id))
+        }
+        return switch dataset.sharing {
+        case .open: fields(upTo: .public)
+        case .sharedByDefault: fields(upTo: .internal)
+        case .sharedOnRequest: .none
+        }
     }
 
     private init(principal: PrincipalID, dataset: Dataset, policyIndex: LogIndex, grants: [Grant], validUntil: LogTime?) {

@@ -45,10 +45,11 @@ package enum Explanation {
                 "because": .string(reasons.isEmpty ? "nothing grants it" : reasons.joined(separator: "; ")),
             ]
         }
+        let warnings = catalogue.principal(plan.principal).map { SelfOpening.warnings(for: $0, dataset: dataset, in: catalogue) } ?? []
         return [
             "dataset": .string(dataset.code), "policyIndex": .int(Int64(plan.policyIndex.rawValue)),
             "actions": .array(Actions.names.filter { plan.actions.contains($0.1) }.map { .string($0.0) }), "record": recordState,
-            "fields": .array(rows),
+            "fields": .array(rows), "warnings": .array(warnings.map { .string($0) }),
         ]
     }
 

@@ -129,6 +129,11 @@ package struct ReadView: ~Copyable {
         } catch { throw .corruptRecord(dataset: dataset) }
     }
 
+    /// What administrators are warned of about an agreement; none if there is no such agreement.
+    package func warnings(about agreement: String) -> [String] {
+        catalogue.agreement(code: agreement).map { SelfOpening.warnings(about: $0, in: catalogue) } ?? []
+    }
+
     /// Every dataset's number of records and digest, as kept with the data.
     package func figures() throws(StoreError) -> [(dataset: DatasetID, figures: DatasetFigures)] {
         try DatasetFigures.readAll(reader.transaction, databases).map { (dataset: $0.0, figures: $0.1) }

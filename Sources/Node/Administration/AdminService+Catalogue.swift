@@ -4,7 +4,7 @@ import Store
 import Wire
 
 extension AdminService {
-    /// Changes the catalogue: `{kind, verb?, document}`.
+    /// Changes the catalogue: `{kind, verb?, document}`. The answer of an agreement has `warnings` if with it a party can open records for itself.
     func apply(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
         let kind = try kind(body)
@@ -15,8 +15,12 @@ extension AdminService {
         }
         guard let document = body["document"] else { throw Failure(.invalidRequest, path: "document", "it is missing") }
         let actor = try administrator(caller, try view(stack) { view throws(StoreError) in view.catalogue })
-        return try await propose(
+        let answer = try await propose(
             .catalogue(.init(actor: actor.id, change: CatalogueChange(verb: verb, kind: kind, document: document))), stack)
+        guard kind == .agreement, verb == .apply || verb == .approve, let code = answer["code"]?.string, let members = answer.members else { return answer }
+        // It is applied: what goes wrong with looking must not say otherwise.
+        let warnings = (try? view(stack) { view throws(StoreError) in view.warnings(about: code) }) ?? []
+        return warnings.isEmpty ? answer : .object(members + [.init("warnings", .array(warnings.map { .string($0) }))])
     }
 
     /// Every object of a kind: `{kind}`.

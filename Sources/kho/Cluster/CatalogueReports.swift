@@ -40,3 +40,14 @@ enum CatalogueReports {
             emphasis: { member, value in member == "effect" && value != "unchanged" ? .good : nil })
     }
 }
+
+/// What a node warns of, though it did what was asked: a line each on the standard error. The command succeeds.
+enum ObjectWarnings {
+    static func lines(_ answer: Document) -> [String] {
+        (answer["warnings"]?.array ?? []).compactMap(\.string).map { "kho: warning: \(HumanText.escaped($0))" }
+    }
+
+    static func tell(_ answer: Document) {
+        for line in lines(answer) { StandardStreams.writeError(line + "\n") }
+    }
+}

@@ -39,6 +39,7 @@ struct AccessCommand: ParsableCommand {
             var members: [Document.Member] = [.init("as", .string(principal)), .init("dataset", .string(dataset))]
             if let key { members.append(.init("key", .string(key))) }
             let answer = try await access.administration().call("access.explain", .object(members))
+            ObjectWarnings.tell(answer)
             output.print(Self.report(answer, principal: principal, key: key))
         }
 

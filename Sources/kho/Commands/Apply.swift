@@ -42,6 +42,7 @@ struct ApplyOptions: ParsableArguments {
             for object in objects {
                 let result = try await administration.call(
                     "catalogue.apply", ["kind": .string(object.kind.name), "document": object.document], changes: true, target: object.place)
+                ObjectWarnings.tell(result)
                 results.append(.object((result.members ?? []) + [.init("place", .string(object.place))]))
             }
         } catch {

@@ -136,6 +136,7 @@ struct AgreementCommand: ParsableCommand {
             let result = try await cluster.administration().call(
                 "catalogue.apply", ["kind": "agreement", "verb": .string(verb.rawValue), "document": ["code": .string(code)]], changes: true,
                 target: "agreement \(code)")
+            ObjectWarnings.tell(result)
             output.print(CatalogueReports.applied([result]))
         }
     }
