@@ -43,6 +43,21 @@ struct ConsistencyArgument: ExpressibleByArgument, Equatable {
     var defaultValueDescription: String { "linearizable" }
 }
 
+/// What `kho get` and `kho scan` take: of which dataset, which fields, and how.
+struct RecordOptions: ParsableArguments {
+    @Argument(help: "The dataset's code.") var dataset: String
+    @Option(help: ArgumentHelp("Only these fields, separated by commas.", valueName: "names"))
+    var fields: String?
+    @OptionGroup var reading: ReadingOptions
+
+    /// The columns to show, and the options of the request.
+    func looked(up client: KhoClient) async throws -> (rows: RecordRows, options: ReadOptions) {
+        let dataset = try await client.dataset(named: dataset)
+        let shown = try dataset.fields(named: fields)
+        return (RecordRows(dataset: dataset, fields: shown), reading.options(fields: fields == nil ? nil : shown))
+    }
+}
+
 /// `kho get`
 struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -51,27 +66,23 @@ struct GetCommand: AsyncParsableCommand {
             A field that is withheld in this record is shown as ‹withheld›, in JSON as {"withheld":true}; one without a value as –, in JSON as null. \
             Exit status 1 if there is no such record, or none that may be seen.
             """)
-    @Argument(help: "The dataset's code.") var dataset: String
+    @OptionGroup var records: RecordOptions
     @Argument(help: "The record's key.") var key: String
-    @Option(help: ArgumentHelp("Only these fields, separated by commas.", valueName: "names"))
-    var fields: String?
-    @OptionGroup var reading: ReadingOptions
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
         let client = try await cluster.client()
         defer { client.close() }
-        let dataset = try await client.dataset(named: dataset)
-        let shown = try dataset.fields(named: fields)
+        let (rows, options) = try await records.looked(up: client)
         let reply: KhoReply<Record?>
         do throws(KhoError) {
-            reply = try await client.get(Array(key.utf8), from: dataset.id, reading.options(fields: fields == nil ? nil : shown))
+            reply = try await client.get(Array(key.utf8), from: rows.dataset.id, options)
         } catch {
             throw CommandError(error)
         }
-        guard let record = reply.value else { throw Self.notFound(key, dataset) }
-        output.print(Self.report(record, RecordRows(dataset: dataset, fields: shown), reply.info))
+        guard let record = reply.value else { throw Self.notFound(key, rows.dataset) }
+        output.print(Self.report(record, rows, reply.info))
     }
 
     static func notFound(_ key: String, _ dataset: DatasetDescription) -> CommandError {

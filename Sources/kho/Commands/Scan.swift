@@ -7,26 +7,22 @@ struct ScanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scan", abstract: "Reads the records that are selected and may be seen, in the order of their keys.",
         discussion: "Prints while it reads, however many there are. Goes on at another node when its node fails.")
-    @Argument(help: "The dataset's code.") var dataset: String
+    @OptionGroup var records: RecordOptions
     @OptionGroup var selection: SelectionOptions
-    @Option(help: ArgumentHelp("Only these fields, separated by commas.", valueName: "names"))
-    var fields: String?
     @Option(help: ArgumentHelp("At most so many records.", valueName: "number"))
     var limit: UInt32?
-    @OptionGroup var reading: ReadingOptions
     @OptionGroup var cluster: ClusterOptions
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
         let client = try await cluster.client()
         defer { client.close() }
-        let dataset = try await client.dataset(named: dataset)
-        let shown = try dataset.fields(named: fields)
-        let selection = try selection.selection(in: dataset)
-        var pages = RecordPages(rows: RecordRows(dataset: dataset, fields: shown), format: output.output, terminal: .current())
+        let (rows, options) = try await records.looked(up: client)
+        let selection = try selection.selection(in: rows.dataset)
+        var pages = RecordPages(rows: rows, format: output.output, terminal: .current())
         StandardStreams.write(pages.begin())
         do throws(KhoError) {
-            var records = client.scan(dataset.id, selection, limit: limit, reading.options(fields: fields == nil ? nil : shown)).makeAsyncIterator()
+            var records = client.scan(rows.dataset.id, selection, limit: limit, options).makeAsyncIterator()
             while let record = try await records.next() { StandardStreams.write(pages.take(record)) }
         } catch {
             StandardStreams.write(pages.flush())
