@@ -10,7 +10,7 @@ import Testing
 /// Nothing that was acknowledged is lost, whatever is killed.
 extension ProcessTests {
     /// Writes households one by one, each only if it is absent: one that were written twice would be a conflict.
-    private final class Writer: Sendable {
+    final class Writer: Sendable {
         let client: KhoClient
         let dataset: DatasetDescription
         let task: Task<[[UInt8]], any Error>
@@ -42,7 +42,7 @@ extension ProcessTests {
         }
     }
 
-    private func allThere(_ keys: [[UInt8]], _ client: KhoClient, _ dataset: DatasetDescription) async throws {
+    func allThere(_ keys: [[UInt8]], _ client: KhoClient, _ dataset: DatasetDescription) async throws {
         guard !keys.isEmpty else { return }
         let records = try await client.multiGet(keys, from: dataset.id).value
         let missing = zip(keys, records).filter { $0.1 == nil }

@@ -58,7 +58,7 @@ private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
         tick_milliseconds = 20
 
         [log]
-        level = "notice"
+        level = "info"
 
         """
 
@@ -221,14 +221,21 @@ private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
         return last?.output ?? ""
     }
 
+    /// Starts any program, which does not outlive the tests.
+    func begin(program: String, _ arguments: [String], name: String) throws -> RunningCommand {
+        let out = "\(folder)/\(name).out", err = "\(folder)/\(name).err"
+        Files.removeTree(out)
+        Files.removeTree(err)
+        let process = try ChildProcess(program, arguments, output: out, errors: err)
+        remains.withLock { $0.pids.append(process.pid) }
+        return RunningCommand(process: process, out: out, err: err)
+    }
+
     /// Runs khod with this configuration to its end: it must end by itself.
-    func khod(_ configuration: String, through shell: String? = nil) async throws -> CommandResult {
+    func khod(_ configuration: String) async throws -> CommandResult {
         let path = "\(folder)/other.toml"
         try Files.write(configuration, to: path)
-        for file in ["other.out", "other.err"] { Files.removeTree("\(folder)/\(file)") }
-        let process = try ChildProcess(cluster.khod, ["--config", path], output: "\(folder)/other.out", errors: "\(folder)/other.err")
-        remains.withLock { $0.pids.append(process.pid) }
-        return try await RunningCommand(process: process, out: "\(folder)/other.out", err: "\(folder)/other.err").end(seconds: 20)
+        return try await begin(program: cluster.khod, ["--config", path], name: "other").end(seconds: 20)
     }
 }
 

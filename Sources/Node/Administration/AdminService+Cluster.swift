@@ -82,15 +82,17 @@ extension AdminService {
         let member = Membership.Member(
             id: id, name: name, peerAddress: try text(body, "peer"), adminAddress: try text(body, "admin"),
             clientAddress: body["client"]?.string ?? "", incarnation: incarnation)
+        var index: Document = .null
         if known != member {
             let replica = stack.replica
             let result = await withCheckedContinuation { continuation in
                 replica.propose(old.adding(learner: member)) { continuation.resume(returning: $0) }
             }
-            _ = try document(result)
+            index = try document(result)["index"] ?? .null
         }
         return [
             "clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name), "members": try members(),
+            "index": index,
         ]
     }
 

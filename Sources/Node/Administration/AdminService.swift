@@ -26,13 +26,15 @@ struct AdminService: Sendable {
 
     /// A certificate that may not administer was refused.
     func refused(_ caller: CertificateName, remote: String) {
-        runtime.audit.write("unauthenticated", [("certificate", .string(caller.description)), ("remote", .string(remote))])
+        runtime.audit.write(
+            "unauthenticated",
+            [("certificate", .string(caller.description)), ("outcome", .string("KHO-\(ErrorCode.unauthenticated.rawValue)")), ("remote", .string(remote))])
     }
 
     func answer(_ method: String, _ body: Document, caller: CertificateName, remote: String) async -> Result<Document, WireError> {
         let result: Result<Document, Failure>
         do throws(Failure) { result = .success(try await carryOut(method, body, caller)) } catch { result = .failure(error) }
-        tell(method, body, caller, remote, result)
+        await tell(method, body, caller, remote, result)
         return result.mapError(\.error)
     }
 
@@ -63,22 +65,29 @@ struct AdminService: Sendable {
         "node.identify", "node.status", "cluster.figures", "member.list", "catalogue.list", "catalogue.show",
     ]
 
-    private func tell(_ method: String, _ body: Document, _ caller: CertificateName, _ remote: String, _ result: Result<Document, Failure>) {
+    /// Writes the act's line, before who asked is answered: what an administrator knows to be done or refused stands in the file, whatever
+    /// happens to the node then.
+    private func tell(_ method: String, _ body: Document, _ caller: CertificateName, _ remote: String, _ result: Result<Document, Failure>) async {
         var outcome = "done"
-        if case let .failure(failure) = result { outcome = "KHO-\(failure.error.number)" }
+        var index: Document = .null
+        switch result {
+        case let .success(answer): index = answer["index"] ?? .null
+        case let .failure(failure): outcome = "KHO-\(failure.error.number)"
+        }
         let isLook = Self.looking.contains(method) || method == "cluster.rescan" && body["begin"] == nil
         if outcome == "done", isLook { return }
-        runtime.audit.write(
+        await runtime.audit.writeDurably(
             "administration",
             [
                 ("principal", .string("\(caller.role)/\(caller.agency)/\(caller.system)")), ("method", .string(method)),
-                ("target", .string(Self.target(body))), ("outcome", .string(outcome)), ("remote", .string(remote)),
+                ("target", .string(Self.target(body))), ("outcome", .string(outcome)), ("index", index), ("remote", .string(remote)),
             ])
     }
 
     /// What the act is about: a kind and a code, or a name.
     private static func target(_ body: Document) -> String {
-        let code = body["document"]?["code"]?.string ?? body["code"]?.string ?? body["name"]?.string ?? body["dataset"]?.string ?? ""
+        var code = body["document"]?["code"]?.string ?? body["code"]?.string ?? body["name"]?.string ?? body["dataset"]?.string ?? ""
+        if body["kind"] == "principal", let agency = body["document"]?["agency"]?.string { code = agency + "/" + code }
         return [body["kind"]?.string, code].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
     }
 

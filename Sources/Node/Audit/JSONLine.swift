@@ -1,5 +1,4 @@
 import Core
-import Records
 
 /// Writes a document as JSON on one line (RFC 8259), with every control and bidirectional character escaped.
 enum JSONLine {
@@ -51,10 +50,4 @@ enum JSONLine {
         default: false
         }
     }
-}
-
-/// The time of an audit line.
-enum TimestampOfAudit {
-    /// `2026-01-31T12:00:00.123Z`.
-    static func text(_ milliseconds: Int64) -> String { TimestampText.write(milliseconds) }
 }

@@ -103,7 +103,7 @@ extension NodeConfiguration {
         bounds.mapBytes = try reader.size("storage.map_size", in: 16 << 20...16 << 40) ?? bounds.mapBytes
         bounds.segmentBytes = try reader.size("storage.segment_size", in: 16 << 20...1 << 30) ?? bounds.segmentBytes
         bounds.logRetentionBytes = try reader.size("storage.log_retention", in: 1 << 20...1 << 40) ?? bounds.logRetentionBytes
-        bounds.lowSpaceBytes = try reader.size("storage.low_space", in: 1 << 20...1 << 40) ?? bounds.lowSpaceBytes
+        bounds.lowSpaceBytes = try reader.size("storage.low_space", in: 1 << 20...1 << 50) ?? bounds.lowSpaceBytes
         bounds.checkpointBytes = try reader.size("storage.checkpoint_bytes", in: 1 << 20...1 << 40) ?? bounds.checkpointBytes
         bounds.checkpointMilliseconds = try reader.integer("storage.checkpoint_milliseconds", in: 10...3_600_000) ?? bounds.checkpointMilliseconds
         bounds.connections = try reader.integer("limits.connections", in: 1...Limits.connections) ?? bounds.connections

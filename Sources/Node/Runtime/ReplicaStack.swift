@@ -82,7 +82,7 @@ final class ReplicaStack: Sendable {
             "files opened",
             metadata: [
                 "applied": "\(store.applied.position.index)", "log entries": "\(recovered.entries.count)",
-                "term": "\(recovered.hardState.term)",
+                "after it": "\(recovered.entries.count { $0.index > store.applied.position.index })", "term": "\(recovered.hardState.term)",
             ])
     }
 
@@ -119,7 +119,7 @@ enum QueryAudit {
                 "denied",
                 [
                     ("principal", .string(principal)), ("operation", .string(operation)), ("dataset", .int(Int64(dataset.rawValue))),
-                    ("remote", .string(remote)),
+                    ("outcome", "denied"), ("remote", .string(remote)),
                 ])
         case let .unauthenticated(certificate, remote):
             audit.write("unauthenticated", [("certificate", .string(certificate)), ("remote", .string(remote))])
