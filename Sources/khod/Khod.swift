@@ -10,7 +10,7 @@ struct Khod: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "khod", abstract: "A node of a Kho cluster.",
         discussion: """
-            Runs in the foreground until SIGTERM. Exit codes: 0 stopped as asked, 64 usage, 74 the disk failed, 75 the data directory is in \
+            Runs in the foreground until SIGTERM or SIGINT. Exit codes: 0 stopped as asked, 64 usage, 74 the disk failed, 75 the data directory is in \
             use, 78 the configuration is wrong.
             """,
         version: Version.current)
