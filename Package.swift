@@ -121,8 +121,11 @@ let package = Package(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 
-        // Tests: a folder for each room, and one for what several of them use.
-        .target(name: "TestSupport", dependencies: ["Wire", "Transport", "Core"] + nio, path: "Tests/Support", swiftSettings: common),
+        // What tests and the simulator put in the place of the world, and what tests of several rooms use.
+        .target(name: "TestSupport", dependencies: ["Wire", "Transport", "Core"] + nio, path: "Tests/Support/TestSupport", swiftSettings: common),
+        .target(name: "SimulatedDisk", dependencies: ["Core"], path: "Tests/Support/SimulatedDisk", swiftSettings: common),
+
+        // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
             name: "KhoClientTests", dependencies: ["TestSupport", "KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests",
@@ -151,7 +154,7 @@ let package = Package(
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
-        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
+        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
