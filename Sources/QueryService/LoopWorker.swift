@@ -13,6 +13,7 @@ import Wire
 final class LoopWorker: @unchecked Sendable {
     let eventLoop: any EventLoop
     let replica: Replica
+    let store: StateStore
     let settings: QuerySettings
     let audit: @Sendable (QueryEvent) -> Void
     private var plans = PlanCache()
@@ -30,9 +31,13 @@ final class LoopWorker: @unchecked Sendable {
     /// A barrier that travels while another is on its way serves those who came meanwhile sooner; more would not.
     private static let barriersMax = 2
 
-    init(eventLoop: any EventLoop, replica: Replica, settings: QuerySettings, audit: @escaping @Sendable (QueryEvent) -> Void) {
+    init(
+        eventLoop: any EventLoop, replica: Replica, store: StateStore, settings: QuerySettings,
+        audit: @escaping @Sendable (QueryEvent) -> Void
+    ) {
         self.eventLoop = eventLoop
         self.replica = replica
+        self.store = store
         self.settings = settings
         self.audit = audit
     }
@@ -109,7 +114,7 @@ final class LoopWorker: @unchecked Sendable {
             }
             return flushAll(live)
         }
-        let (store, settings) = (replica.store, settings)
+        let settings = settings
         var answered = 0
         do throws(StoreError) {
             try store.withReadView { view throws(StoreError) in
@@ -144,7 +149,6 @@ final class LoopWorker: @unchecked Sendable {
 
     /// Forwards a write that the newest snapshot here allows; otherwise it is looked at again behind a barrier.
     func submit(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
-        let store = replica.store
         let allowed: Bool
         do throws(StoreError) {
             allowed = try store.withReadView { view throws(StoreError) in
@@ -160,7 +164,7 @@ final class LoopWorker: @unchecked Sendable {
 
     func propose(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
         let command = WriteCommand(
-            principal: principal, session: write.session, sequence: write.sequence, policyIndex: replica.store.applied.policyIndex,
+            principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex,
             operations: write.operations)
         propose(.write(command), stream: stream, operation: "\(write.opcode)", dataset: write.operations.first?.dataset ?? DatasetID(0), from: connection)
     }
@@ -192,7 +196,7 @@ final class LoopWorker: @unchecked Sendable {
         guard connection.isOpen else { return }
         switch ProposalAnswer(result) {
         case let .written(index):
-            let applied = replica.store.applied
+            let applied = store.applied
             let info = ReplyInfo(appliedIndex: applied.position.index, policyIndex: applied.policyIndex)
             connection.reply(Written(info: info, index: index), on: finished.stream)
         case let .session(session): connection.reply(SessionOpened(session: session), on: finished.stream)

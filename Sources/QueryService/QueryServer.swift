@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Replica
+import Store
 import Synchronization
 import Transport
 import Wire
@@ -17,13 +18,16 @@ package final class QueryServer: Sendable {
     private let listener = Mutex<(any Channel)?>(nil)
     private let sweeps = Mutex<[RepeatedTask]>([])
 
-    /// - Parameter audit: called on event loops; must not block.
+    /// - Parameters:
+    ///   - store: the replica's state.
+    ///   - audit: called on event loops; must not block.
     package init(
-        settings: QuerySettings, group: any EventLoopGroup, replica: Replica, audit: @escaping @Sendable (QueryEvent) -> Void
+        settings: QuerySettings, group: any EventLoopGroup, replica: Replica, store: StateStore,
+        audit: @escaping @Sendable (QueryEvent) -> Void
     ) {
         self.settings = settings
         self.group = group
-        workers = group.makeIterator().map { LoopWorker(eventLoop: $0, replica: replica, settings: settings, audit: audit) }
+        workers = group.makeIterator().map { LoopWorker(eventLoop: $0, replica: replica, store: store, settings: settings, audit: audit) }
     }
 
     /// Connections that are open now.

@@ -3,17 +3,17 @@ import Raft
 import Store
 import Synchronization
 
-/// The apply thread: LMDB's one writer. Applies committed entries in transactions of many, and answers those who wait for an entry
+/// The apply lane: the state's one writer. Applies committed entries in transactions of many, and answers those who wait for an entry
 /// or an index.
-final class ApplyLane: Sendable {
-    enum Work: Sendable {
+final class ApplyLane: LaneWork {
+    enum Item: Sendable {
         case apply([LogEntry])
         /// Somebody waits for what becomes of the entry at this position.
         case expect(LogPosition, deadline: MonotonicTime, @Sendable (ProposalResult) -> Void)
-        /// Somebody waits until this index is applied.
-        case whenApplied(LogIndex, @Sendable () -> Void)
+        /// Somebody waits until this index is applied; false if this replica ends before.
+        case whenApplied(LogIndex, @Sendable (Bool) -> Void)
         /// A snapshot has come whole and takes the state's place.
-        case install(SnapshotSink, @Sendable (InstalledSnapshot?) -> Void)
+        case install(any IncomingSnapshot, @Sendable (InstalledSnapshot?) -> Void)
     }
 
     /// What the lane calls, from its own thread.
@@ -22,78 +22,91 @@ final class ApplyLane: Sendable {
         var failed: @Sendable (StoreError) -> Void
     }
 
-    private let mailbox = Mailbox<Work>()
-    private let store: StateStore
+    /// Nanoseconds between two looks at the deadlines of those who wait.
+    private static let expiryNanoseconds: UInt64 = 500_000_000
+
+    private let lane: Lane<Item>
+    private let machine: any StateMachine
     private let checkpoints: CheckpointLane
     private let options: ReplicaOptions
+    private let host: ReplicaHost
     private let calls: Calls
     private let index: Atomic<UInt64>
-    private let thread = Mutex<LaneThread?>(nil)
+    private let waiters = LaneOwned(ApplyWaiters())
 
-    init(store: StateStore, checkpoints: CheckpointLane, options: ReplicaOptions, calls: Calls) {
-        self.store = store
+    init(machine: any StateMachine, checkpoints: CheckpointLane, options: ReplicaOptions, host: ReplicaHost, calls: Calls) {
+        self.machine = machine
         self.checkpoints = checkpoints
         self.options = options
+        self.host = host
         self.calls = calls
-        index = Atomic(store.applied.position.index.rawValue)
+        lane = Lane(.apply, host: host)
+        index = Atomic(machine.applied.position.index.rawValue)
     }
 
     /// The last index applied, for any thread: what a snapshot taken after this call contains at the least.
     var appliedIndex: LogIndex { LogIndex(index.load(ordering: .acquiring)) }
 
-    func start() {
-        let lane = LaneThread("kho-apply") { [self] in run() }
-        thread.withLock { $0 = lane }
-    }
+    func start() { lane.start(self) }
 
-    func post(_ work: Work) {
-        guard !mailbox.post(work) else { return }
-        // Nobody will apply it here.
-        if case let .expect(_, _, completion) = work { completion(.unknown) }
-        if case let .install(_, completion) = work { completion(nil) }
+    func post(_ item: Item) {
+        if !lane.post(item) { refuse(item) }
     }
 
     /// Applies what was posted and ends; whoever still waits hears that the outcome is unknown.
-    func stop() {
-        mailbox.close()
-        thread.withLock { $0.take() }?.join()
+    func stop() { lane.stop() }
+
+    // MARK: The work
+
+    func begin() -> LanePause { pause }
+
+    func take(_ items: [Item]) -> LanePause {
+        do throws(StoreError) { try carryOut(items) } catch {
+            end()
+            calls.failed(error)
+            return .ended
+        }
+        waiters.value.expire(host.now())
+        return pause
     }
 
-    private func run() {
-        var waiters = ApplyWaiters()
-        defer { waiters.giveUp() }
-        while let work = mailbox.take(atMostNanoseconds: 500_000_000) {
-            do throws(StoreError) { try carryOut(work, &waiters) } catch {
-                mailbox.close()
-                calls.failed(error)
-                return
-            }
-            waiters.expire(MonotonicTime.now())
+    func end() { waiters.value.giveUp() }
+
+    private var pause: LanePause { .until(MonotonicTime(nanoseconds: host.now().nanoseconds + Self.expiryNanoseconds)) }
+
+    /// Nobody will do it.
+    private func refuse(_ item: Item) {
+        switch item {
+        case .apply: break
+        case let .expect(_, _, completion): completion(.unknown)
+        case let .whenApplied(_, completion): completion(false)
+        case let .install(_, completion): completion(nil)
         }
     }
 
-    private func carryOut(_ batch: [Work], _ waiters: inout ApplyWaiters) throws(StoreError) {
+    private func carryOut(_ batch: [Item]) throws(StoreError) {
         var entries: [LogEntry] = []
-        for work in batch {
-            if case let .apply(more) = work {
-                entries += more
-                continue
-            }
-            // In the order of their coming: who waits for an entry asked before it was committed.
-            switch work {
-            case .apply: break
-            case let .expect(position, deadline, completion): waiters.expect(position, deadline, completion)
-            case let .whenApplied(index, completion): waiters.when(index, completion)
-            case let .install(sink, completion):
-                try apply(&entries, &waiters)
-                completion(try install(sink, &waiters))
+        for (place, item) in batch.enumerated() {
+            do throws(StoreError) {
+                // In the order of their coming: who waits for an entry asked before it was committed.
+                switch item {
+                case let .apply(more): entries += more
+                case let .expect(position, deadline, completion): waiters.value.expect(position, deadline, completion)
+                case let .whenApplied(index, completion): waiters.value.when(index, completion)
+                case let .install(snapshot, completion):
+                    try apply(&entries)
+                    completion(try install(snapshot))
+                }
+            } catch {
+                for rest in batch[place...] { refuse(rest) }
+                throw error
             }
         }
-        try apply(&entries, &waiters)
-        waiters.passed(appliedIndex)
+        try apply(&entries)
+        waiters.value.passed(appliedIndex)
     }
 
-    private func apply(_ entries: inout [LogEntry], _ waiters: inout ApplyWaiters) throws(StoreError) {
+    private func apply(_ entries: inout [LogEntry]) throws(StoreError) {
         defer { entries.removeAll() }
         // What a snapshot has brought already.
         let applied = appliedIndex
@@ -106,24 +119,24 @@ final class ApplyLane: Sendable {
                 return weight <= options.applyBytesMax || entry.index == first.index
             })
             rest = rest.dropFirst(batch.count)
-            let outcomes = try store.apply(batch)
+            let outcomes = try machine.apply(batch)
             let last = batch[batch.count - 1].index
             index.store(last.rawValue, ordering: .releasing)
             checkpoints.applied(bytes: batch.reduce(0) { $0 + $1.weight })
-            for (entry, outcome) in zip(batch, outcomes) { waiters.applied(entry, outcome) }
-            waiters.passed(last)
+            for (entry, outcome) in zip(batch, outcomes) { waiters.value.applied(entry, outcome) }
+            waiters.value.passed(last)
             calls.applied(last)
         }
     }
 
     /// What the state shows now; nil if it is newer than the snapshot already.
-    private func install(_ sink: SnapshotSink, _ waiters: inout ApplyWaiters) throws(StoreError) -> InstalledSnapshot? {
-        let header = sink.header
+    private func install(_ snapshot: any IncomingSnapshot) throws(StoreError) -> InstalledSnapshot? {
+        let header = snapshot.header
         guard header.applied.index > appliedIndex else { return nil }
-        try checkpoints.whileNoneIsTaken { () throws(StoreError) in try store.install(sink) }
+        try checkpoints.whileNoneIsTaken { () throws(StoreError) in try snapshot.install() }
         index.store(header.applied.index.rawValue, ordering: .releasing)
-        waiters.skipped(to: header.applied.index)
-        waiters.passed(header.applied.index)
+        waiters.value.skipped(to: header.applied.index)
+        waiters.value.passed(header.applied.index)
         return InstalledSnapshot(
             position: header.applied, time: header.time, membership: header.membership, membershipIndex: header.membershipIndex)
     }

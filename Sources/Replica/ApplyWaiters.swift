@@ -1,7 +1,8 @@
 import Core
 import Store
 
-/// Who waits for an entry or an index to be applied. Owned by the apply thread.
+/// Who waits for an entry or an index to be applied. Owned by the apply lane. Whoever is answered together is answered in the order of the
+/// log.
 struct ApplyWaiters {
     private struct Expected {
         let term: Term
@@ -16,7 +17,7 @@ struct ApplyWaiters {
 
     /// By the index.
     private var expected: [LogIndex: [Expected]] = [:]
-    private var waiting: [(index: LogIndex, completion: @Sendable () -> Void)] = []
+    private var waiting: [(index: LogIndex, completion: @Sendable (Bool) -> Void)] = []
     /// The last outcomes, each at its index modulo the size: on a node that forwarded a command, the entry may be applied before the
     /// leader's word about its place has come.
     private var recent = [Outcome?](repeating: nil, count: 8_192)
@@ -33,7 +34,7 @@ struct ApplyWaiters {
         completion(known.position.term == position.term ? .applied(known.outcome, position) : .refused(.notLeader))
     }
 
-    mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable () -> Void) { waiting.append((index, completion)) }
+    mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable (Bool) -> Void) { waiting.append((index, completion)) }
 
     mutating func applied(_ entry: LogEntry, _ outcome: CommandOutcome?) {
         let position = LogPosition(index: entry.index, term: entry.term)
@@ -46,9 +47,9 @@ struct ApplyWaiters {
 
     mutating func passed(_ index: LogIndex) {
         guard !waiting.isEmpty else { return }
-        var rest: [(index: LogIndex, completion: @Sendable () -> Void)] = []
+        var rest: [(index: LogIndex, completion: @Sendable (Bool) -> Void)] = []
         for one in waiting {
-            if one.index <= index { one.completion() } else { rest.append(one) }
+            if one.index <= index { one.completion(true) } else { rest.append(one) }
         }
         waiting = rest
     }
@@ -56,22 +57,25 @@ struct ApplyWaiters {
     /// A snapshot has brought entries up to this one, without their outcomes.
     mutating func skipped(to index: LogIndex) {
         lastApplied = index
-        for (at, those) in expected where at <= index {
-            for one in those { one.completion(.unknown) }
-            expected[at] = nil
+        for at in expected.keys.filter({ $0 <= index }).sorted() {
+            for one in expected.removeValue(forKey: at) ?? [] { one.completion(.unknown) }
         }
     }
 
     mutating func expire(_ now: MonotonicTime) {
-        for (at, those) in expected where those.contains(where: { $0.deadline < now }) {
-            for one in those where one.deadline < now { one.completion(.unknown) }
+        guard !expected.isEmpty else { return }
+        for at in expected.filter({ $0.value.contains { $0.deadline < now } }).keys.sorted() {
+            guard let those = expected[at] else { continue }
             let rest = those.filter { $0.deadline >= now }
             expected[at] = rest.isEmpty ? nil : rest
+            for one in those where one.deadline < now { one.completion(.unknown) }
         }
     }
 
     mutating func giveUp() {
-        for (_, those) in expected { for one in those { one.completion(.unknown) } }
+        for at in expected.keys.sorted() { for one in expected[at] ?? [] { one.completion(.unknown) } }
         expected = [:]
+        for one in waiting { one.completion(false) }
+        waiting = []
     }
 }

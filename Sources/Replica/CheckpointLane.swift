@@ -1,49 +1,44 @@
 import Core
-import Glibc
 import Store
 import Synchronization
 
-/// The checkpoint thread: makes what is applied durable, by bytes or by time, while applying goes on.
-final class CheckpointLane: Sendable {
+/// The checkpoint lane: makes what is applied durable, by bytes or by time, while applying goes on.
+final class CheckpointLane: LaneWork {
     struct Calls: Sendable {
         var checkpointed: @Sendable (LogPosition) -> Void
         var failed: @Sendable (StoreError) -> Void
     }
 
-    private enum Word { case due }
+    enum Item { case due }
 
-    private let mailbox = Mailbox<Word>()
-    private let store: StateStore
+    private let lane: Lane<Item>
+    private let machine: any StateMachine
     private let bytesMax: Int
     private let milliseconds: UInt64
+    private let host: ReplicaHost
     private let calls: Calls
     private let dirty = Atomic(0)
     /// Held while a checkpoint is taken, so that a snapshot's installation does not take the files away.
     private let taking = Mutex(())
-    private let thread = Mutex<LaneThread?>(nil)
 
-    init(store: StateStore, options: ReplicaOptions, calls: Calls) {
-        self.store = store
+    init(machine: any StateMachine, options: ReplicaOptions, host: ReplicaHost, calls: Calls) {
+        self.machine = machine
         bytesMax = options.checkpointBytes
         milliseconds = UInt64(options.checkpointMilliseconds)
+        self.host = host
         self.calls = calls
+        lane = Lane(.checkpoint, host: host)
     }
 
-    func start() {
-        let lane = LaneThread("kho-checkpoint") { [self] in run() }
-        thread.withLock { $0 = lane }
-    }
+    func start() { lane.start(self) }
 
     /// Ends, with a last checkpoint, so that the next start has little to apply again.
-    func stop() {
-        mailbox.close()
-        thread.withLock { $0.take() }?.join()
-    }
+    func stop() { lane.stop() }
 
     /// So many bytes of entries were applied.
     func applied(bytes: Int) {
         let (before, after) = dirty.add(bytes, ordering: .relaxed)
-        if before < bytesMax && after >= bytesMax { mailbox.post(.due) }
+        if before < bytesMax && after >= bytesMax { lane.post(.due) }
     }
 
     func whileNoneIsTaken(_ body: () throws(StoreError) -> Void) throws(StoreError) {
@@ -54,19 +49,20 @@ final class CheckpointLane: Sendable {
         if let failure { throw failure }
     }
 
-    private func run() {
-        while mailbox.take(atMostNanoseconds: milliseconds * 1_000_000) != nil {
-            if !take() { return }
-        }
-        _ = take()
-    }
+    // MARK: The work
+
+    func begin() -> LanePause { pause }
+    func take(_ items: [Item]) -> LanePause { takeCheckpoint() ? pause : .ended }
+    func end() { _ = takeCheckpoint() }
+
+    private var pause: LanePause { .until(host.now().adding(milliseconds: milliseconds)) }
 
     /// False if the store failed.
-    private func take() -> Bool {
+    private func takeCheckpoint() -> Bool {
         guard dirty.exchange(0, ordering: .relaxed) > 0 else { return true }
         do throws(StoreError) {
             var position = LogPosition.zero
-            try whileNoneIsTaken { () throws(StoreError) in position = try store.checkpoint() }
+            try whileNoneIsTaken { () throws(StoreError) in position = try machine.checkpoint() }
             calls.checkpointed(position)
             return true
         } catch {

@@ -2,13 +2,14 @@ import Core
 import Raft
 import Store
 
-/// The core and who waits for it. Owned by the replica loop's thread.
+/// The core and who waits for it. Owned by the replica loop.
 final class Driver {
     private var core: RaftCore
     private var effects: [RaftEffect] = []
     private let options: ReplicaOptions
     private unowned let loop: ReplicaLoop
     private let surroundings: ReplicaLoop.Surroundings
+    private let host: ReplicaHost
 
     /// Who asked for what the core is about to answer.
     private enum Asker {
@@ -38,18 +39,24 @@ final class Driver {
     private var nextNumber: UInt64
     private var senders: [SnapshotSender] = []
     private var clockAlarms = 0
+    /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
+    private var installing: (@Sendable (Bool) -> Void)?
+    private var putOff: [ReplicaLoop.Item] = []
 
     init(options: ReplicaOptions, restored: RestoredState, loop: ReplicaLoop, surroundings: ReplicaLoop.Surroundings) {
         self.options = options
         self.loop = loop
         self.surroundings = surroundings
+        host = surroundings.host
         // Numbers of another life of this node must not be taken for numbers of this one.
-        nextNumber = SystemRandom.uint64() >> 1
+        nextNumber = host.draw() >> 1
         var configuration = RaftConfiguration(
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
-            tickMilliseconds: options.tickMilliseconds, seed: SystemRandom.uint64())
+            tickMilliseconds: options.tickMilliseconds, seed: host.draw())
         configuration.waitingReadsMax = 1_000_000
+        options.adjustCore(&configuration)
         core = RaftCore(configuration, restored: restored, into: &effects)
+        host.watch?(core)
         carryOutAll()
     }
 
@@ -61,20 +68,18 @@ final class Driver {
     // MARK: Events
 
     func tick() {
-        step(.tick(wallMilliseconds: WallClock.now()))
-        let now = MonotonicTime.now()
-        for (id, one) in forwarded where one.deadline < now {
-            forwarded[id] = nil
-            one.completion(.unknown)
-        }
+        guard installing == nil else { return }
+        step(.tick(wallMilliseconds: host.wallMilliseconds()))
+        let now = host.now()
+        giveUpForwarded { $0.deadline < now }
         // Nobody asks, but how old the state is must be known.
         if reads.isEmpty, now.nanoseconds(since: lastRound) > options.freshnessMilliseconds * 1_000_000, core.status.leader != .none {
             ask([], at: now)
         }
     }
 
-    func take(_ items: [ReplicaLoop.Item], from mailbox: Mailbox<ReplicaLoop.Item>) {
-        for item in items { take(item, mailbox) }
+    func take(_ items: [ReplicaLoop.Item]) {
+        for item in items { hear(item) }
         flushProposals()
         if let since = arrivingSince {
             let completions = arriving
@@ -84,7 +89,17 @@ final class Driver {
         }
     }
 
-    private func take(_ item: ReplicaLoop.Item, _ mailbox: Mailbox<ReplicaLoop.Item>) {
+    /// Takes an item, or puts it off while a snapshot is being installed.
+    private func hear(_ item: ReplicaLoop.Item) {
+        guard installing != nil else { return take(item) }
+        guard case let .snapshotInstalled(snapshot) = item else { return putOff.append(item) }
+        installed(snapshot)
+        var waiting: [ReplicaLoop.Item] = []
+        swap(&waiting, &putOff)
+        for item in waiting { hear(item) }
+    }
+
+    private func take(_ item: ReplicaLoop.Item) {
         // Proposals of one stretch go to the core together, but never past something else that the core must hear before.
         switch item {
         case let .propose(payload, completion): return propose(payload, completion)
@@ -111,17 +126,15 @@ final class Driver {
                 surroundings.logLane.post(.compact(through: through))
             }
         case let .compacted(index): step(.compacted(through: index))
-        case let .snapshotReceived(sink, completion): install(sink, completion)
+        case let .snapshotReceived(snapshot, completion): install(snapshot, completion)
+        case .snapshotInstalled: break
         case let .snapshotFinished(node, position, delivered):
             senders.removeAll { $0.node == node }
             step(.snapshotFinished(to: node, through: position, delivered: delivered))
         case let .disconnected(node):
             step(.unreachable(node))
-            for (id, one) in forwarded where one.leader == node {
-                forwarded[id] = nil
-                one.completion(.unknown)
-            }
-        case let .inspect(completion): 
+            giveUpForwarded { $0.leader == node }
+        case let .inspect(completion):
             completion(
                 ReplicaLoop.Inspection(
                     raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms))
@@ -144,6 +157,7 @@ final class Driver {
 
     private func step(_ event: RaftEvent) {
         core.step(event, into: &effects)
+        host.watch?(core)
         carryOutAll()
     }
 
@@ -168,7 +182,7 @@ final class Driver {
         guard status.leader != .none else { return completion(.refused(.notLeader)) }
         let id = number()
         forwarded[id] = Forwarded(
-            leader: status.leader, deadline: MonotonicTime.now().adding(milliseconds: options.proposalMilliseconds), completion: completion)
+            leader: status.leader, deadline: host.now().adding(milliseconds: options.proposalMilliseconds), completion: completion)
         // The leader that this node still believes in may be gone: nobody would ever answer, and nothing was done.
         guard surroundings.trySend(.forward(id: id, payload: payload), status.leader) else {
             forwarded.removeValue(forKey: id)?.completion(.refused(.notLeader))
@@ -197,7 +211,7 @@ final class Driver {
     private func answer(_ id: ProposalID, _ position: LogPosition) {
         switch askers.removeValue(forKey: id) {
         case let .local(completion):
-            let deadline = MonotonicTime.now().adding(milliseconds: options.proposalMilliseconds)
+            let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)
             surroundings.applyLane.post(.expect(position, deadline: deadline, completion))
         case let .remote(node, id): surroundings.send(.forwardAccepted(id: id, position), node)
         case nil: break
@@ -216,7 +230,7 @@ final class Driver {
 
     private func ask(_ completions: [@Sendable (ReadBarrier) -> Void], at time: MonotonicTime) {
         let id = ReadID(number())
-        lastRound = MonotonicTime.now()
+        lastRound = host.now()
         reads[id] = Round(askedAt: time, completions: completions)
         step(.read(id))
     }
@@ -224,25 +238,32 @@ final class Driver {
     private func passed(_ id: ReadID, _ index: LogIndex) {
         guard let round = reads.removeValue(forKey: id) else { return }
         let loop = loop
-        let finish: @Sendable () -> Void = {
-            loop.publish(freshAt: round.askedAt)
-            for completion in round.completions { completion(.passed) }
+        let finish: @Sendable (Bool) -> Void = { isApplied in
+            if isApplied { loop.publish(freshAt: round.askedAt) }
+            for completion in round.completions { completion(isApplied ? .passed : .noQuorum) }
         }
-        if surroundings.applyLane.appliedIndex >= index { finish() } else { surroundings.applyLane.post(.whenApplied(index, finish)) }
+        if surroundings.applyLane.appliedIndex >= index { finish(true) } else { surroundings.applyLane.post(.whenApplied(index, finish)) }
     }
 
     // MARK: Snapshots
 
     /// Puts a received snapshot in the state's place, if the log does not lead there by itself. The core must hear nothing between the
-    /// question and the answer, so the loop waits for the apply thread: a rename, since the snapshot was checked before.
-    private func install(_ sink: SnapshotSink, _ completion: @Sendable (Bool) -> Void) {
-        guard core.needsSnapshot(at: sink.header.applied) else { return completion(true) }
-        let answer = Mailbox<InstalledSnapshot?>()
-        surroundings.applyLane.post(.install(sink) { answer.post($0) })
-        guard let installed = answer.take()?.first ?? nil else { return completion(false) }
-        surroundings.logLane.post(.reset(installed.position))
-        step(.snapshotInstalled(installed))
-        completion(true)
+    /// question and the answer, which takes no longer than a rename, since the snapshot was checked before.
+    private func install(_ snapshot: any IncomingSnapshot, _ completion: @escaping @Sendable (Bool) -> Void) {
+        guard core.needsSnapshot(at: snapshot.header.applied) else { return completion(true) }
+        installing = completion
+        let loop = loop
+        surroundings.applyLane.post(.install(snapshot) { loop.report(.snapshotInstalled($0)) })
+    }
+
+    private func installed(_ snapshot: InstalledSnapshot?) {
+        let completion = installing
+        installing = nil
+        if let snapshot {
+            surroundings.logLane.post(.reset(snapshot.position))
+            step(.snapshotInstalled(snapshot))
+        }
+        completion?(snapshot != nil)
     }
 
     // MARK: Effects
@@ -272,18 +293,42 @@ final class Driver {
         guard !senders.contains(where: { $0.node == node }) else { return }
         let send = surroundings.send
         let loop = loop
-        senders.append(
-            SnapshotSender(
-                to: node, transfer: number(), store: surroundings.store, send: { send($0, node) },
-                finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) }))
+        let sender = SnapshotSender(
+            to: node, transfer: number(), machine: surroundings.machine, host: host, send: { send($0, node) },
+            finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) })
+        senders.append(sender)
+        sender.start()
     }
 
     /// Nobody will be answered by this loop any more.
     func end() {
         for sender in senders { sender.hear(.cancel) }
-        for (_, one) in forwarded { one.completion(.unknown) }
-        for (_, round) in reads { for completion in round.completions { completion(.noQuorum) } }
+        installing?(false)
+        installing = nil
+        for item in putOff { refuse(item) }
+        putOff = []
+        giveUpForwarded { _ in true }
+        for id in reads.keys.sorted() { for completion in reads[id]?.completions ?? [] { completion(.noQuorum) } }
+        reads = [:]
         for completion in arriving { completion(.noQuorum) }
-        for (_, asker) in askers { if case let .local(completion) = asker { completion(.refused(.notLeader)) } }
+        arriving = []
+        for id in askers.keys.sorted() { if case let .local(completion) = askers[id] { completion(.refused(.notLeader)) } }
+        askers = [:]
+    }
+
+    /// It was put off and never taken.
+    private func refuse(_ item: ReplicaLoop.Item) {
+        switch item {
+        case let .propose(_, completion), let .proposeMembership(_, completion): completion(.refused(.notLeader))
+        case let .read(_, completion): completion(.noQuorum)
+        case let .snapshotReceived(_, completion): completion(false)
+        default: break
+        }
+    }
+
+    /// What became of these commands nobody will say.
+    private func giveUpForwarded(where isGiven: (Forwarded) -> Bool) {
+        guard !forwarded.isEmpty else { return }
+        for id in forwarded.filter({ isGiven($0.value) }).keys.sorted() { forwarded.removeValue(forKey: id)?.completion(.unknown) }
     }
 }

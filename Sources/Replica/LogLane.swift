@@ -3,9 +3,9 @@ import Raft
 import SegmentLog
 import Synchronization
 
-/// The log thread: writes what the core appended, one sync for all that waits, then lets the messages go that waited for it.
-final class LogLane: Sendable {
-    enum Work: Sendable {
+/// The log lane: writes what the core appended, one sync for all that waits, then lets the messages go that waited for it.
+final class LogLane: LaneWork {
+    enum Item: Sendable {
         case append(AppendEffect)
         case compact(through: LogIndex)
         /// The log begins anew after a snapshot.
@@ -44,45 +44,48 @@ final class LogLane: Sendable {
         }
     }
 
-    private let mailbox = Mailbox<Work>()
+    private let lane: Lane<Item>
     private let figures = Mutex(Figures())
-    private let log: SegmentLog
+    private let log: any DurableLog
+    private let host: ReplicaHost
     private let calls: Calls
-    private let thread = Mutex<LaneThread?>(nil)
 
-    init(log: SegmentLog, calls: Calls) {
+    init(log: any DurableLog, host: ReplicaHost, calls: Calls) {
         self.log = log
+        self.host = host
         self.calls = calls
-        figures.withLock { $0.bytes = log.bytes }
+        lane = Lane(.log, host: host)
+        let (bytes, low) = (log.bytes, log.isLowOnSpace)
+        figures.withLock { figures in
+            figures.bytes = bytes
+            figures.isLowOnSpace = low
+        }
     }
 
     var figuresNow: Figures { figures.withLock { $0 } }
 
-    func start() {
-        let lane = LaneThread("kho-log") { [self] in run() }
-        thread.withLock { $0 = lane }
-    }
-
-    func post(_ work: Work) { mailbox.post(work) }
+    func start() { lane.start(self) }
+    func post(_ item: Item) { lane.post(item) }
 
     /// Writes what was posted and ends.
-    func stop() {
-        mailbox.close()
-        thread.withLock { $0.take() }?.join()
-    }
+    func stop() { lane.stop() }
 
-    private func run() {
-        while let work = mailbox.take() {
-            do throws(LogError) { try carryOut(work) } catch {
-                // What was not made durable is never confirmed, and nothing is tried again: a retried sync lies.
-                mailbox.close()
-                calls.failed(error)
-                return
-            }
+    // MARK: The work
+
+    func begin() -> LanePause { .untilPosted }
+
+    func take(_ items: [Item]) -> LanePause {
+        do throws(LogError) { try carryOut(items) } catch {
+            // What was not made durable is never confirmed, and nothing is tried again: a retried sync lies.
+            calls.failed(error)
+            return .ended
         }
+        return .untilPosted
     }
 
-    private func carryOut(_ batch: [Work]) throws(LogError) {
+    func end() {}
+
+    private func carryOut(_ batch: [Item]) throws(LogError) {
         var waiting: [AppendEffect] = []
         for work in batch {
             switch work {
@@ -110,9 +113,9 @@ final class LogLane: Sendable {
     private func release(_ waiting: inout [AppendEffect]) throws(LogError) {
         guard let last = waiting.last else { return }
         if waiting.contains(where: { !$0.entries.isEmpty || $0.hardState != nil }) {
-            let begin = MonotonicTime.now()
+            let begin = host.now()
             try log.sync()
-            let took = MonotonicTime.now().nanoseconds(since: begin)
+            let took = host.now().nanoseconds(since: begin)
             figures.withLock { $0.add(sync: took) }
         }
         for append in waiting {

@@ -50,6 +50,20 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         return taken
     }
 
+    /// What has come, at most so many items, without waiting. nil once it is closed and emptied.
+    func takeNow(atMost count: Int) -> [Item]? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        if items.isEmpty { return isClosed ? nil : [] }
+        var taken: [Item] = []
+        swap(&taken, &items)
+        if taken.count > count {
+            items.append(contentsOf: taken[count...])
+            taken.removeLast(taken.count - count)
+        }
+        return taken
+    }
+
     /// Takes no more; what is in it can still be taken.
     func close() {
         pthread_mutex_lock(mutex)

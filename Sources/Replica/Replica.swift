@@ -9,13 +9,14 @@ import Synchronization
 /// Everything here may be called from any thread and never blocks, but `start` and `stop`. Completions are called from the replica's
 /// threads and must not block.
 package final class Replica: Sendable {
-    package let store: StateStore
+    private let machine: any StateMachine
     private let loop: ReplicaLoop
     private let logLane: LogLane
     private let applyLane: ApplyLane
     private let checkpointLane: CheckpointLane
     private let receiver: SnapshotReceiver
-    private let mailbox: Mailbox<ReplicaLoop.Item>
+    private let lane: Lane<ReplicaLoop.Item>
+    private let host: ReplicaHost
     private let failure: FailureLatch
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
@@ -24,39 +25,41 @@ package final class Replica: Sendable {
     ///   - failed: called once, from any thread, if the log or the store fails. The node must stop.
     ///   - alarm: something that an administrator should hear of.
     package init(
-        options: ReplicaOptions, store: StateStore, log: SegmentLog, recovered: RecoveredLog, transport: some ReplicaTransport,
+        options: ReplicaOptions, machine: any StateMachine, log: any DurableLog, recovered: RecoveredLog, transport: some ReplicaTransport,
+        host: ReplicaHost = .system,
         failed: @escaping @Sendable (ReplicaFailure) -> Void, alarm: @escaping @Sendable (RaftAlarm) -> Void = { _ in }
     ) throws(ReplicaFailure) {
-        let restored = try Restoration.restore(store: store, log: log, recovered: recovered, firstMembership: options.firstMembership)
-        let mailbox = Mailbox<ReplicaLoop.Item>()
+        let restored = try Restoration.restore(machine: machine, log: log, recovered: recovered, firstMembership: options.firstMembership)
+        let lane = Lane<ReplicaLoop.Item>(.loop, host: host)
         let latch = FailureLatch(failed)
         let send: @Sendable (ReplicaMessage, NodeID) -> Void = { message, node in
             _ = transport.send(message.encoded(), to: node, bulk: message.isBulk)
         }
         let logLane = LogLane(
-            log: log,
+            log: log, host: host,
             calls: LogLane.Calls(
-                send: { send(.raft($0), $0.to) }, persisted: { mailbox.post(.persisted($0)) }, compacted: { mailbox.post(.compacted($0)) },
+                send: { send(.raft($0), $0.to) }, persisted: { lane.post(.persisted($0)) }, compacted: { lane.post(.compacted($0)) },
                 failed: { latch.fail(.log($0)) }))
         let checkpoints = CheckpointLane(
-            store: store, options: options,
-            calls: CheckpointLane.Calls(checkpointed: { mailbox.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
+            machine: machine, options: options, host: host,
+            calls: CheckpointLane.Calls(checkpointed: { lane.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
         let applyLane = ApplyLane(
-            store: store, checkpoints: checkpoints, options: options,
-            calls: ApplyLane.Calls(applied: { mailbox.post(.applied($0)) }, failed: { latch.fail(.store($0)) }))
+            machine: machine, checkpoints: checkpoints, options: options, host: host,
+            calls: ApplyLane.Calls(applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }))
         receiver = SnapshotReceiver(
-            store: store,
+            machine: machine, host: host,
             calls: SnapshotReceiver.Calls(
-                send: send, received: { sink, completion in if !mailbox.post(.snapshotReceived(sink, completion)) { completion(false) } },
+                send: send, received: { sink, completion in if !lane.post(.snapshotReceived(sink, completion)) { completion(false) } },
                 failed: { latch.fail(.store($0)) }))
         loop = ReplicaLoop(
-            options: options, restored: restored, mailbox: mailbox,
+            options: options, restored: restored, lane: lane,
             surroundings: ReplicaLoop.Surroundings(
-                store: store, logLane: logLane, applyLane: applyLane, send: send,
+                machine: machine, host: host, logLane: logLane, applyLane: applyLane, send: send,
                 trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: { transport.membershipChanged($0) },
                 alarm: alarm))
-        self.store = store
-        self.mailbox = mailbox
+        self.machine = machine
+        self.host = host
+        self.lane = lane
         self.logLane = logLane
         self.applyLane = applyLane
         checkpointLane = checkpoints
@@ -73,8 +76,7 @@ package final class Replica: Sendable {
 
     /// Stops in order: nothing more is decided, what was decided is written, a last checkpoint is made. Blocks for the disk.
     package func stop() {
-        mailbox.close()
-        loop.join()
+        loop.stop()
         receiver.stop()
         logLane.stop()
         applyLane.stop()
@@ -85,23 +87,23 @@ package final class Replica: Sendable {
 
     /// Replicates a command, wherever the leader is, and answers once it is applied here.
     package func propose(_ payload: [UInt8], _ completion: @escaping @Sendable (ProposalResult) -> Void) {
-        if !mailbox.post(.propose(payload, completion)) { completion(.refused(.notLeader)) }
+        if !lane.post(.propose(payload, completion)) { completion(.refused(.notLeader)) }
     }
 
     /// Changes the membership. Only the leader can; others refuse.
     package func propose(_ membership: Membership, _ completion: @escaping @Sendable (ProposalResult) -> Void) {
-        if !mailbox.post(.proposeMembership(membership, completion)) { completion(.refused(.notLeader)) }
+        if !lane.post(.proposeMembership(membership, completion)) { completion(.refused(.notLeader)) }
     }
 
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {
-        if !mailbox.post(.read(MonotonicTime.now(), completion)) { completion(.noQuorum) }
+        if !lane.post(.read(host.now(), completion)) { completion(.noQuorum) }
     }
 
     /// Milliseconds since the state here was known to be current; nil if it never was.
     package var stalenessMilliseconds: UInt64? {
-        loop.freshAt.map { MonotonicTime.now().nanoseconds(since: $0) / 1_000_000 }
+        loop.freshAt.map { host.now().nanoseconds(since: $0) / 1_000_000 }
     }
 
     // MARK: What the others say
@@ -114,27 +116,27 @@ package final class Replica: Sendable {
             switch message {
             case let .raft(raft) where raft.from != node: return false
             case .snapshotBegin, .snapshotChunk, .snapshotEnd: receiver.hear(message, from: node)
-            default: mailbox.post(.message(message, from: node))
+            default: lane.post(.message(message, from: node))
             }
             return true
         } catch { return false }
     }
 
     /// The connection to the node is lost, and what was under way to it.
-    package func disconnected(_ node: NodeID) { mailbox.post(.disconnected(node)) }
+    package func disconnected(_ node: NodeID) { lane.post(.disconnected(node)) }
 
     // MARK: What administrators ask
 
     package func status(_ completion: @escaping @Sendable (ReplicaStatus) -> Void) {
-        let (logLane, store) = (logLane, store)
+        let (logLane, machine) = (logLane, machine)
         let staleness = stalenessMilliseconds
-        mailbox.post(.inspect { seen in
+        lane.post(.inspect { seen in
             let figures = logLane.figuresNow
             completion(
                 ReplicaStatus(
-                    raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: store.applied,
-                    checkpointed: store.checkpointed,
-                    logBytes: figures.bytes, dataBytes: store.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
+                    raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: machine.applied,
+                    checkpointed: machine.checkpointed,
+                    logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
                     isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms))
         })
     }

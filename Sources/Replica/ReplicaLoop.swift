@@ -4,8 +4,8 @@ import SegmentLog
 import Store
 import Synchronization
 
-/// The replica loop: one thread that owns the consensus core, feeds it events and carries out its effects.
-final class ReplicaLoop: Sendable {
+/// The replica loop: the lane that owns the consensus core, feeds it events and carries out its effects.
+final class ReplicaLoop: LaneWork {
     /// What others leave for the loop.
     enum Item: Sendable {
         case message(ReplicaMessage, from: NodeID)
@@ -17,7 +17,9 @@ final class ReplicaLoop: Sendable {
         case checkpointed(LogPosition)
         case compacted(LogIndex)
         /// A snapshot has come whole and checked; the completion says whether its position is reached.
-        case snapshotReceived(SnapshotSink, @Sendable (Bool) -> Void)
+        case snapshotReceived(any IncomingSnapshot, @Sendable (Bool) -> Void)
+        /// The state is that of the snapshot now; nil if it was not needed or could not be.
+        case snapshotInstalled(InstalledSnapshot?)
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
         case inspect(@Sendable (Inspection) -> Void)
@@ -34,7 +36,8 @@ final class ReplicaLoop: Sendable {
 
     /// What the loop hands its work to.
     struct Surroundings: Sendable {
-        let store: StateStore
+        let machine: any StateMachine
+        let host: ReplicaHost
         let logLane: LogLane
         let applyLane: ApplyLane
         let send: @Sendable (ReplicaMessage, NodeID) -> Void
@@ -46,10 +49,15 @@ final class ReplicaLoop: Sendable {
 
     private let options: ReplicaOptions
     private let restored: RestoredState
-    private let mailbox: Mailbox<Item>
+    private let lane: Lane<Item>
     private let surroundings: Surroundings
-    private let thread = Mutex<LaneThread?>(nil)
+    private let owned = LaneOwned(Owned())
     private let published: Mutex<Published>
+
+    private struct Owned {
+        var driver: Driver?
+        var nextTick: UInt64 = 0
+    }
 
     private struct Published {
         var status: RaftStatus
@@ -57,10 +65,10 @@ final class ReplicaLoop: Sendable {
         var freshAt: MonotonicTime?
     }
 
-    init(options: ReplicaOptions, restored: RestoredState, mailbox: Mailbox<Item>, surroundings: Surroundings) {
+    init(options: ReplicaOptions, restored: RestoredState, lane: Lane<Item>, surroundings: Surroundings) {
         self.options = options
         self.restored = restored
-        self.mailbox = mailbox
+        self.lane = lane
         self.surroundings = surroundings
         published = Mutex(
             Published(
@@ -81,30 +89,35 @@ final class ReplicaLoop: Sendable {
         published.withLock { if $0.freshAt.map({ $0 < time }) ?? true { $0.freshAt = time } }
     }
 
-    func report(_ item: Item) { mailbox.post(item) }
+    func report(_ item: Item) { lane.post(item) }
 
-    func start() {
-        let lane = LaneThread("kho-replica") { [self] in run() }
-        thread.withLock { $0 = lane }
+    func start() { lane.start(self) }
+    func stop() { lane.stop() }
+
+    // MARK: The work
+
+    private var tickNanoseconds: UInt64 { UInt64(options.tickMilliseconds) * 1_000_000 }
+
+    func begin() -> LanePause {
+        owned.value.driver = Driver(options: options, restored: restored, loop: self, surroundings: surroundings)
+        owned.value.nextTick = surroundings.host.now().nanoseconds + tickNanoseconds
+        return .until(MonotonicTime(nanoseconds: owned.value.nextTick))
     }
 
-    func join() { thread.withLock { $0.take() }?.join() }
-
-    private func run() {
-        let tick = UInt64(options.tickMilliseconds) * 1_000_000
-        let driver = Driver(options: options, restored: restored, loop: self, surroundings: surroundings)
-        var nextTick = MonotonicTime.now().nanoseconds + tick
-        while true {
-            let now = MonotonicTime.now().nanoseconds
-            guard let items = mailbox.take(atMostNanoseconds: nextTick > now ? nextTick - now : 0) else { break }
-            driver.take(items, from: mailbox)
-            let after = MonotonicTime.now().nanoseconds
-            if after >= nextTick {
-                driver.tick()
-                // After a pause of the process there is one tick, not all that were missed: others must be heard first.
-                nextTick = max(nextTick + tick, after)
-            }
+    func take(_ items: [Item]) -> LanePause {
+        guard let driver = owned.value.driver else { return .ended }
+        driver.take(items)
+        let after = surroundings.host.now().nanoseconds
+        if after >= owned.value.nextTick {
+            driver.tick()
+            // After a pause of the process there is one tick, not all that were missed: others must be heard first.
+            owned.value.nextTick = max(owned.value.nextTick + tickNanoseconds, after)
         }
-        driver.end()
+        return .until(MonotonicTime(nanoseconds: owned.value.nextTick))
+    }
+
+    func end() {
+        owned.value.driver?.end()
+        owned.value.driver = nil
     }
 }

@@ -96,6 +96,8 @@ package struct ReplicaOptions: Sendable {
     package var freshnessMilliseconds: UInt64 = 200
     /// The membership of a new cluster, in force until the log has one.
     package var firstMembership = Membership.empty
+    /// Sets bounds of the core other than the usual ones, for simulations: small ones are met often.
+    package var adjustCore: @Sendable (inout RaftConfiguration) -> Void = { _ in }
 
     package init(node: NodeID) { self.node = node }
 }

@@ -6,9 +6,9 @@ import Store
 /// Puts together what the log and the state's checkpoint say, at a start.
 enum Restoration {
     static func restore(
-        store: StateStore, log: SegmentLog, recovered: RecoveredLog, firstMembership: Membership
+        machine: any StateMachine, log: any DurableLog, recovered: RecoveredLog, firstMembership: Membership
     ) throws(ReplicaFailure) -> RestoredState {
-        let applied = store.applied
+        let applied = machine.applied
         var base = recovered.base
         var entries = recovered.entries
         guard base.index <= applied.position.index else { throw .gap(checkpoint: applied.position.index, logBegins: base.index) }
@@ -21,9 +21,7 @@ enum Restoration {
         }
         var membership = firstMembership
         if applied.membershipIndex > LogIndex(0) {
-            do throws(StoreError) {
-                membership = try store.withReadView { view throws(StoreError) in try view.membership() }
-            } catch { throw .store(error) }
+            do throws(StoreError) { membership = try machine.membership() } catch { throw .store(error) }
         }
         return RestoredState(
             hardState: recovered.hardState,

@@ -2,63 +2,62 @@ import Core
 import Store
 import Synchronization
 
-/// Receives snapshots, one at a time, into a generation beside the state's; a thread of its own, since it writes. The newest transfer
-/// takes the place of an older one.
-final class SnapshotReceiver: Sendable {
+/// Receives snapshots, one at a time, beside the state; a lane of its own, since it writes. The newest transfer takes the place of an
+/// older one.
+final class SnapshotReceiver: LaneWork {
+    typealias Item = (NodeID, ReplicaMessage)
+
     struct Calls: Sendable {
         var send: @Sendable (ReplicaMessage, NodeID) -> Void
         /// The snapshot has come whole and is sound: install it if it is needed, and say whether its position is reached.
-        var received: @Sendable (SnapshotSink, @escaping @Sendable (Bool) -> Void) -> Void
+        var received: @Sendable (any IncomingSnapshot, @escaping @Sendable (Bool) -> Void) -> Void
         var failed: @Sendable (StoreError) -> Void
     }
 
     private struct Transfer {
         let from: NodeID
         let number: UInt64
-        let sink: SnapshotSink
+        let sink: any IncomingSnapshot
         var isInstalling = false
     }
 
-    private let mailbox = Mailbox<(NodeID, ReplicaMessage)>()
-    private let store: StateStore
+    private let lane: Lane<Item>
+    private let machine: any StateMachine
     private let calls: Calls
-    private let thread = Mutex<LaneThread?>(nil)
+    private let current = LaneOwned<Transfer?>(nil)
 
-    init(store: StateStore, calls: Calls) {
-        self.store = store
+    init(machine: any StateMachine, host: ReplicaHost, calls: Calls) {
+        self.machine = machine
         self.calls = calls
+        lane = Lane(.snapshotIn, host: host)
     }
 
-    func start() {
-        let lane = LaneThread("kho-snapshot-in") { [self] in run() }
-        thread.withLock { $0 = lane }
-    }
-
-    func stop() {
-        mailbox.close()
-        thread.withLock { $0.take() }?.join()
-    }
+    func start() { lane.start(self) }
+    func stop() { lane.stop() }
 
     /// A message of a transfer has come.
-    func hear(_ message: ReplicaMessage, from node: NodeID) { mailbox.post((node, message)) }
+    func hear(_ message: ReplicaMessage, from node: NodeID) { lane.post((node, message)) }
 
-    private func run() {
-        var current: Transfer?
-        while let messages = mailbox.take() {
-            for (node, message) in messages {
-                do throws(StoreError) { try take(message, from: node, &current) } catch {
-                    let transfer = current
-                    current = nil
-                    if case .badSnapshot = error {
-                        if let transfer { calls.send(.snapshotDone(transfer: transfer.number, installed: false), transfer.from) }
-                    } else {
-                        mailbox.close()
-                        return calls.failed(error)
-                    }
+    // MARK: The work
+
+    func begin() -> LanePause { .untilPosted }
+
+    func take(_ items: [Item]) -> LanePause {
+        for (node, message) in items {
+            do throws(StoreError) { try take(message, from: node, &current.value) } catch {
+                let transfer = current.value
+                current.value = nil
+                guard case .badSnapshot = error else {
+                    calls.failed(error)
+                    return .ended
                 }
+                if let transfer { calls.send(.snapshotDone(transfer: transfer.number, installed: false), transfer.from) }
             }
         }
+        return .untilPosted
     }
+
+    func end() { current.value = nil }
 
     private func take(_ message: ReplicaMessage, from node: NodeID, _ current: inout Transfer?) throws(StoreError) {
         switch message {
@@ -67,17 +66,17 @@ final class SnapshotReceiver: Sendable {
                 return calls.send(.snapshotAck(transfer: number, next: current.sink.next), node)
             }
             // One that is being installed is waited for; the sender tries again.
-            if let current, current.isInstalling, store.applied.position.index < current.sink.header.applied.index { return }
+            if let current, current.isInstalling, machine.applied.position.index < current.sink.header.applied.index { return }
             let header: SnapshotHeader
             do throws(DecodingError) { header = try SnapshotHeader(decoding: bytes) } catch {
                 return calls.send(.snapshotDone(transfer: number, installed: false), node)
             }
-            guard header.applied.index > store.applied.position.index else {
+            guard header.applied.index > machine.applied.position.index else {
                 return calls.send(.snapshotDone(transfer: number, installed: true), node)
             }
             // The one before goes first: both would lie in the same folder.
             current = nil
-            current = Transfer(from: node, number: number, sink: try store.beginInstall(header))
+            current = Transfer(from: node, number: number, sink: try machine.beginReceiving(header))
             calls.send(.snapshotAck(transfer: number, next: 0), node)
         case let .snapshotChunk(number, chunk):
             guard let current, current.from == node, current.number == number, !current.isInstalling else { return }

@@ -2,10 +2,10 @@ import Core
 import Raft
 import Store
 
-/// Streams one snapshot to one node, on a thread of its own: a window of chunks under way, sent again when nothing is heard, given up
-/// when nothing is heard for long.
-final class SnapshotSender: Sendable {
-    enum Word: Sendable {
+/// Streams one snapshot to one node, in a lane of its own: a window of chunks under way, sent again when nothing is heard, given up when
+/// nothing is heard for long.
+final class SnapshotSender: LaneWork {
+    enum Item: Sendable {
         case ack(next: UInt32)
         case done(installed: Bool)
         case cancel
@@ -13,69 +13,105 @@ final class SnapshotSender: Sendable {
 
     /// Chunks under way.
     private static let window = 8
-    private static let resendNanoseconds: UInt64 = 1_000_000_000
+    private static let resendMilliseconds: UInt64 = 1_000
     private static let giveUpMilliseconds: Double = 30_000
+
+    private struct Stream {
+        let source: any OutgoingSnapshot
+        let begin: ReplicaMessage
+        var underWay: [(number: UInt32, chunk: [UInt8])] = []
+        var next: UInt32 = 0
+        var isComplete = false
+        var heard: MonotonicTime
+    }
 
     let node: NodeID
     let transfer: UInt64
-    private let mailbox = Mailbox<Word>()
+    private let lane: Lane<Item>
+    private let machine: any StateMachine
+    private let host: ReplicaHost
     private let send: @Sendable (ReplicaMessage) -> Void
+    private let finished: @Sendable (LogPosition, Bool) -> Void
+    private let stream = LaneOwned<Stream?>(nil)
 
-    /// Begins. `finished` is called once, with the position the snapshot stands for (zero if none could be taken).
+    /// `finished` is called once after `start`, with the position the snapshot stands for (zero if none could be taken).
     init(
-        to node: NodeID, transfer: UInt64, store: StateStore, send: @escaping @Sendable (ReplicaMessage) -> Void,
+        to node: NodeID, transfer: UInt64, machine: any StateMachine, host: ReplicaHost, send: @escaping @Sendable (ReplicaMessage) -> Void,
         finished: @escaping @Sendable (LogPosition, Bool) -> Void
     ) {
         self.node = node
         self.transfer = transfer
+        self.machine = machine
+        self.host = host
         self.send = send
-        _ = LaneThread("kho-snapshot-to") { [self] in
-            var position = LogPosition.zero
-            var delivered = false
-            do throws(StoreError) {
-                let source = try store.exportSnapshot()
-                position = source.header.applied
-                delivered = try stream(source)
-            } catch { delivered = false }
-            finished(position, delivered)
-        }
+        self.finished = finished
+        lane = Lane(.snapshotOut, host: host)
     }
 
-    func hear(_ word: Word) { mailbox.post(word) }
+    func start() { lane.start(self) }
+    func hear(_ item: Item) { lane.post(item) }
 
-    private func stream(_ source: SnapshotSource) throws(StoreError) -> Bool {
-        let begin = ReplicaMessage.snapshotBegin(transfer: transfer, header: source.header.encoded())
-        var underWay: [(number: UInt32, chunk: [UInt8])] = []
-        var next: UInt32 = 0
-        var isComplete = false
-        var heard = MonotonicTime.now()
-        send(begin)
-        while true {
-            while !isComplete, underWay.count < Self.window {
-                guard let chunk = try source.nextChunk() else {
-                    isComplete = true
-                    send(.snapshotEnd(transfer: transfer, chunks: next))
-                    break
-                }
-                underWay.append((next, chunk))
-                next += 1
-                send(.snapshotChunk(transfer: transfer, chunk: chunk))
-            }
-            guard let words = mailbox.take(atMostNanoseconds: Self.resendNanoseconds) else { return false }
-            for word in words {
-                heard = MonotonicTime.now()
-                switch word {
-                case let .ack(have): underWay.removeAll { $0.number < have }
-                case let .done(installed): return installed
-                case .cancel: return false
-                }
-            }
-            if words.isEmpty {
-                guard MonotonicTime.now().milliseconds(since: heard) < Self.giveUpMilliseconds else { return false }
-                send(begin)
-                for (_, chunk) in underWay { send(.snapshotChunk(transfer: transfer, chunk: chunk)) }
-                if isComplete { send(.snapshotEnd(transfer: transfer, chunks: next)) }
+    // MARK: The work
+
+    func begin() -> LanePause {
+        do throws(StoreError) {
+            let source = try machine.beginSending()
+            let begin = ReplicaMessage.snapshotBegin(transfer: transfer, header: source.header.encoded())
+            stream.value = Stream(source: source, begin: begin, heard: host.now())
+            send(begin)
+        } catch { return finish(delivered: false) }
+        return fill()
+    }
+
+    func take(_ items: [Item]) -> LanePause {
+        for item in items {
+            stream.value?.heard = host.now()
+            switch item {
+            case let .ack(have): stream.value?.underWay.removeAll { $0.number < have }
+            case let .done(installed): return finish(delivered: installed)
+            case .cancel: return finish(delivered: false)
             }
         }
+        if items.isEmpty {
+            guard let stream = stream.value, host.now().milliseconds(since: stream.heard) < Self.giveUpMilliseconds else {
+                return finish(delivered: false)
+            }
+            send(stream.begin)
+            for (_, chunk) in stream.underWay { send(.snapshotChunk(transfer: transfer, chunk: chunk)) }
+            if stream.isComplete { send(.snapshotEnd(transfer: transfer, chunks: stream.next)) }
+        }
+        return fill()
+    }
+
+    func end() { _ = finish(delivered: false) }
+
+    /// Sends chunks until the window is full.
+    private func fill() -> LanePause {
+        guard var now = stream.value else { return .ended }
+        stream.value = nil
+        while !now.isComplete, now.underWay.count < Self.window {
+            do throws(StoreError) {
+                if let chunk = try now.source.nextChunk() {
+                    now.underWay.append((now.next, chunk))
+                    now.next += 1
+                    send(.snapshotChunk(transfer: transfer, chunk: chunk))
+                } else {
+                    now.isComplete = true
+                    send(.snapshotEnd(transfer: transfer, chunks: now.next))
+                }
+            } catch {
+                stream.value = now
+                return finish(delivered: false)
+            }
+        }
+        stream.value = now
+        return .until(host.now().adding(milliseconds: Self.resendMilliseconds))
+    }
+
+    private func finish(delivered: Bool) -> LanePause {
+        let position = stream.value?.source.header.applied ?? .zero
+        stream.value = nil
+        finished(position, delivered)
+        return .ended
     }
 }

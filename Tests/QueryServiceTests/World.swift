@@ -22,6 +22,7 @@ final class World: Sendable {
     let folder: URL
     let group: MultiThreadedEventLoopGroup
     let replica: Replica
+    let store: StateStore
     let server: QueryServer
     let port: Int
     let events = Mutex<[QueryEvent]>([])
@@ -43,7 +44,7 @@ final class World: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let certificates = try Certificates.shared.get()
         let clusterID = ClusterID(high: 3, low: 4)
-        let store = try StateStore(directory: folder.path + "/state", cluster: clusterID, options: .init(mapBytes: 256 << 20))
+        store = try StateStore(directory: folder.path + "/state", cluster: clusterID, options: .init(mapBytes: 256 << 20))
         var logOptions = LogOptions()
         logOptions.segmentBytes = 1 << 20
         let (log, recovered) = try SegmentLog.open(
@@ -54,13 +55,13 @@ final class World: Sendable {
         options.heartbeatTicks = 1
         let member = Membership.Member(id: NodeID(1), name: "n1", peerAddress: "", adminAddress: "", incarnation: Incarnation(1))
         options.firstMembership = Membership(members: [member], voters: [NodeID(1)])
-        replica = try Replica(options: options, store: store, log: log, recovered: recovered, transport: NoTransport(), failed: { _ in })
+        replica = try Replica(options: options, machine: store, log: log, recovered: recovered, transport: NoTransport(), failed: { _ in })
         replica.start()
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         var settings = QuerySettings(node: "n1", version: "0", clusterName: Self.cluster, clusterID: clusterID)
         change(&settings)
         let sink = EventSink()
-        server = QueryServer(settings: settings, group: group, replica: replica, audit: { sink.add($0) })
+        server = QueryServer(settings: settings, group: group, replica: replica, store: store, audit: { sink.add($0) })
         port = try await server.start(host: "127.0.0.1", port: 0, identity: try certificates.identity("node"))
         sink.world.withLock { $0 = self }
         try await makeRights()
@@ -135,7 +136,7 @@ final class World: Sendable {
     }
 
     func dataset(_ code: String) throws -> DatasetID {
-        let found = try replica.store.withReadView { view throws(StoreError) in view.catalogue.dataset(code: code)?.id }
+        let found = try store.withReadView { view throws(StoreError) in view.catalogue.dataset(code: code)?.id }
         return try #require(found)
     }
 

@@ -46,6 +46,7 @@ final class ReplicaCluster {
     let network = MemoryNetwork()
     let voters: Membership
     private(set) var replicas: [NodeID: Replica] = [:]
+    private(set) var stores: [NodeID: StateStore] = [:]
     let failures = FailureList()
     var retainedLogBytes = 64 << 20
     var segmentBytes = 16 << 20
@@ -88,9 +89,10 @@ final class ReplicaCluster {
         options.firstMembership = membership ?? voters
         let failures = failures
         let replica = try Replica(
-            options: options, store: store, log: log, recovered: recovered, transport: MemoryNetwork.End(node: node, network: network),
+            options: options, machine: store, log: log, recovered: recovered, transport: MemoryNetwork.End(node: node, network: network),
             failed: { failures.add("\(node): \($0)") })
         replicas[node] = replica
+        stores[node] = store
         network.connect(node, replica)
         replica.start()
     }
@@ -100,6 +102,7 @@ final class ReplicaCluster {
     func stop(_ node: NodeID) {
         network.connect(node, nil)
         replicas.removeValue(forKey: node)?.stop()
+        stores[node] = nil
     }
 
     func stopAll() { for node in replicas.keys.sorted() { stop(node) } }
@@ -172,14 +175,14 @@ final class ReplicaCluster {
         return try #require(answer.take(atMostNanoseconds: 20_000_000_000)?.first)
     }
 
-    func applied(_ node: NodeID) -> LogIndex { replicas[node]?.store.applied.position.index ?? LogIndex(0) }
+    func applied(_ node: NodeID) -> LogIndex { stores[node]?.applied.position.index ?? LogIndex(0) }
 
     /// Waits until everybody has applied as much as the furthest, and compares what they hold.
     func expectEqualStates(_ nodes: [NodeID]? = nil) throws {
         let nodes = nodes ?? replicas.keys.sorted()
         try wait("equal indexes") { Set(nodes.map { applied($0) }).count == 1 }
         let figures = try nodes.map { node in
-            try #require(replicas[node]).store.withReadView { view throws(StoreError) in
+            try #require(stores[node]).withReadView { view throws(StoreError) in
                 "\(view.state.position.index) " + (try view.figures()).map { "\($0.dataset) \($0.figures.records) \($0.figures.digest)" }.joined(separator: ";")
             }
         }
@@ -204,8 +207,7 @@ final class ReplicaCluster {
     }
 
     func put(_ key: String, bytes: Int = 40, at node: NodeID) throws -> Command {
-        let replica = try #require(replicas[node])
-        let (principal, dataset) = try replica.store.withReadView { view throws(StoreError) in
+        let (principal, dataset) = try #require(stores[node]).withReadView { view throws(StoreError) in
             (view.catalogue.principal(path: "a/sys")?.id, view.catalogue.dataset(code: "units")?.id)
         }
         return .write(
@@ -219,6 +221,6 @@ final class ReplicaCluster {
     }
 
     func records(_ node: NodeID) throws -> UInt64 {
-        try #require(replicas[node]).store.withReadView { view throws(StoreError) in try view.figures().first?.figures.records ?? 0 }
+        try #require(stores[node]).withReadView { view throws(StoreError) in try view.figures().first?.figures.records ?? 0 }
     }
 }

@@ -58,7 +58,7 @@ final class ReplicaStack: Sendable {
         }
         do throws(ReplicaFailure) {
             replica = try Replica(
-                options: options, store: store, log: log, recovered: recovered, transport: adapter, failed: { failed(.replica($0)) },
+                options: options, machine: store, log: log, recovered: recovered, transport: adapter, failed: { failed(.replica($0)) },
                 alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) })
         } catch { throw .replica(error) }
         guard let listen = Endpoint(configuration.listen.peer) else {
@@ -73,7 +73,7 @@ final class ReplicaStack: Sendable {
             var settings = QuerySettings(
                 node: identity.name, version: Version.current, clusterName: identity.clusterName, clusterID: place.cluster)
             settings.connectionsMax = bounds.connections
-            query = QueryServer(settings: settings, group: group, replica: replica, audit: { QueryAudit.write($0, to: audit) })
+            query = QueryServer(settings: settings, group: group, replica: replica, store: store, audit: { QueryAudit.write($0, to: audit) })
         } else {
             query = nil
         }

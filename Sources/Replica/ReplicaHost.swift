@@ -1,0 +1,39 @@
+import Core
+import Raft
+
+/// What a replica needs of the world beside disk and network: clocks, chance, and somebody who runs its lanes. With the system's it is a
+/// node; with a simulator's it does the same things again and again, one batch of one lane at a time.
+package struct ReplicaHost: Sendable {
+    package let now: @Sendable () -> MonotonicTime
+    /// Milliseconds since 1970, with which a leader stamps entries.
+    package let wallMilliseconds: @Sendable () -> Int64
+    package let draw: @Sendable () -> UInt64
+    /// Begins to run a lane, and gives what waits for its end.
+    let run: @Sendable (any RunnableLane) -> @Sendable () -> Void
+    /// Something was left in a lane, or it was closed. nil where lanes wait for that themselves.
+    let posted: (@Sendable (any RunnableLane) -> Void)?
+    /// Sees the core after each of its steps.
+    let watch: (@Sendable (borrowing RaftCore) -> Void)?
+
+    /// For a host that runs lanes in steps.
+    package init(
+        now: @escaping @Sendable () -> MonotonicTime, wallMilliseconds: @escaping @Sendable () -> Int64, draw: @escaping @Sendable () -> UInt64,
+        run: @escaping @Sendable (any RunnableLane) -> @Sendable () -> Void, posted: (@Sendable (any RunnableLane) -> Void)?,
+        watch: (@Sendable (borrowing RaftCore) -> Void)?
+    ) {
+        self.now = now
+        self.wallMilliseconds = wallMilliseconds
+        self.draw = draw
+        self.run = run
+        self.posted = posted
+        self.watch = watch
+    }
+
+    /// The machine's clocks and chance, a thread for each lane.
+    package static let system = ReplicaHost(
+        now: { MonotonicTime.now() }, wallMilliseconds: { WallClock.now() }, draw: { SystemRandom.uint64() },
+        run: { lane in
+            let thread = LaneThread(lane.kind.rawValue) { lane.runToTheEnd() }
+            return { thread.join() }
+        }, posted: nil, watch: nil)
+}
