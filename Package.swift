@@ -138,6 +138,10 @@ let package = Package(
             name: "ProcessTests",
             dependencies: ["TestSupport", "kho", "Console", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",
             swiftSettings: common),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["kho", "khod", "Scenarios", "Harness", "Core"], path: "Tests/ScenarioTests", swiftSettings: common),
+        .testTarget(
+            name: "FaultTests", dependencies: ["Scenarios", "Faults", "Harness", "Configuration", "Core"], path: "Tests/FaultTests", swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",

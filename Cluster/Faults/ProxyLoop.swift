@@ -32,8 +32,10 @@ final class ProxyLoop {
             guard poll(&polled, nfds_t(polled.count), wait) >= 0 || errno == EINTR else { return end() }
 
             if polled[0].revents != 0 { while read(shared.wake.0, &buffer, buffer.count) > 0 {} }
+            // Asked again: what is read now may have been sent after a condition was set.
             let after = MonotonicTime.now()
-            for connection in connections { connection.move(polled, conditions, after, &buffer) }
+            let current = shared.state.withLock { $0.conditions }
+            for connection in connections { connection.move(polled, current, after, &buffer) }
             connections.removeAll { connection in
                 guard connection.isOver else { return false }
                 connection.close()
@@ -148,6 +150,7 @@ final class ProxyConnection {
     private static func move(
         _ stream: inout Stream, _ polled: [pollfd], _ condition: LinkCondition, _ now: MonotonicTime, _ buffer: inout [UInt8]
     ) -> Bool {
+        guard !condition.isCut else { return true }
         if stream.sourcePlace >= 0, polled[stream.sourcePlace].revents != 0 {
             let count = read(stream.source, &buffer, buffer.count)
             if count > 0 {
@@ -159,7 +162,6 @@ final class ProxyConnection {
                 return false
             }
         }
-        guard !condition.isCut else { return true }
         while let first = stream.chunks.first, max(first.due, stream.free) <= now {
             let most = condition.bytesPerSecond > 0 ? max(1, condition.bytesPerSecond / 50) : first.bytes.count
             let piece = first.bytes.prefix(most)

@@ -47,6 +47,10 @@ package struct Client: Sendable {
     private var seen: [String: Call.Found] = [:]
     private static let staleMilliseconds: UInt32 = 3_000
 
+    /// How long a client waits for an answer, retries included. Every second one is impatient, so that there are outcomes that nobody
+    /// knows.
+    package static func deadline(_ number: Int) -> Duration { number % 2 == 0 ? .milliseconds(500) : .seconds(8) }
+
     package init(number: Int, kho: KhoClient, traffic: Traffic, seed: UInt64) {
         self.number = number
         self.kho = kho

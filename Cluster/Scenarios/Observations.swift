@@ -20,6 +20,11 @@ package struct Call: Sendable, Equatable {
     package struct Found: Sendable, Equatable {
         package var value: Int64
         package var modifiedAt: UInt64
+
+        package init(value: Int64, modifiedAt: UInt64) {
+            self.value = value
+            self.modifiedAt = modifiedAt
+        }
     }
 
     package enum Outcome: Sendable, Equatable {
@@ -42,6 +47,15 @@ package struct Call: Sendable, Equatable {
     package var called: UInt64
     package var returned: UInt64 = .max
     package var outcome = Outcome.pending
+
+    package init(client: Int, key: String, action: Action, called: UInt64, returned: UInt64 = .max, outcome: Outcome = .pending) {
+        self.client = client
+        self.key = key
+        self.action = action
+        self.called = called
+        self.returned = returned
+        self.outcome = outcome
+    }
 }
 
 /// Everything that the clients of a run saw, and every error that was not to be expected.

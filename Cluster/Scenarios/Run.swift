@@ -54,7 +54,7 @@ import Synchronization
         verdict.about = scenario.about
         verdict.network = stage.networkName
 
-        let clients = try (1...scenario.workload.clients).map { try stage.client(startingAt: $0) }
+        let clients = try (1...scenario.workload.clients).map { try stage.client(startingAt: $0, deadline: Client.deadline($0)) }
         defer { for client in clients { client.close() } }
         let load = Task {
             await withTaskGroup(of: Void.self) { group in
@@ -85,7 +85,8 @@ import Synchronization
         await watching.value
         await watch.look()
         tell("\(scenario.name): the load has ended; judging")
-        try await judge(stage, watch, register, observations, &verdict)
+        try await judge(stage, trouble, watch, register, observations, &verdict)
+        verdict.faultCount = schedule.occurrences.count
         verdict.faults = trouble.notes
         verdict.leaderMemoryMax = watch.leaderMemoryMax
         verdict.leaderLogMax = watch.leaderLogMax
@@ -120,10 +121,10 @@ import Synchronization
             switch step {
             case let .begin(number):
                 try await trouble.begin(number, schedule.occurrences[number])
-                if schedule.occurrences[number].kind == .rolling { try await measure(stage, probe, register, &verdict) }
+                if schedule.occurrences[number].kind == .rolling { try await measure(stage, trouble, probe, register, &verdict) }
             case let .end(number):
                 try await trouble.end(number)
-                if trouble.isQuiet { try await measure(stage, probe, register, &verdict) }
+                if trouble.isQuiet { try await measure(stage, trouble, probe, register, &verdict) }
             }
         }
         try await Self.sleep(until: end)
@@ -135,12 +136,16 @@ import Synchronization
     }
 
     /// How long until there is a leader that a majority follows, and until a write is acknowledged.
-    private func measure(_ stage: Stage, _ probe: KhoClient, _ register: Register, _ verdict: inout Verdict) async throws {
+    private func measure(
+        _ stage: Stage, _ trouble: Trouble, _ probe: KhoClient, _ register: Register, _ verdict: inout Verdict
+    ) async throws {
         let healed = MonotonicTime.now()
         async let written: Double? = Self.timeOfWrite(probe, register, healed)
         let limit = UInt64(max(30_000, scenario.bounds.leaderWithinMilliseconds * 4))
         while await stage.leader() == nil, MonotonicTime.now() < healed.adding(milliseconds: limit) { try await Task.sleep(nanoseconds: 10_000_000) }
-        verdict.leaderAfterHeal.append(MonotonicTime.now().milliseconds(since: healed))
+        let milliseconds = MonotonicTime.now().milliseconds(since: healed)
+        verdict.leaderAfterHeal.append(milliseconds)
+        trouble.note("a leader after \(Int(milliseconds)) ms")
         if let milliseconds = await written { verdict.writeAfterHeal.append(milliseconds) }
     }
 
@@ -154,7 +159,7 @@ import Synchronization
     // MARK: The end
 
     private func judge(
-        _ stage: Stage, _ watch: Watch, _ register: Register, _ observations: Observations, _ verdict: inout Verdict
+        _ stage: Stage, _ trouble: Trouble, _ watch: Watch, _ register: Register, _ observations: Observations, _ verdict: inout Verdict
     ) async throws {
         let failed = watch.failed
         let nodes = stage.members.filter { !failed.contains($0) }
@@ -164,10 +169,15 @@ import Synchronization
         var unread: [String] = []
         for (place, name) in stage.queryNames.filter({ !failed.contains($0) }).enumerated() {
             do {
-                let client = try stage.client(startingAt: place, deadline: .seconds(30))
-                defer { client.close() }
-                contents.append((name, try await records(client, register, observations)))
-            } catch { unread.append("\(name) cannot be read in the end: \(error)") }
+                contents.append((name, try await records(stage, place, register, observations)))
+            } catch {
+                // A node that meets a record that it knows to be damaged says so and answers nothing; it is made new.
+                guard try await trouble.rebuildIfDamaged(name) else {
+                    unread.append("\(name) cannot be read in the end: \(error)")
+                    continue
+                }
+                contents.append((name, try await records(stage, place, register, observations)))
+            }
         }
         count(calls, &verdict)
         verdict.refusals = observations.refusals
@@ -189,8 +199,10 @@ import Synchronization
                 claim: "a leader within \(scenario.bounds.leaderWithinMilliseconds) ms of every heal",
                 violations: late.map { "it took \(Int($0)) ms" }))
         watch.searchLogs()
+        // A damaged record is answered by an error, whoever asks for it; never by something else.
+        let unexplained = observations.oddities.filter { !trouble.hasDamaged || !$0.contains("KHO-\(ErrorCode.internal.rawValue)") }
         verdict.checks.append(.init(claim: "no process ended of itself, none broke an invariant", violations: watch.violations))
-        verdict.checks.append(.init(claim: "no answer that no fault explains", violations: observations.oddities))
+        verdict.checks.append(.init(claim: "no answer that no fault explains", violations: unexplained))
         verdict.checks.append(.init(claim: "the leader's memory and log are within their bounds", violations: excess(watch)))
     }
 
@@ -247,7 +259,11 @@ import Synchronization
     }
 
     /// Every record of the register, but the probe's.
-    private func records(_ client: KhoClient, _ register: Register, _ observations: Observations) async throws -> [String: Call.Found] {
+    private func records(
+        _ stage: Stage, _ place: Int, _ register: Register, _ observations: Observations
+    ) async throws -> [String: Call.Found] {
+        let client = try stage.client(startingAt: place, deadline: .seconds(30))
+        defer { client.close() }
         var all: [String: Call.Found] = [:]
         for try await record in client.scan(register.dataset) {
             let key = String(decoding: record.key, as: UTF8.self)

@@ -17,6 +17,9 @@ import Harness
     private var random: SeededRandom
     /// By the occurrence's place in the schedule.
     private var active: [Int: Active] = [:]
+    /// Nodes with damaged files that were not made new since.
+    private var damaged = Set<String>()
+    private(set) var hasDamaged = false
     /// What was done, for people, one line each.
     package private(set) var notes: [String] = []
     private let start: MonotonicTime
@@ -29,7 +32,7 @@ import Harness
     }
 
     private var cluster: LocalCluster { stage.cluster }
-    private func note(_ text: String) {
+    func note(_ text: String) {
         let tenths = MonotonicTime.now().nanoseconds(since: start) / 100_000_000
         notes.append("\(tenths / 10).\(tenths % 10) s  \(text)")
     }
@@ -159,6 +162,8 @@ import Harness
 
     private func damage(_ name: String, bits: Int) async throws {
         guard let node = cluster.node(name) else { return }
+        damaged.insert(name)
+        hasDamaged = true
         kill([name])
         let files = (Damage.files(below: node.dataFolder + "/log") + Damage.files(below: node.dataFolder + "/state"))
             .filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
@@ -174,8 +179,23 @@ import Harness
     /// A query node that refuses its damaged files gets an empty directory and is added again, as the guide says.
     private func rebuildIfRefused(_ name: String) async throws {
         guard let node = cluster.node(name), node.role == "query", !cluster.isRunning(name) else { return }
-        watch.leaves(name)
         note("\(name) refuses its files: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        try await rebuild(node)
+    }
+
+    /// The same for one that has noticed a damaged record while it ran. Whether there was one.
+    func rebuildIfDamaged(_ name: String) async throws -> Bool {
+        guard let node = cluster.node(name), node.role == "query", damaged.contains(name) else { return false }
+        guard let audit = try? Files.text(node.dataFolder + "/audit.jsonl"), audit.contains("damagedRecord") else { return false }
+        note("\(name) has met a damaged record")
+        try await rebuild(node)
+        return true
+    }
+
+    private func rebuild(_ node: LocalCluster.Node) async throws {
+        let name = node.name
+        kill([name])
+        damaged.remove(name)
         Files.removeTree(node.dataFolder)
         try restart(name)
         try await stage.wait(for: "\(name) to be added again", seconds: 60) {
@@ -218,6 +238,7 @@ import Harness
     func endAll() async throws {
         for number in active.keys.sorted() { try await end(number) }
         for name in stage.members where !cluster.isRunning(name) { try await rebuildIfRefused(name) }
+        for name in stage.queryNames { _ = try await rebuildIfDamaged(name) }
         for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
     }
 }

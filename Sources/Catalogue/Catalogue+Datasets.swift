@@ -6,8 +6,8 @@ extension Catalogue {
         "name", "title", "kind", "scale", "required", "sensitivity", "codeList", "maxBytes", "renamedFrom",
     ]
 
-    /// A field keeps its number by its name, or by the name that it was renamed from. A field left out is deleted; its number
-    /// is never used again, so that no right to it comes back with a new field.
+    /// A field keeps its number by the name that it was renamed from, if there is a field of that name, or by its name.
+    /// A field left out is deleted; its number is never used again, so that no right to it comes back with a new field.
     mutating func applyDataset(_ document: Document) throws(CatalogueError) -> CatalogueResult {
         let reader = try DocumentReader(document, allowed: ["code", "name", "owner", "class", "kind", "key", "fields"])
         let code = try reader.code("code")
@@ -25,6 +25,7 @@ extension Catalogue {
             throw CatalogueError(path: "fields", message: "a dataset has at most \(Limits.fieldsPerDataset) fields")
         }
         var fields: [FieldDefinition] = []
+        try Self.checkRenamings(documents)
         for (place, document) in documents.enumerated() {
             let field = try field(document, path: "fields[\(place)]", old: old?.schema, nextField: &nextField)
             guard !fields.contains(where: { $0.name == field.name || $0.id == field.id }) else {
@@ -44,6 +45,22 @@ extension Catalogue {
             keyName: keyName, schema: Schema(version: version, fields: sorted), nextField: nextField)
         defer { put(dataset) }
         return result(.dataset, code, dataset.id.rawValue, old == dataset, old != nil, dataset.encoded())
+    }
+
+    /// A name that a field was renamed from is neither a field of the document nor the former name of two: which of them keeps the number, and
+    /// with it the values and the rights, would be a guess.
+    private static func checkRenamings(_ documents: [Document]) throws(CatalogueError) {
+        let names = documents.map { $0["name"]?.string }
+        var former: [String] = []
+        for (place, document) in documents.enumerated() {
+            guard let from = document["renamedFrom"]?.string, from != document["name"]?.string else { continue }
+            let path = "fields[\(place)].renamedFrom"
+            guard !names.contains(from) else {
+                throw CatalogueError(path: path, message: "\(from) stands in the document too; rename in one step and add in another, without renamedFrom")
+            }
+            guard !former.contains(from) else { throw CatalogueError(path: path, message: "another field above was renamed from \(from)") }
+            former.append(from)
+        }
     }
 
     private func field(_ document: Document, path: String, old: Schema?, nextField: inout UInt16) throws(CatalogueError) -> FieldDefinition {
@@ -68,8 +85,9 @@ extension Catalogue {
             codeList = found.id
         }
         let most = try reader.int("maxBytes", in: 1...Int64(Limits.recordBytes))
-        let previousName = try reader.optionalText("renamedFrom") ?? name
-        let previous = old?.field(named: name) ?? old?.field(named: previousName)
+        // Where both names are there, the field of this name is dropped and the other one takes its place.
+        let previousName = try reader.optionalText("renamedFrom")
+        let previous = previousName.flatMap { old?.field(named: $0) } ?? old?.field(named: name)
         if let previous, previous.kind != kind || previous.scale != UInt8(scale) {
             throw CatalogueError(path: reader.child("kind"), message: "a field's kind cannot change; delete it and make one of another name")
         }

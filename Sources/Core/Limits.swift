@@ -101,8 +101,10 @@ public enum Limits {
 
     // Sessions.
 
-    /// Sessions at a time in a cluster; opening one more ends the one idle for longest.
+    /// Sessions at a time in a cluster. Who opens one more gives up its own that is idle for longest; who has none, ends another's.
     public static let sessions = 10_000
+    /// Sessions of one principal at a time; opening one more ends the one of them that is idle for longest, nobody else's.
+    public static let sessionsPerPrincipal = 64
     /// Answers kept for a session: writes that a client may have under way at once.
     public static let sessionAnswers = 1_024
     /// Milliseconds of log time after which an idle session ends.

@@ -125,6 +125,7 @@ package struct ReadView: ~Copyable {
         guard let bytes else { return Explanation.document(of: plan, dataset: what, catalogue: catalogue, record: nil, key: key) }
         do throws(RecordError) {
             let view = try RecordView(bytes.span.bytes)
+            try view.verify(key: key.span.bytes)
             return Explanation.document(of: plan, dataset: what, catalogue: catalogue, record: view, key: key)
         } catch { throw .corruptRecord(dataset: dataset) }
     }

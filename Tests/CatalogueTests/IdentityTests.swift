@@ -82,13 +82,32 @@ import Testing
         #expect(world.field("owner")! > made)
     }
 
-    @Test func theNameCountsMoreThanWhereItWasRenamedFrom() throws {
+    /// A field can take the name of one that is dropped in the same document: it is the dropped one that goes.
+    @Test func aFieldRenamedOntoADroppedOneKeepsItsNumber() throws {
         var world = try World()
         let name = world.field("name")!, owner = world.field("owner")!
-        try world.change(.dataset, World.houses(fields: [Self.field("owner", from: "name")]))
-        #expect(world.field("owner") == owner)
+        try world.change(.agreement, World.agreement(["fields": ["name"], "where": "name = 'x'"]))
+        let renamed = World.houses(fields: [Self.field("owner", from: "name")])
+        try world.change(.dataset, renamed)
+        #expect(world.field("owner") == name && world.field("name") == nil)
+        #expect(!world.houses.schema.mask.contains(owner))
+        #expect(world.catalogue.document(of: world.catalogue.agreement(code: "g")!)["where"] == "owner = 'x'")
+        #expect(try world.change(.dataset, renamed).effect == .unchanged, "renaming is done once")
         try world.change(.dataset, World.houses(fields: [Self.field("owner"), Self.field("name")]))
-        #expect(world.field("name")! > name)
+        #expect(world.field("name")! > owner)
+    }
+
+    /// Which field keeps the number is never guessed.
+    @Test func ambiguousRenamingsAreRefused() throws {
+        var world = try World()
+        for fields in [
+            [Self.field("first", from: "name"), Self.field("name")], [Self.field("name", from: "owner"), Self.field("owner", from: "name")],
+            [Self.field("first", from: "name"), Self.field("second", from: "name")],
+        ] {
+            let error = world.refusal(.dataset, World.houses(fields: fields))
+            #expect(error?.path.hasSuffix(".renamedFrom") == true, "\(fields)")
+        }
+        #expect(world.refusal(.dataset, World.houses(fields: [Self.field("name", from: "name"), Self.field("owner")])) == nil)
     }
 
     @Test func allFieldsMeansThoseThatThereAreNow() throws {

@@ -105,7 +105,7 @@ import Testing
             Case(.dataset, field(("name", "tên")), "fields[1].name", "lower-case letters"),
             Case(.dataset, field(("name", "9a")), "fields[1].name", "begins with a letter"),
             Case(.dataset, field(("name", "name")), "fields[1].name", "stands above"),
-            Case(.dataset, field(("renamedFrom", "name")), "fields[1].name", "stands above"),
+            Case(.dataset, field(("renamedFrom", "name")), "fields[1].renamedFrom", "stands in the document too"),
             Case(.dataset, field(("kind", .null)), "fields[1].kind", "missing"),
             Case(.dataset, field(("kind", "int")), "fields[1].kind", "did you mean \"int64\"?"),
             Case(.dataset, field(("scale", 2)), "fields[1].scale", "only a decimal"),

@@ -1,5 +1,4 @@
 import Core
-import Glibc
 import Records
 import Testing
 
@@ -17,27 +16,6 @@ import Testing
 
     func rescan(_ world: Fixture) throws -> [RescannedDataset] {
         try #require(try world.store.withReadView { view throws(StoreError) in try view.rescan() })
-    }
-
-    /// Turns one bit of every copy of the text in the data file, as a bad sector would.
-    func rot(_ text: String, in world: Fixture) throws -> Int {
-        try world.store.checkpoint()
-        let path = world.dataFile
-        let bytes = try #require(try DurableFiles.read(path, limit: 64 << 20))
-        let wanted = Array(text.utf8)
-        let file = open(path, O_WRONLY | O_CLOEXEC)
-        defer { close(file) }
-        var count = 0
-        var place = 0
-        while place + wanted.count <= bytes.count {
-            if bytes[place] == wanted[0], bytes[place..<place + wanted.count].elementsEqual(wanted) {
-                var byte = bytes[place] ^ 1
-                #expect(pwrite(file, &byte, 1, off_t(place)) == 1)
-                count += 1
-            }
-            place += 1
-        }
-        return count
     }
 
     @Test func whatIsStoredAddsUpToWhatIsKept() throws {
@@ -69,7 +47,7 @@ import Testing
     @Test func rotIsFound() throws {
         let world = try filled()
         let before = try world.store.withReadView { view throws(StoreError) in try view.figures().map(\.figures) }
-        let places = try rot("canary-7-canary", in: world)
+        let places = try world.rot("canary-7-canary")
         #expect(places > 0)
         let after = try world.store.withReadView { view throws(StoreError) in try view.figures().map(\.figures) }
         #expect(after == before)

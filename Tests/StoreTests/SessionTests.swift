@@ -64,6 +64,61 @@ import Testing
         #expect(reason(try unit(1)) == .sessionEnded)
     }
 
+    /// Who opens sessions without end ends its own with them.
+    @Test func manySessionsOfOnePrincipalEndNobodyElses() throws {
+        let flood = try world.principal("b/sys")
+        var theirs: [SessionID] = []
+        for n in 0..<Limits.sessionsPerPrincipal + 5 {
+            let entry = world.entry(.openSession(flood), time: 1_000 + Int64(n))
+            guard case let .sessionOpened(id)? = try world.store.apply([entry]).first else { throw TwinWorlds.Unexpected() }
+            theirs.append(id)
+        }
+        #expect(try world.countOfSessionEntries() == 1 + Limits.sessionsPerPrincipal)
+        func answer(_ session: SessionID) throws -> Rejection.Reason? {
+            reason(try world.write([world.put("units", "u", [])], as: "b/sys", session: session, sequence: 1, time: 3_000))
+        }
+        for id in theirs.prefix(5) { #expect(try answer(id) == .sessionEnded) }
+        for id in [theirs[5], theirs[Limits.sessionsPerPrincipal + 4]] { #expect(try answer(id) != .sessionEnded) }
+        #expect(reason(try unit(1, time: 3_000)) == nil, "the session opened before is still there")
+    }
+
+    /// A principal that has many sessions and writes in one keeps that one.
+    @Test func ofOwnSessionsTheOneIdleForLongestEnds() throws {
+        for n in 0..<Limits.sessionsPerPrincipal - 1 { _ = try world.apply(.openSession(world.principal("a/sys")), time: 2_000 + Int64(n)) }
+        #expect(reason(try unit(1, time: 3_000)) == nil)
+        for n in 0..<5 { _ = try world.apply(.openSession(world.principal("a/sys")), time: 4_000 + Int64(n)) }
+        #expect(reason(try unit(2, time: 5_000)) == nil)
+        #expect(try world.countOfSessionEntries() == Limits.sessionsPerPrincipal + 2)
+    }
+
+    /// Those that have ended go a few at a time, whoever opens, and those that were used stay.
+    @Test func endedSessionsGoInTheOrderOfTheirEnds() throws {
+        for n in 0..<40 { _ = try world.apply(.openSession(world.principal("a/sys")), time: 2_000 + Int64(n)) }
+        let late = 5_000 + Limits.sessionIdleMilliseconds
+        #expect(reason(try unit(1, time: late - 10_000)) == nil)
+        for n in 0..<4 { _ = try world.apply(.openSession(world.principal("b/sys")), time: late + Int64(n)) }
+        #expect(try world.countOfSessionEntries() == 2 + 4, "the one that was used, its answer, and the new ones")
+        #expect(reason(try unit(2, time: late)) == nil)
+        #expect(try world.indexedSessions() == 5)
+    }
+
+    /// The bound of all: a principal gives up its own, and one that has none takes the place of one idle for longest.
+    @Test func whenThereAreTooManyInAllEachGivesUpItsOwn() throws {
+        let full = Limits.sessions / Limits.sessionsPerPrincipal + 1
+        for n in 0..<full { _ = try world.change(.principal, ["code": .string("s\(n)"), "agency": "b"]) }
+        let openers = try (0..<full).map { try world.principal("b/s\($0)") }
+        var entries: [LogEntry] = []
+        for n in 0..<Limits.sessions - 1 { entries.append(world.entry(.openSession(openers[n % full]), time: 10_000 + Int64(n))) }
+        _ = try world.store.apply(entries)
+        #expect(try world.indexedSessions() == Limits.sessions)
+        #expect(reason(try unit(1, time: 30_000)) == nil)
+        for _ in 0..<10 { _ = try world.apply(.openSession(openers[0]), time: 40_000) }
+        #expect(try world.indexedSessions() == Limits.sessions)
+        _ = try world.apply(.openSession(world.principal("b/sys")), time: 50_000)
+        #expect(try world.indexedSessions() == Limits.sessions)
+        #expect(reason(try unit(2, time: 50_000)) == nil, "nobody ended the one that was used")
+    }
+
     /// The number of stored answers is bounded also for a client that skips numbers.
     @Test func whatFallsOutOfTheWindowIsForgotten() throws {
         let window = UInt64(Limits.sessionAnswers)

@@ -106,7 +106,16 @@ final class Fixture {
     }
 
     /// Sessions and their stored answers.
-    func countOfSessionEntries() throws -> Int { try dump().count { $0.database == 2 } }
+    func countOfSessionEntries() throws -> Int { try dump().count { $0.database == 2 && $0.key.first != 255 } }
+
+    /// How many sessions there are, by each of the indexes and by the count that is kept; nil if they differ.
+    func indexedSessions() throws -> Int? {
+        let all = try dump().filter { $0.database == 2 }
+        let owned = all.count { $0.key.starts(with: [255, 1]) }, queued = all.count { $0.key.starts(with: SessionIndex.queue) }
+        let kept = all.first { $0.key == SessionIndex.count }?.value.reduce(0) { $0 << 8 | Int($1) }
+        let sessions = all.count { $0.key.count == 8 }
+        return owned == sessions && queued == sessions && kept == sessions ? sessions : nil
+    }
 
     /// The keys that the owner's scan brings.
     func keys(_ dataset: String, from start: ReadView.Start = .at([]), to end: [UInt8]? = nil, prefix: [UInt8] = []) throws -> [String] {

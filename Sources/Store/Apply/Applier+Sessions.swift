@@ -9,8 +9,11 @@ struct Session: Equatable {
     /// The highest sequence number applied.
     var highest: UInt64
 
+    /// When the queue of ends looks at it again: at its end, as far as was known when it was put there.
+    var due: LogTime
+
     // Keys: session u64 → the session; session u64, sequence u64 → the outcome's bytes. Value: principal u32, last used
-    // i64, highest u64.
+    // i64, highest u64, due i64. `SessionIndex` has the keys that begin with 255.
 
     static func key(_ id: SessionID) -> [UInt8] {
         var out = ByteWriter(capacity: 8)
@@ -26,10 +29,11 @@ struct Session: Equatable {
     }
 
     func encoded() -> [UInt8] {
-        var out = ByteWriter(capacity: 20)
+        var out = ByteWriter(capacity: 28)
         out.write(principal)
         out.write(lastUsed.milliseconds)
         out.write(highest)
+        out.write(due.milliseconds)
         return out.bytes
     }
 
@@ -37,24 +41,28 @@ struct Session: Equatable {
         self.principal = principal
         self.lastUsed = lastUsed
         highest = 0
+        due = lastUsed.ofSessionsEnd
     }
 
     init(decoding bytes: [UInt8]) throws(StoreError) {
         do throws(DecodingError) {
-            (principal, lastUsed, highest) = try bytes.reading { reader throws(DecodingError) in
-                (try reader.readUInt32(), LogTime(milliseconds: try reader.readInt64()), try reader.readUInt64())
+            (principal, lastUsed, highest, due) = try bytes.reading { reader throws(DecodingError) in
+                (
+                    try reader.readUInt32(), LogTime(milliseconds: try reader.readInt64()), try reader.readUInt64(),
+                    LogTime(milliseconds: try reader.readInt64())
+                )
             }
         } catch { throw .corrupt(path: "sessions", what: "\(error)") }
     }
 }
 
 extension Applier {
-    /// The session's id is the entry's index. Opening one ends those that were idle too long.
+    /// The session's id is the entry's index. Opening one ends some of those that were idle too long, and one where there are too many.
     func openSession(_ principal: PrincipalID, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
         guard let known = catalogue.principal(principal), known.active else { return .rejected(Rejection(.unauthenticated)) }
-        try endIdleSessions(at: entry.time, &transaction)
+        try makeRoom(for: principal, at: entry.time, &transaction)
         let id = SessionID(entry.index.rawValue)
-        try put(&transaction, databases.sessions, Session.key(id), Session(principal: principal.rawValue, lastUsed: entry.time).encoded())
+        try add(id, Session(principal: principal.rawValue, lastUsed: entry.time), &transaction)
         return .sessionOpened(id)
     }
 
@@ -93,58 +101,9 @@ extension Applier {
         return outcome
     }
 
-    private func session(_ id: SessionID, _ transaction: borrowing WriteTransaction) throws(StoreError) -> Session? {
+    func session(_ id: SessionID, _ transaction: borrowing WriteTransaction) throws(StoreError) -> Session? {
         guard let bytes = try copied(transaction, databases.sessions, Session.key(id)) else { return nil }
         return try Session(decoding: bytes)
-    }
-
-    /// Ends sessions whose last write is too long ago, and, if there are still too many, the one idle for longest.
-    private func endIdleSessions(at time: LogTime, _ transaction: inout WriteTransaction) throws(StoreError) {
-        var live: [(SessionID, LogTime)] = []
-        var ended: [SessionID] = []
-        for (id, session) in try sessions(transaction) {
-            if time.milliseconds - session.lastUsed.milliseconds > Limits.sessionIdleMilliseconds {
-                ended.append(id)
-            } else {
-                live.append((id, session.lastUsed))
-            }
-        }
-        if live.count >= Limits.sessions, let oldest = live.min(by: { ($0.1, $0.0) < ($1.1, $1.0) }) { ended.append(oldest.0) }
-        for id in ended { try end(id, &transaction) }
-    }
-
-    private func sessions(_ transaction: borrowing WriteTransaction) throws(StoreError) -> [(SessionID, Session)] {
-        var all: [(SessionID, Session)] = []
-        do {
-            let cursor = try transaction.cursor(databases.sessions)
-            var more = try cursor.first()
-            while more {
-                let key = cursor.key.withUnsafeBytes { [UInt8]($0) }
-                guard key.count == 8 else { throw StoreError.corrupt(path: "sessions", what: "a key of \(key.count) bytes") }
-                let number = key.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-                all.append((SessionID(number), try Session(decoding: cursor.value.withUnsafeBytes { [UInt8]($0) })))
-                // Past this session's answers.
-                more = try cursor.seek(Session.key(SessionID(number + 1)).span.bytes)
-            }
-        } catch let error as LMDBError { throw .environment(error) } catch let error as StoreError { throw error } catch {
-            throw .corrupt(path: "sessions", what: "\(error)")
-        }
-        return all
-    }
-
-    private func end(_ id: SessionID, _ transaction: inout WriteTransaction) throws(StoreError) {
-        var keys: [[UInt8]] = []
-        do {
-            let cursor = try transaction.cursor(databases.sessions)
-            var more = try cursor.seek(Session.key(id).span.bytes)
-            while more {
-                let key = cursor.key.withUnsafeBytes { [UInt8]($0) }
-                guard key.starts(with: Session.key(id)) else { break }
-                keys.append(key)
-                more = try cursor.next()
-            }
-        } catch { throw .environment(error) }
-        for key in keys { try delete(&transaction, databases.sessions, key) }
     }
 
     func copied(_ transaction: borrowing WriteTransaction, _ database: Database, _ key: [UInt8]) throws(StoreError) -> [UInt8]? {

@@ -21,7 +21,7 @@ extension Applier {
             return .rejected(Rejection(.invalid, text: "a batch has 1 to \(Limits.batchOperations) operations"))
         }
         var plans = PlanCache()
-        var effects: [(key: [UInt8], effect: Effect)] = []
+        var effects: [(key: [UInt8], old: [UInt8]?, effect: Effect)] = []
         effects.reserveCapacity(write.operations.count)
         var keys = Set<[UInt8]>()
         for (place, operation) in write.operations.enumerated() {
@@ -35,22 +35,23 @@ extension Applier {
             guard let dataset = catalogue.dataset(operation.dataset),
                 let plan = plans.plan(principal: write.principal, dataset: operation.dataset, in: catalogue, at: entry.time)
             else { return .rejected(Rejection(.denied, operation: place)) }
-            switch try effect(of: operation, key: key, dataset: dataset, plan: plan, at: entry, transaction) {
-            case let .success(effect): effects.append((key, effect))
+            var old: [UInt8]?
+            switch try effect(of: operation, on: &old, dataset: dataset, plan: plan, at: entry, transaction) {
+            case let .success(effect): effects.append((key, old, effect))
             case let .failure(refused):
                 var rejection = refused.rejection
                 rejection.operation = place
                 return .rejected(rejection)
             }
         }
-        for (place, (key, effect)) in effects.enumerated() {
+        for (place, (key, old, effect)) in effects.enumerated() {
             let dataset = write.operations[place].dataset
             switch effect {
             case let .put(record):
-                try account(dataset, key, replacing: transaction, by: record)
+                try account(dataset, key, replacing: old, by: record, transaction)
                 try put(&transaction, databases.records, key, record)
             case .delete:
-                try account(dataset, key, replacing: transaction, by: nil)
+                try account(dataset, key, replacing: old, by: nil, transaction)
                 try delete(&transaction, databases.records, key)
             case .nothing: break
             }
@@ -72,8 +73,9 @@ extension Applier {
         }
     }
 
+    /// - Parameter existing: gets the record that is there now, found sound; nil if there is none.
     private func effect(
-        of operation: WriteOperation, key: [UInt8], dataset: Dataset, plan: AccessPlan, at entry: LogEntry,
+        of operation: WriteOperation, on existing: inout [UInt8]?, dataset: Dataset, plan: AccessPlan, at entry: LogEntry,
         _ transaction: borrowing WriteTransaction
     ) throws(StoreError) -> Result<Effect, Refused> {
         let kind: AccessPlan.WriteKind =
@@ -86,7 +88,7 @@ extension Applier {
         // Whether there is a record, and when it changed, is for those to know who may read all of it.
         guard operation.condition == .none || (plan.hidesNothing && plan.actions.contains(.get)) else { return .failure(Refused(.denied)) }
 
-        let existing = try copied(transaction, databases.records, key)
+        existing = try stored(dataset.id, operation.key, transaction)
         switch operation.condition {
         case .none: break
         case .absent: guard existing == nil else { return .failure(Refused(.conflict)) }
@@ -132,7 +134,7 @@ extension Applier {
         for field in operation.fields {
             guard let list = dataset.schema.field(field.id)?.codeList, case let .string(code) = field.value else { continue }
             guard let principal = catalogue.principal(writer), let codes = catalogue.dataset(list),
-                let record = try copied(transaction, databases.records, Self.key(list, Array(code.utf8)))
+                let record = try stored(list, Array(code.utf8), transaction)
             else { return field.id }
             // Every registered system sees the records of what is shared without an agreement.
             if codes.sharing != .sharedOnRequest { continue }
@@ -142,13 +144,23 @@ extension Applier {
         return nil
     }
 
+    /// The record as it was written, or nil if there is none. A record that does not fit its checksum is never built on: an update would seal
+    /// what is damaged anew, and replicas would decide differently.
+    private func stored(_ dataset: DatasetID, _ key: [UInt8], _ transaction: borrowing WriteTransaction) throws(StoreError) -> [UInt8]? {
+        guard let record = try copied(transaction, databases.records, Self.key(dataset, key)) else { return nil }
+        do throws(RecordError) { try RecordView(record.span.bytes).verify(key: key.span.bytes) } catch { throw .corruptRecord(dataset: dataset) }
+        return record
+    }
+
+    /// Looks at a record that was found sound.
     private func view<T>(_ record: [UInt8], _ dataset: DatasetID, _ body: (borrowing RecordView) throws(RecordError) -> T) throws(StoreError) -> T {
         do throws(RecordError) { return try body(try RecordView(record.span.bytes)) } catch { throw .corruptRecord(dataset: dataset) }
     }
 
-    /// Keeps the dataset's figures: takes the old record out of the digest and puts the new one in.
-    private func account(_ dataset: DatasetID, _ key: [UInt8], replacing transaction: borrowing WriteTransaction, by new: [UInt8]?) throws(StoreError) {
-        let old = try copied(transaction, databases.records, key)
+    /// Keeps the dataset's figures: takes the old record, which is sound, out of the digest and puts the new one in.
+    private func account(
+        _ dataset: DatasetID, _ key: [UInt8], replacing old: [UInt8]?, by new: [UInt8]?, _ transaction: borrowing WriteTransaction
+    ) throws(StoreError) {
         let hash = hash
         func digest(_ record: [UInt8]) -> Digest {
             hash.update(key)
