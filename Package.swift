@@ -57,6 +57,10 @@ let package = Package(
         // Whole clusters of processes on one machine, for the demonstration, the tests and the benchmark.
         .target(name: "Harness", dependencies: ["Core"], path: "Cluster/Harness", swiftSettings: common),
 
+        // Judging what clients of a cluster were told.
+        .executableTarget(name: "kho-check", dependencies: ["Checks"], path: "Cluster/CheckTool", swiftSettings: common),
+        .target(name: "Checks", dependencies: ["Core"], path: "Cluster/Checks", swiftSettings: common),
+
         // The composition root: configuration, services, life cycle.
         .target(
             name: "Node",
@@ -116,6 +120,7 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(
             name: "KhoClientTests", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests", swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
