@@ -64,6 +64,10 @@ let package = Package(
         .target(name: "Faults", dependencies: ["Harness", "Core"], path: "Cluster/Faults", swiftSettings: common),
         .target(name: "Harness", dependencies: ["Core"], path: "Cluster/Harness", swiftSettings: common),
 
+        // Judging what clients of a cluster were told.
+        .executableTarget(name: "kho-check", dependencies: ["Checks"], path: "Cluster/CheckTool", swiftSettings: common),
+        .target(name: "Checks", dependencies: ["Core"], path: "Cluster/Checks", swiftSettings: common),
+
         // The composition root: configuration, services, life cycle.
         .target(
             name: "Node",
@@ -127,6 +131,7 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(
             name: "KhoClientTests", dependencies: ["TestSupport", "KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests",
             swiftSettings: common),
