@@ -63,9 +63,19 @@ package final class ChildProcess {
         let envp = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (argv + envp).forEach { free($0) } }
         var pid: pid_t = 0
-        let code = Self.inheritance.withLock { _ in posix_spawn(&pid, program, &actions, &attributes, argv, envp) }
+        let code = Self.inheritance.withLock { _ in
+            Self.keepDescriptors()
+            return posix_spawn(&pid, program, &actions, &attributes, argv, envp)
+        }
         guard code == 0 else { throw .cannotStart(program, errno: code) }
         self.pid = pid
+    }
+
+    /// Sockets of event loops are not marked as closed on exec: inherited, they would stay open as long as the child runs.
+    private static func keepDescriptors() {
+        for name in Files.names(in: "/proc/self/fd") {
+            if let descriptor = Int32(name), descriptor > 2 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        }
     }
 
     /// Whether it still runs. Collects its status if not.

@@ -116,7 +116,7 @@ package struct Client: Sendable {
                 }
                 found = Call.Found(value: value, modifiedAt: modified.rawValue)
             }
-            traffic.observations.end(note, .read(found, index: reply.info.appliedIndex.rawValue))
+            traffic.observations.end(note, .read(found, index: reply.info.appliedIndex.rawValue), age: reply.info.stalenessMilliseconds)
             if stale == nil { seen[key] = found }
             if seen.count > 10_000 { seen = [:] }
         } catch { end([note], error, key) }

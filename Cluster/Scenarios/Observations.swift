@@ -1,4 +1,5 @@
 import Core
+import Harness
 import KhoClient
 import Synchronization
 
@@ -64,25 +65,37 @@ package final class Observations: Sendable {
         var calls: [Call] = []
         var oddities: [String] = []
         var refusals: [String: Int] = [:]
+        let file: HistoryFile
     }
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    package init() {}
+    /// - Parameter path: of the file that the notes are written to as well.
+    init(path: String) throws(HarnessError) { state = Mutex(State(file: try HistoryFile(path: path))) }
 
     /// Notes that a call begins. The number to end it with.
     package func begin(client: Int, _ key: String, _ action: Call.Action) -> Int {
         state.withLock { state in
-            state.calls.append(Call(client: client, key: key, action: action, called: MonotonicTime.now().nanoseconds))
+            let call = Call(client: client, key: key, action: action, called: MonotonicTime.now().nanoseconds)
+            state.calls.append(call)
+            state.file.call(state.calls.count, call)
             return state.calls.count - 1
         }
     }
 
-    package func end(_ call: Int, _ outcome: Call.Outcome) {
+    /// Notes what came of the call with this number.
+    /// - Parameter age: milliseconds that the answer of a read admits to be old.
+    package func end(_ call: Int, _ outcome: Call.Outcome, age: UInt32 = 0) {
         state.withLock { state in
             // Read under the lock, so that the order of the moments is the order of the notes.
             state.calls[call].returned = MonotonicTime.now().nanoseconds
             state.calls[call].outcome = outcome
+            state.file.answer(call + 1, state.calls[call], age: age)
         }
+    }
+
+    /// Notes what is there in the end, read since `start`; nothing else is noted afterwards.
+    func close(_ records: [String: Call.Found], from start: UInt64) {
+        state.withLock { $0.file.end(records, from: start, to: MonotonicTime.now().nanoseconds) }
     }
 
     /// Something that no fault explains.

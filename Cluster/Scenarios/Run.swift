@@ -38,9 +38,9 @@ import Synchronization
         let stage = try Stage(scenario, Set(schedule.occurrences.map(\.kind)), folder: folder, programs: programs)
         defer { stage.tearDown() }
         try await stage.form()
-        tell("\(scenario.name): the cluster stands; \(seconds) s of load and \(schedule.occurrences.count) faults")
+        tell("\(scenario.name): the cluster stands; \(seconds) s of load and \(schedule.occurrences.count) faults; seed \(seed)")
 
-        let observations = Observations()
+        let observations = try Observations(path: folder + "/history.jsonl")
         let first = try stage.client(startingAt: 0, deadline: .seconds(20))
         defer { first.close() }
         guard let description = try await first.describe(code: Register.code),
@@ -165,6 +165,7 @@ import Synchronization
         let nodes = stage.members.filter { !failed.contains($0) }
         let (equal, differences) = await replicas(stage, nodes)
         var calls = observations.calls
+        let readSince = MonotonicTime.now().nanoseconds
         var contents: [(node: String, records: [String: Call.Found])] = []
         var unread: [String] = []
         for (place, name) in stage.queryNames.filter({ !failed.contains($0) }).enumerated() {
@@ -183,6 +184,9 @@ import Synchronization
         verdict.refusals = observations.refusals
 
         if let all = contents.first?.records {
+            observations.close(all, from: readSince)
+            let (claim, found) = HistoryJudge.judge(folder + "/history.jsonl", programs: programs)
+            verdict.checks.append(.init(claim: claim, violations: found))
             calls += Self.lastReads(calls, all)
             let presence = PresenceCheck(calls, all)
             verdict.checks.append(
