@@ -37,6 +37,12 @@ extension Catalogue {
         guard !fields.contains(where: { $0.name == keyName }) else {
             throw CatalogueError(path: "key", message: "the key's name is a field's name too")
         }
+        let largest = Schema(version: 0, fields: fields).recordBytesMax
+        guard largest <= Limits.recordBytes else {
+            throw CatalogueError(
+                path: "fields",
+                message: "records could have \(largest) bytes, more than the \(Limits.recordBytes) of a record; give some fields a smaller maxBytes")
+        }
         let sorted = Schema(version: 0, fields: fields).fields
         let version = old.map { $0.schema.fields == sorted ? $0.schema.version : $0.schema.version + 1 } ?? 1
         let name = try reader.optionalText("name") ?? code
@@ -84,12 +90,16 @@ extension Catalogue {
             }
             codeList = found.id
         }
-        let most = try reader.int("maxBytes", in: 1...Int64(Limits.recordBytes))
         // Where both names are there, the field of this name is dropped and the other one takes its place.
         let previousName = try reader.optionalText("renamedFrom")
         let previous = previousName.flatMap { old?.field(named: $0) } ?? old?.field(named: name)
         if let previous, previous.kind != kind || previous.scale != UInt8(scale) {
             throw CatalogueError(path: reader.child("kind"), message: "a field's kind cannot change; delete it and make one of another name")
+        }
+        let most = try reader.int("maxBytes", in: 1...Int64(Limits.recordBytes)).map(Int.init)
+        // Records may hold values as long as was allowed, and updates keep them.
+        if kind.fixedBytes == nil, let before = previous?.contentBytesMax, (most ?? Limits.fieldBytes) < before {
+            throw CatalogueError(path: reader.child("maxBytes"), message: "it is \(before) and cannot become smaller: records may hold such values")
         }
         let id: FieldID
         if let previous {
@@ -103,6 +113,6 @@ extension Catalogue {
         }
         return FieldDefinition(
             id: id, name: name, title: try reader.optionalText("title") ?? name, kind: kind, scale: UInt8(scale),
-            required: try reader.bool("required", default: false), sensitivity: sensitivity, codeList: codeList, maxBytes: most.map(Int.init))
+            required: try reader.bool("required", default: false), sensitivity: sensitivity, codeList: codeList, maxBytes: most)
     }
 }

@@ -4,8 +4,11 @@ public enum Limits {
 
     /// Bytes of a record's key. LMDB holds keys of at most 511 bytes; the dataset's number takes 4.
     public static let recordKeyBytes = 507
-    /// Bytes of one record as stored, so that a batch of them fits a frame.
+    /// Bytes of one record as stored, so that a batch of them fits a frame. A schema whose largest record would have more is refused, so
+    /// that whether a value fits never depends on the record's other values.
     public static let recordBytes = 1 << 20
+    /// Bytes of a string, of bytes or of a list in a field without a bound of its own: 255 such fields fit a record.
+    public static let fieldBytes = 4_096
     /// Fields of one dataset. Masks are bit sets of four words.
     public static let fieldsPerDataset = 255
     /// The largest number of a field; numbers of deleted fields are not used again.

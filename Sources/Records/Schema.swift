@@ -37,7 +37,7 @@ public struct FieldDefinition: Equatable, Sendable {
     public var sensitivity: Sensitivity
     /// The dataset whose keys its values must be.
     public var codeList: DatasetID?
-    /// The most bytes of a string or of bytes; nil for the limit of a record.
+    /// The most bytes of a string, of bytes, or of a list as stored; nil for `Limits.fieldBytes`.
     public var maxBytes: Int?
 
     public init(
@@ -54,6 +54,9 @@ public struct FieldDefinition: Equatable, Sendable {
         self.codeList = codeList
         self.maxBytes = maxBytes
     }
+
+    /// The most bytes that a value's content has.
+    package var contentBytesMax: Int { kind.fixedBytes ?? maxBytes ?? Limits.fieldBytes }
 }
 
 /// The fields of a dataset's records.
@@ -71,6 +74,11 @@ public struct Schema: Equatable, Sendable {
         var mask = FieldMask()
         for field in fields where field.id.rawValue <= Limits.fieldID { mask.insert(field.id) }
         self.mask = mask
+    }
+
+    /// Bytes of the largest record that it allows.
+    package var recordBytesMax: Int {
+        fields.reduce(RecordLayout.headerBytes) { $0 + RecordLayout.entryBytes + $1.contentBytesMax }
     }
 
     public func field(_ id: FieldID) -> FieldDefinition? { fields.first { $0.id == id } }
@@ -92,7 +100,6 @@ public enum SchemaRule: UInt8, Sendable, CaseIterable {
     case notNFC = 7
     case outOfRange = 8
     case notInCodeList = 9
-    case recordTooLarge = 10
     case notStorable = 11
 
     /// What the rule asks, in a sentence that names no value.
@@ -107,7 +114,6 @@ public enum SchemaRule: UInt8, Sendable, CaseIterable {
         case .notNFC: "the text is not in Unicode normalisation form C"
         case .outOfRange: "the value is outside its kind's range"
         case .notInCodeList: "the value is not a code of the field's code list"
-        case .recordTooLarge: "the record is larger than \(Limits.recordBytes) bytes"
         case .notStorable: "a withheld or masked value cannot be stored"
         }
     }
@@ -144,7 +150,7 @@ extension Schema {
 }
 
 extension FieldDefinition {
-    /// The rule that the value breaks, if any.
+    /// The rule that the value breaks, if any. Goes by the value and the field alone.
     func broken(by value: Value) -> SchemaRule? {
         switch value {
         case .withheld, .masked: return .notStorable
@@ -152,7 +158,7 @@ extension FieldDefinition {
         default: break
         }
         guard value.kind == kind else { return .wrongKind }
-        let most = maxBytes ?? Limits.recordBytes
+        let most = contentBytesMax
         switch value {
         case let .decimal(number): return number.scale == scale ? nil : .wrongScale
         case let .double(number): return number.isFinite ? nil : .outOfRange
@@ -163,7 +169,8 @@ extension FieldDefinition {
             return TextRules.isNFC(text) ? nil : .notNFC
         case let .bytes(bytes): return bytes.count > most ? .tooLong : nil
         case let .list(texts):
-            if texts.count > Limits.listElements || texts.contains(where: { $0.utf8.count > min(most, Int(UInt16.max)) }) { return .tooLong }
+            if texts.count > Limits.listElements || texts.contains(where: { $0.utf8.count > Int(UInt16.max) }) { return .tooLong }
+            if texts.reduce(2, { $0 + 2 + $1.utf8.count }) > most { return .tooLong }
             return texts.allSatisfy { TextRules.isNFC($0) } ? nil : .notNFC
         default: return nil
         }

@@ -110,6 +110,26 @@ import Testing
         #expect(world.refusal(.dataset, World.houses(fields: [Self.field("name", from: "name"), Self.field("owner")])) == nil)
     }
 
+    /// As many fields as there can be need no bounds of their own, and a bound can grow as far as a record has room.
+    @Test func theLargestRecordOfEverySchemaFits() throws {
+        var world = try World()
+        let many = (1...Limits.fieldsPerDataset).map { Self.field("f\($0)") }
+        try world.change(.dataset, ["code": "wide", "owner": "a", "class": "open", "fields": .array(many)])
+        let wide = world.catalogue.dataset(code: "wide")!.schema
+        #expect(wide.recordBytesMax <= Limits.recordBytes)
+        func two(_ first: Int, _ second: Int) -> Document {
+            let fields: [Document] = [("x", first), ("y", second)].map {
+                ["name": .string($0.0), "kind": "bytes", "sensitivity": "public", "maxBytes": .int(Int64($0.1))]
+            }
+            return ["code": "two", "owner": "a", "class": "open", "fields": .array(fields)]
+        }
+        let room = Limits.recordBytes - 32 - 2 * 8
+        try world.change(.dataset, two(10, 20))
+        #expect(world.refusal(.dataset, two(room - 20, 21))?.path == "fields")
+        try world.change(.dataset, two(room - 20, 20))
+        #expect(world.catalogue.dataset(code: "two")!.schema.recordBytesMax == Limits.recordBytes)
+    }
+
     @Test func allFieldsMeansThoseThatThereAreNow() throws {
         var world = try World()
         try world.change(.agreement, World.agreement(["fields": "*"]))

@@ -114,7 +114,7 @@ final class World: Sendable {
             [
                 "code": "houses", "owner": "own", "class": "sharedOnRequest",
                 "fields": [
-                    ["name": "name", "kind": "string", "sensitivity": "public", "required": true],
+                    ["name": "name", "kind": "string", "sensitivity": "public", "required": true, "maxBytes": 100_000],
                     ["name": "district", "kind": "string", "sensitivity": "public"],
                     ["name": "owner", "kind": "string", "sensitivity": "personal"],
                     ["name": "capital", "kind": "int64", "sensitivity": "internal"],

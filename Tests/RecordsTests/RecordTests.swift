@@ -183,6 +183,7 @@ import Testing
         fields: [
             FieldDefinition(id: FieldID(1), name: "a", kind: .string, required: true, maxBytes: 4),
             FieldDefinition(id: FieldID(2), name: "b", kind: .decimal, scale: 2), FieldDefinition(id: FieldID(3), name: "c", kind: .double),
+            FieldDefinition(id: FieldID(4), name: "d", kind: .list, maxBytes: 10), FieldDefinition(id: FieldID(5), name: "e", kind: .bytes),
         ])
 
     func broken(_ values: [(UInt16, Value)], complete: Bool = true) -> SchemaViolation? {
@@ -192,9 +193,24 @@ import Testing
         } catch { return error }
     }
 
+    @Test func noRecordIsLargerThanItsSchemaSays() {
+        let values: [Value] = [
+            .string("abcd"), .decimal(DecimalValue(unscaled: .max, scale: 2)), .double(1), .list(["ab", "cd"]),
+            .bytes([UInt8](repeating: 1, count: Limits.fieldBytes)),
+        ]
+        let fields = zip(schema.fields, values).map { ($0.id, $1, $0.kind) }
+        let record = RecordCodec.encode(key: [1], schemaVersion: 1, modifiedAt: LogIndex(1), time: .zero, fields: fields)
+        #expect(record.count == schema.recordBytesMax)
+    }
+
     @Test func eachRuleIsKept() {
         #expect(broken([(1, .string("abcd"))]) == nil)
         #expect(broken([(1, .string("abcde"))])?.rule == .tooLong)
+        #expect(broken([(4, .list(["ab", "cd"]))], complete: false) == nil)
+        #expect(broken([(4, .list(["ab", "cde"]))], complete: false)?.rule == .tooLong)
+        #expect(broken([(4, .list(["", "", "", "", ""]))], complete: false)?.rule == .tooLong)
+        #expect(broken([(5, .bytes([UInt8](repeating: 1, count: Limits.fieldBytes)))], complete: false) == nil)
+        #expect(broken([(5, .bytes([UInt8](repeating: 1, count: Limits.fieldBytes + 1)))], complete: false)?.rule == .tooLong)
         #expect(broken([(2, .null)]) == SchemaViolation(field: FieldID(1), rule: .required))
         #expect(broken([(2, .null)], complete: false) == nil)
         #expect(broken([(1, .null)], complete: false)?.rule == .required)

@@ -198,7 +198,10 @@ final class ReplicaCluster {
         try change(.principal, ["code": "sys", "agency": "a"], at: node)
         try change(
             .dataset,
-            ["code": "units", "owner": "a", "class": "open", "kind": "codeList", "fields": [["name": "name", "kind": "string", "sensitivity": "public"]]],
+            [
+                "code": "units", "owner": "a", "class": "open", "kind": "codeList",
+                "fields": [["name": "name", "kind": "string", "sensitivity": "public", "maxBytes": 1_000_000]],
+            ],
             at: node)
     }
 

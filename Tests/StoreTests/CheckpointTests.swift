@@ -42,7 +42,7 @@ import Testing
         print("CheckpointTests: seed \(seed)")
         var random = SeededRandom(seed: seed)
         let world = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         func churn(_ count: Int) throws {
             for _ in 0..<count {
                 let key = "u\(Int.random(in: 0..<120, using: &random))"
@@ -86,7 +86,7 @@ import Testing
         let seed = SystemRandom.uint64()
         var random = SeededRandom(seed: seed)
         let world = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         for i in 0..<100 { _ = try world.write([try world.put("units", "u\(i)", [(1, .string("a"))])]) }
         try world.store.checkpoint()
         let want = try world.dump()
@@ -112,7 +112,7 @@ import Testing
         let checkpoint = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
         var disk = Disk()
         try disk.look(world)
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         try disk.look(world)
         for _ in 0..<10 {
             let image = try Fixture(of: world, data: disk.mixture(from: 0, &random), checkpoint: checkpoint)
@@ -125,7 +125,7 @@ import Testing
     /// Meta pages of another file, or a damaged checkpoint, are refused.
     @Test func aCheckpointThatDoesNotFitIsRefused() throws {
         let world = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         try world.store.checkpoint()
         let bytes = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
         let data = try DurableFiles.read(world.dataFile, limit: 64 << 20)!
@@ -157,7 +157,7 @@ import Testing
     /// Without the name of the generation there is no telling what the folder holds; it must not be made anew.
     @Test func aStateWithoutItsNameIsNotMadeAnew() throws {
         let world = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         try world.store.checkpoint()
         let directory = world.store.directory
         try world.close()

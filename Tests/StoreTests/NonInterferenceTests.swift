@@ -45,6 +45,37 @@ import Testing
         #expect(shown > 500)
     }
 
+    /// Whether a value fits does not depend on how long those are that the writer does not see.
+    @Test(arguments: [nil, 524_000] as [Int?]) func howLongHiddenValuesAreShowsInNoOutcome(_ bound: Int?) throws {
+        let long = bound ?? Limits.fieldBytes
+        var outcomes: [[CommandOutcome?]] = []
+        for hidden in [0, 1, long - 1, long] {
+            let world = try Fixture()
+            try world.makeWorld()
+            func field(_ name: String) -> Document {
+                var members: [Document.Member] = [.init("name", .string(name)), .init("kind", "string"), .init("sensitivity", "personal")]
+                if let bound { members.append(.init("maxBytes", .int(Int64(bound)))) }
+                return .object(members)
+            }
+            _ = try world.change(
+                .dataset, ["code": "wide", "owner": "a", "class": "sharedOnRequest", "fields": .array([field("seen"), field("hidden")])])
+            _ = try world.change(
+                .agreement,
+                ["code": "g", "dataset": "wide", "consumer": "b/sys", "actions": ["get", "write"], "fields": ["seen"], "purpose": "test"])
+            let first = try world.write([world.put("wide", "k", [(1, .string("")), (2, .string(String(repeating: "h", count: hidden)))])])
+            guard case .written = first else { throw TwinWorlds.Unexpected() }
+            var found: [CommandOutcome?] = []
+            for length in [0, 1, long / 2, long - 1, long, long + 1, 600_000, Limits.recordBytes] {
+                let value = Value.string(String(repeating: "w", count: length))
+                found.append(try world.write([world.put("wide", "k", [(1, value)], kind: .update)], as: "b/sys"))
+                // A value of the greatest length always fits.
+                if length == long { guard case .written? = found.last else { throw TwinWorlds.Unexpected() } }
+            }
+            outcomes.append(found)
+        }
+        #expect(outcomes.dropFirst().allSatisfy { $0 == outcomes[0] })
+    }
+
     // MARK: Looking
 
     /// Whether both stores answer every probe alike.
@@ -179,6 +210,7 @@ import Testing
         if kind == .update { fields.removeAll { twins.conditionFields.contains(FieldID(UInt16($0))) } }
         let values = fields.map { field -> WriteOperation.Field in
             var value: Value = field > 7 ? .null : twins.value(of: field)
+            if Int.random(in: 0..<30, using: &twins.random) == 0 { value = .string(String(repeating: "w", count: Limits.fieldBytes + 1)) }
             if field == 6, Bool.random(using: &twins.random) { value = .string(["c1", "c2", "c3", "zz"].randomElement(using: &twins.random)!) }
             return .init(FieldID(UInt16(field)), value)
         }

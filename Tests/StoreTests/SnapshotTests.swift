@@ -11,7 +11,7 @@ import Testing
     /// A store whose snapshot has several chunks.
     func filled() throws -> Fixture {
         let world = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         _ = try world.apply(.openSession(world.principal("a/sys")))
         for i in 0..<6 {
             let text = String(repeating: "x", count: 300_000 + i)
@@ -215,7 +215,7 @@ import Testing
     /// The longest keys that there can be.
     @Test func theLongestKeysAreBroughtAndScanned() throws {
         let world = try Fixture(), other = try Fixture()
-        try world.makeWorld()
+        try world.makeWorld(nameBytes: 700_000)
         let keys = ["a", "b", "c"].map { String(repeating: $0, count: Limits.recordKeyBytes) }
         for key in keys { _ = try world.write([try world.put("units", key, [(1, .string(String(repeating: "x", count: 600_000)))])]) }
         let source = try world.store.exportSnapshot()
@@ -230,7 +230,7 @@ import Testing
 
     @Test func aSnapshotTakesThePlaceOfWhatWasThere() throws {
         let world = try filled(), other = try Fixture()
-        try other.makeWorld()
+        try other.makeWorld(nameBytes: 700_000)
         for i in 0..<9 { _ = try other.write([try other.put("units", "old\(i)", [])]) }
         try other.store.checkpoint()
         for _ in 0..<2 {
@@ -248,7 +248,7 @@ import Testing
         let world = try filled()
         for step in 0..<3 {
             let other = try Fixture()
-            try other.makeWorld()
+            try other.makeWorld(nameBytes: 700_000)
             try other.store.checkpoint()
             let before = try other.dump().count
             let source = try world.store.exportSnapshot()

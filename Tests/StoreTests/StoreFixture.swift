@@ -140,20 +140,27 @@ final class Fixture {
     }
 
     /// Agencies `a` (owner) and `b`, principals `a/sys` and `b/sys`, a code list, the dataset `houses` shared on request.
-    func makeWorld() throws {
+    ///
+    /// - Parameter nameBytes: what `name` in both datasets may have; nil for what any field may.
+    func makeWorld(nameBytes: Int? = nil) throws {
+        func name(_ members: Document.Member...) -> Document {
+            var all: [Document.Member] = [.init("name", "name"), .init("kind", "string"), .init("sensitivity", "public")] + members
+            if let nameBytes { all.append(.init("maxBytes", .int(Int64(nameBytes)))) }
+            return .object(all)
+        }
         try apply(.genesis(.init(clusterName: "test", tokenKey: [UInt8](repeating: 7, count: 32), agency: "ops", system: "admin")))
         for agency in ["a", "b"] {
             _ = try change(.agency, ["code": .string(agency)])
             _ = try change(.principal, ["code": "sys", "agency": .string(agency), "attributes": ["district": "219"]])
         }
         _ = try change(
-            .dataset, ["code": "units", "owner": "a", "class": "open", "kind": "codeList", "fields": [["name": "name", "kind": "string", "sensitivity": "public"]]])
+            .dataset, ["code": "units", "owner": "a", "class": "open", "kind": "codeList", "fields": [name()]])
         _ = try change(
             .dataset,
             [
                 "code": "houses", "owner": "a", "class": "sharedOnRequest",
                 "fields": [
-                    ["name": "name", "kind": "string", "sensitivity": "public", "required": true],
+                    name(.init("required", true)),
                     ["name": "district", "kind": "string", "sensitivity": "public", "codeList": "units"],
                     ["name": "owner", "kind": "string", "sensitivity": "personal"],
                     ["name": "capital", "kind": "int64", "sensitivity": "internal"],

@@ -9,8 +9,8 @@ import Records
 /// from it (for good, or in that record), records that it is shown nothing of, other datasets and what other principals agreed.
 ///
 /// What is kept equal, since it shows by design: fields that a row condition of the principal looks at, in records that it sees (whether
-/// the condition holds is what it is told), and how large a record may grow (see `Limits.recordBytes`). Updates of such a field by the
-/// principal itself are left out: they open a record that it sees in part, which whoever agrees to such a right means.
+/// the condition holds is what it is told). Updates of such a field by the principal itself are left out: they open a record that it sees
+/// in part, which whoever agrees to such a right means.
 final class TwinWorlds {
     let seed: UInt64
     var random: SeededRandom
@@ -169,6 +169,8 @@ final class TwinWorlds {
     func value(of field: Int) -> Value {
         if Int.random(in: 0..<5, using: &random) == 0 { return .null }
         if Self.kinds[field - 1] == .int64 { return .int64(Int64.random(in: 0...4, using: &random)) }
+        // Now and then as long as the field allows.
+        if Self.texts[field - 1].isEmpty, Int.random(in: 0..<8, using: &random) == 0 { return .string(String(repeating: "o", count: Limits.fieldBytes)) }
         let texts = Self.texts[field - 1].split(separator: " ").map(String.init)
         return .string(texts.randomElement(using: &random) ?? ["An", "Bình", "Chi"].randomElement(using: &random)!)
     }

@@ -44,12 +44,15 @@ struct DemoCatalogue: Sendable {
         } + datasets.map { ("dataset", $0) } + agreements.map { ("agreement", $0) }
     }
 
-    private func field(_ name: String, _ title: String, _ sensitivity: String, kind: String = "string", required: Bool = true, list: String? = nil) -> Document {
+    private func field(
+        _ name: String, _ title: String, _ sensitivity: String, kind: String = "string", required: Bool = true, list: String? = nil, maxBytes: Int? = nil
+    ) -> Document {
         var members: [Document.Member] = [
             .init("name", .string(name)), .init("title", .string(title)), .init("kind", .string(kind)), .init("required", .bool(required)),
             .init("sensitivity", .string(sensitivity)),
         ]
         if let list { members.append(.init("codeList", .string(list))) }
+        if let maxBytes { members.append(.init("maxBytes", .int(Int64(maxBytes)))) }
         return .object(members)
     }
 
@@ -70,7 +73,7 @@ struct DemoCatalogue: Sendable {
                 "fields": [
                     field("name", "Tên hộ kinh doanh", "public"), field("district", "Huyện", "public", list: Self.units),
                     field("commune", "Xã", "public", list: Self.units), field("status", "Tình trạng", "public"),
-                    field("owner", "Chủ hộ", "personal"), field("personal_id", "Số định danh cá nhân", "sensitive"),
+                    field("owner", "Chủ hộ", "personal", maxBytes: 500_000), field("personal_id", "Số định danh cá nhân", "sensitive"),
                     field("telephone", "Điện thoại", "personal", required: false), field("capital", "Vốn", "sensitive", kind: "int64"),
                     field("licence_date", "Ngày cấp", "internal", kind: "date"),
                 ],
