@@ -16,7 +16,8 @@ public struct WriteOptions: Sendable {
 }
 
 // Every write carries the client's session and a number of its own. When a connection is lost before the answer, the same write is sent again
-// under the same number, and the cluster applies it once. `outcomeUnknown` is thrown only when the deadline passes first or the session ends.
+// under the same number, and the cluster applies it once. `outcomeUnknown` is thrown only when the deadline passes first, the session ends, or
+// the answer cannot be read.
 extension KhoClient {
     /// Replaces the whole record, or makes it; a field that is not given is null. The reply is the log index of the change.
     @discardableResult
@@ -72,6 +73,8 @@ extension KhoClient {
                 let reply = try answer.decoded(as: Written.self, .written)
                 return KhoReply(value: reply.index, info: reply.info)
             } catch { ended = error }
+            // Something was answered, so it may have been done: a caller that wrote again would write twice.
+            if case .brokenAnswer = ended { throw .outcomeUnknown }
             // Said of the first attempt, it means that nothing was done; after a lost one it comes as `outcomeUnknown`.
             guard case let .node(error) = ended, error.code == .sessionEnded else { throw ended }
             session.ended(ticket.session)

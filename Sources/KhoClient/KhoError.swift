@@ -19,7 +19,7 @@ public enum KhoError: Error, Equatable, Sendable, CustomStringConvertible {
     case closed
     /// The call is refused before anything is sent; the text says why.
     case invalid(String)
-    /// A node broke the protocol, or an answer does not fit its checksum.
+    /// A node broke the protocol, or an answer does not fit its checksum. Never of a write, which ends with `outcomeUnknown` then.
     case brokenAnswer(String)
     /// The own certificate, key or authority cannot be used; the text names the file and the remedy.
     case identity(String)
