@@ -7,11 +7,25 @@ package struct ConfigurationReader {
 
     package init(file: TOMLFile) { self.file = file }
 
-    /// Refuses keys that are not among these, with the nearest one that is.
+    /// Refuses keys that are not among these, and tables that none of these is in, with the nearest one that is. The first in the file.
     package func checkKeys(_ known: [String]) throws(ConfigurationError) {
+        let tables = known.flatMap(Self.tables)
+        let unknown = file.tables.first { !tables.contains($0.name) }
+        if let unknown, !file.entries.contains(where: { $0.line < unknown.line && !known.contains($0.key) }),
+            !file.entries.contains(where: { $0.key.hasPrefix(unknown.name + ".") })
+        {
+            throw ConfigurationError(
+                file: file.name, line: unknown.line, message: "unknown table [\(unknown.name)]\(NearestName.hint(unknown.name, among: tables))")
+        }
         for entry in file.entries where !known.contains(entry.key) {
             throw error(entry, "unknown key \(entry.key)\(NearestName.hint(entry.key, among: known))")
         }
+    }
+
+    /// The tables that a key is in: `a` and `a.b` of `a.b.c`.
+    private static func tables(of key: String) -> [String] {
+        let parts = key.split(separator: ".")
+        return parts.indices.dropFirst().map { parts[..<$0].joined(separator: ".") }
     }
 
     package func error(_ entry: TOMLFile.Entry, _ message: String) -> ConfigurationError {

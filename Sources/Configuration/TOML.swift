@@ -48,6 +48,14 @@ package struct TOMLFile: Equatable, Sendable {
     package let name: String
     /// In the order of the file. No key is there twice.
     package let entries: [Entry]
+    /// The headers of tables, those included that nothing stands under, in the order of the file. None is there twice.
+    package let tables: [Table]
+
+    package struct Table: Equatable, Sendable {
+        /// The parts joined by dots.
+        package let name: String
+        package let line: Int
+    }
 
     package subscript(key: String) -> Entry? { entries.first { $0.key == key } }
 
@@ -55,7 +63,7 @@ package struct TOMLFile: Equatable, Sendable {
     package init(parsing text: String, name: String) throws(ConfigurationError) {
         var parser = TOMLParser(text: text, file: name)
         self.name = name
-        entries = try parser.parse()
+        (entries, tables) = try parser.parse()
     }
 }
 
@@ -72,14 +80,14 @@ private struct TOMLParser {
         self.file = file
     }
 
-    mutating func parse() throws(ConfigurationError) -> [TOMLFile.Entry] {
+    mutating func parse() throws(ConfigurationError) -> ([TOMLFile.Entry], [TOMLFile.Table]) {
         var entries: [TOMLFile.Entry] = []
         var lines: [String: Int] = [:]
-        var tables: [String: Int] = [:]
+        var headers: [TOMLFile.Table] = []
         var table: [String] = []
         while true {
             skipBlanksAndLines()
-            guard let byte = current else { return entries }
+            guard let byte = current else { return (entries, headers) }
             let start = line
             if byte == UInt8(ascii: "[") {
                 position += 1
@@ -88,8 +96,10 @@ private struct TOMLParser {
                 guard current == UInt8(ascii: "]") else { throw error("expected ] after the table's name") }
                 position += 1
                 let name = table.joined(separator: ".")
-                if let first = tables[name] { throw error("table [\(name)] was begun in line \(first) already", at: start) }
-                tables[name] = start
+                if let first = headers.first(where: { $0.name == name }) {
+                    throw error("table [\(name)] was begun in line \(first.line) already", at: start)
+                }
+                headers.append(TOMLFile.Table(name: name, line: start))
             } else {
                 let name = (table + (try key())).joined(separator: ".")
                 guard current == UInt8(ascii: "=") else { throw error("expected = after the key \(name)") }

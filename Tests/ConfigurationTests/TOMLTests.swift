@@ -106,6 +106,18 @@ import Testing
         #expect(message("a = \"host:0\"\n") { _ = try $0.address("a", port: 1) } == "f:1: a must be host:port with a port from 1 to 65535, not \"host:0\"")
     }
 
+    /// A table is refused like a key, also where nothing stands under it.
+    @Test(arguments: [
+        ("[listne]\n", "f:1: unknown table [listne]; did you mean \"listen\"?"), ("[listen]\n[foo]\n", "f:2: unknown table [foo]"),
+        ("a = 1\n[listen]\n[listen.deep]\n[listen.deep.x]\n[\"listen.tls\"]\n", "taken"), ("[listen.peer]\n", "f:1: unknown table [listen.peer]; did you mean \"listen.tls\"?"),
+        ("b = 1\n[foo]\n", "f:1: unknown key b"), ("[foo]\nb = 1\n", "f:2: unknown key foo.b"), ("[foo]\n[bar]\nb = 1\n", "f:1: unknown table [foo]"),
+        ("[a]\n", "f:1: unknown table [a]"),
+    ])
+    func emptyTablesAreChecked(_ text: String, _ wanted: String) {
+        let found = message(text) { try $0.checkKeys(["a", "listen.peer", "listen.tls.key", "listen.deep.x.y"]) }
+        #expect(found.hasPrefix(wanted), "\(found)")
+    }
+
     @Test func whatIsRightIsGiven() throws {
         let reader = try reader("s = \"x\"\nn = 2\nb = \"2 KiB\"\nl = [\"a\"]\nc = \"red\"\nh = \"host\"\n")
         #expect(try reader.string("s") == "x")
