@@ -27,7 +27,8 @@ package struct AccessPlan: Sendable {
     package let grants: [Grant]
     /// Actions that some grant allows for some record.
     package let actions: Actions
-    /// The visible schema: fields that some grant shows in some record. Any other is an unknown field to the principal.
+    /// The visible schema: fields that some grant shows in some record. Any other is an unknown field to the principal. Its version is the
+    /// dataset's if every field is visible, else 0: it would tell that hidden fields change.
     package let schema: Schema
     package let visible: FieldMask
     /// Every field of the dataset is shown in every record.
@@ -97,7 +98,8 @@ package struct AccessPlan: Sendable {
         let readable = grants.filter { !$0.actions.isDisjoint(with: .read) }
         let visible = readable.reduce(FieldMask.none) { $0.union($1.fields) }
         self.visible = visible
-        schema = Schema(version: dataset.schema.version, fields: dataset.schema.fields.filter { visible.contains($0.id) })
+        let seesEveryField = dataset.schema.mask.isSubset(of: visible)
+        schema = Schema(version: seesEveryField ? dataset.schema.version : 0, fields: dataset.schema.fields.filter { visible.contains($0.id) })
         let everywhere = readable.filter { $0.condition == nil && $0.actions.isSuperset(of: .read) }.reduce(FieldMask.none) { $0.union($1.fields) }
         hidesNothing = dataset.schema.mask.isSubset(of: everywhere)
         let uniform = grants.allSatisfy { $0.condition == nil && ($0.actions.isSuperset(of: .read) || $0.actions.isDisjoint(with: .read)) }
