@@ -9,8 +9,10 @@ import Testing
 @Suite struct ConnectionTests {
     @Test func aPeerThatComesBackIsFoundAgain() async throws {
         try await with(Node(1)) { nodes in
-            let first = try await Node(2)
-            let port = first.port
+            // Nobody else may listen there while the node is away.
+            let held = try HeldPort()
+            let port = held.number
+            let first = try await Node(2, port: port)
             try await connect(nodes[0], first)
             try await first.stop()
             try await until("it is missed") { !nodes[0].recorder.isConnected(NodeID(2)) }
@@ -25,6 +27,7 @@ import Testing
             // However often it was dialled, one connection came of it.
             #expect(nodes[0].recorder.heard.withLock { $0.connections[NodeID(2)] == 2 && $0.disconnections[NodeID(2)] == 1 })
             try await second.stop()
+            held.release()
         }
     }
 
