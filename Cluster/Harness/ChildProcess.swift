@@ -45,8 +45,6 @@ package final class ChildProcess {
         } else {
             posix_spawn_file_actions_addopen(&actions, 2, errors ?? "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0o644)
         }
-        // Sockets of event loops are not marked as closed on exec: inherited, they would stay open as long as the child runs.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         // A group of its own: a Ctrl-C at the terminal is the parent's to handle.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
