@@ -1,3 +1,6 @@
+import Configuration
+import Glibc
+
 /// How a command ends. The numbers from 64 on are those of BSD's sysexits.
 package enum ExitStatus: Int32, Sendable {
     case success = 0
@@ -27,6 +30,8 @@ package struct CommandError: Error, Equatable, Sendable, CustomStringConvertible
     /// A command to try, or what to do.
     package var remedy: String?
     package var status: ExitStatus
+    /// The line of the file that it is about; nil if it is about none.
+    package var line: Int?
 
     package init(_ number: UInt16, _ message: String, details: [String] = [], remedy: String? = nil, status: ExitStatus = .failure) {
         self.number = number
@@ -65,6 +70,11 @@ extension CommandError {
         CommandError(8003, message, remedy: remedy, status: .failure)
     }
 
+    /// 8003, with what can be done about it.
+    package static func file(_ error: FileError, remedy: String? = nil) -> CommandError {
+        .file(error.description, remedy: remedy ?? error.remedy)
+    }
+
     /// 8004: what a file holds is not right.
     package static func badData(_ message: String, details: [String] = [], remedy: String? = nil) -> CommandError {
         CommandError(8004, message, details: details, remedy: remedy, status: .badData)
@@ -83,5 +93,23 @@ extension CommandError {
     /// 8099: a fault in Kho.
     package static func bug(_ message: String) -> CommandError {
         CommandError(8099, message, remedy: "report it with the command line and the output of kho version", status: .bug)
+    }
+}
+
+extension FileError {
+    /// What a person can do about it.
+    fileprivate var remedy: String {
+        switch code {
+        case ENOENT: "ls -l \(folder), and the right path"
+        case EACCES, EPERM, EROFS: "ls -ld \(path), or another path: this user may not \(operation) it"
+        case ENOSPC, EDQUOT: "free space on the disk (df -h), then the same again"
+        case EISDIR, ENOTDIR: "ls -ld \(path), and the right path"
+        default: "check the path and the disk, then the same again"
+        }
+    }
+
+    private var folder: String {
+        guard let end = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return end == path.startIndex ? "/" : String(path[..<end])
     }
 }

@@ -89,6 +89,24 @@ import Testing
         #expect(try rule("é,a\ne,b\n") == nil)
     }
 
+    /// Only a line that is taken keeps a later one with its key out, and the message says which.
+    @Test func aLineThatIsNotTakenDoesNotHoldItsKey() throws {
+        #expect(try rule("1,\n1,b\n") == nil)
+        #expect(try rule("1,a\n1,\n1,c\n") == "4 cccd duplicateKey")
+        guard case let .rejected(rejects)? = try csv("cccd,ho_ten\n1,a\n2,b\n1,c\n").last else { throw Failed() }
+        #expect(rejects.map(\.message) == ["line 2 has the same key, and the first line with a key counts"])
+    }
+
+    /// The error of a file that cannot be read further says at which line, for the remedy.
+    @Test func aQuotationMarkThatIsNeverClosedNamesItsLine() {
+        do {
+            _ = try csv("cccd,ho_ten\n1,a\n2,\"b\n3,c\n")
+            Issue.record("taken")
+        } catch {
+            #expect((error as? CommandError)?.line == 3)
+        }
+    }
+
     @Test func otherRulesOfALine() throws {
         #expect(try rule("1\n") == "2 - cells")
         #expect(try rule("1,a,b\n") == "2 - cells")

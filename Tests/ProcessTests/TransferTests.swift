@@ -42,6 +42,30 @@ extension ProcessTests {
         #expect(!(try Files.text(rejects)).contains("99999"))
     }
 
+    /// A quotation mark that is never closed: the lines before are written, the line is named, and the mended file goes in by the same command.
+    @Test func aFileThatEndsInAMistakeIsMendedAndImported() async throws {
+        let world = try await World.ready()
+        let code = try await freshHouseholds(world)
+        let file = world.folder + "/unclosed.csv", rejects = world.folder + "/unclosed-rejects.csv"
+        let right = String(decoding: BusinessHouseholds(count: 40).csv(), as: UTF8.self)
+        var lines = right.split(separator: "\r\n").map(String.init)
+        lines[20] = "\"" + lines[20]
+        try Files.write(lines.map { $0 + "\r\n" }.joined(), to: file)
+        let arguments = ["import", code, "-f", file, "--rejects", rejects, "--batch", "10", "-o", "json"]
+        let broken = try await world.run(arguments, as: DemoCatalogue.publisher.identity)
+        #expect(broken.status == 65)
+        #expect(broken.errors.contains("unclosed.csv:21:1: ") && broken.errors.contains("try: mend line 21 of \(file), then the same command\n"), "\(broken.errors)")
+        #expect(try Files.text(rejects).contains("\r\n21,,unreadable,"))
+        #expect(!Files.exists(file + ".kho-import"))
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: code).id
+        #expect(try await client.count(dataset).value == 19)
+        try Files.write(right, to: file)
+        let mended = try await world.run(arguments, as: DemoCatalogue.publisher.identity)
+        #expect(mended.status == 0, "\(mended.errors)")
+        #expect(try await client.count(dataset).value == 40)
+    }
+
     /// An import that is killed goes on behind what was acknowledged; of another file it does not.
     @Test func aKilledImportIsResumed() async throws {
         let world = try await World.ready()

@@ -40,6 +40,8 @@ package struct Reject: Sendable, Equatable {
         case notJSON
         /// What an export writes for a value that its reader may not see.
         case withheld
+        /// The file cannot be read from here on: what is behind the line is neither taken nor refused.
+        case unreadable
         /// A node refused the record.
         case refused
 
@@ -54,6 +56,7 @@ package struct Reject: Sendable, Equatable {
             case .notUTF8: "notUTF8"
             case .notJSON: "notJSON"
             case .withheld: "withheld"
+            case .unreadable: "unreadable"
             case .refused: "refused"
             }
         }
@@ -149,14 +152,12 @@ package struct RecordMapping: Sendable {
             guard !draft.rejects.contains(where: { $0.column == field.name }) else { continue }
             draft.reject(field.name, .schema(.required), SchemaRule.required.text)
         }
-        if let key = draft.key {
-            if let first = lines[key] {
-                draft.reject(keyName, .duplicateKey, "line \(first) has the same key")
-            } else {
-                lines[key] = draft.line
-            }
+        if let key = draft.key, let first = lines[key] {
+            draft.reject(keyName, .duplicateKey, "line \(first) has the same key, and the first line with a key counts")
         }
+        // A line that is not taken does not keep a later one with its key from being taken.
         guard draft.rejects.isEmpty, let key = draft.key else { return .rejected(draft.rejects) }
+        lines[key] = draft.line
         return .record(MappedRecord(line: draft.line, key: key, values: draft.values))
     }
 }

@@ -19,7 +19,11 @@ package struct InputError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// As the end of a command.
-    package var commandError: CommandError { .badData(description) }
+    package var commandError: CommandError {
+        var error = CommandError.badData(description)
+        if line > 0 { error.line = line }
+        return error
+    }
 }
 
 /// Bounds of what is read from files and pipes.

@@ -12,7 +12,10 @@ struct ImportCommand: AsyncParsableCommand {
             CSV needs a header line, JSON lines an object a line; the names are the key's and the fields'. In CSV an empty cell is null \
             and "" a text without letters. Each line replaces the record of its key.
 
+            Of two lines with one key the first counts, and the other is not taken.
+
             How far it has come is kept in FILE.kho-import: after an interruption, --resume goes on behind the last line that is settled. \
+            A file that was changed is another one: where it ends in a mistake, as a quotation mark that is never closed, mend it and begin anew. \
             Exit status 0 if every line was taken, 65 if some were not; all others are written then.
             """)
 
@@ -48,7 +51,7 @@ struct ImportCommand: AsyncParsableCommand {
         let fingerprint = ImportState.Fingerprint(of: file)
         let statePath = fingerprint == nil || dryRun ? nil : ImportState.path(for: file)
         let source: ByteSource
-        do throws(FileError) { source = try ByteSource(path: file) } catch { throw CommandError.file(error.description) }
+        do throws(FileError) { source = try ByteSource(path: file) } catch { throw CommandError.file(error) }
         let client = try await transfer.client()
         defer { client.close() }
         let dataset = try await client.dataset(named: dataset)
@@ -80,7 +83,13 @@ struct ImportCommand: AsyncParsableCommand {
     private func interrupted(_ failure: ImportFailure, _ statePath: String?) -> CommandError {
         var error: CommandError
         switch failure {
-        case let .command(failure): error = failure
+        case let .command(failure):
+            error = failure
+            if let line = failure.line {
+                error.details.append("the lines before it are settled; those behind it were not read")
+                error.remedy = "mend line \(line) of \(file == "-" ? "the input" : file), then the same command" + (resume ? " without --resume" : "")
+                return error
+            }
         case let .client(failure):
             error = CommandError(failure)
             if failure.retry == .later || failure == .outcomeUnknown { error.status = .tryAgain }

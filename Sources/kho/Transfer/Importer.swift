@@ -49,6 +49,8 @@ final class Importer {
     private var nextNumber = 0
     private var isAtEnd = false
     private var failure: ImportFailure?
+    /// What is wrong with the file, so that its rest cannot be read.
+    private var fault: CommandError?
     /// Settled, but a batch before it is not.
     private var early: [Int: BatchOutcome] = [:]
     private var nextToSettle = 0
@@ -98,7 +100,12 @@ final class Importer {
                 take(outcome)
             }
         }
+        if let fault, let line = fault.line, rejects != nil {
+            do throws(FileError) { try rejects?.write([Reject(line: line, rule: .unreadable, message: fault.message)]) } catch { fail(error) }
+        }
         save(force: true)
+        // The mended file is another one, so there is nothing to go on with.
+        if fault != nil, let path = options.statePath { ImportState.remove(path) }
         if let failure { throw failure }
         if let path = options.statePath { ImportState.remove(path) }
         return ImportSummary(
@@ -116,6 +123,7 @@ final class Importer {
             let row: (line: Int, outcome: RecordMapping.Outcome)?
             do throws(CommandError) { row = try rows.next() } catch {
                 failure = .command(error)
+                fault = error.line == nil ? nil : error
                 break
             }
             guard let row else {
