@@ -40,6 +40,23 @@ package enum NodeError: Error, CustomStringConvertible {
         }
     }
 
+    /// The stable number, from 8101, where those of `khod` begin; 8101 is a wrong configuration. They never change their meaning.
+    package var number: UInt16 {
+        switch self {
+        case .file: 8102
+        case .damaged: 8103
+        case .foreignDirectory: 8104
+        case .inUse: 8105
+        case .wrongCertificate: 8106
+        case .transport: 8107
+        case .peers: 8108
+        case .listen: 8109
+        case .replica: 8110
+        case .log: 8111
+        case .store: 8112
+        }
+    }
+
     package var remedy: String {
         switch self {
         case let .file(error) where error.code == ENOSPC || error.code == EDQUOT: "free space on the disk, then start the node again"

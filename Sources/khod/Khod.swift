@@ -5,7 +5,6 @@ import Glibc
 import Node
 
 /// The daemon: a storage node or a query node, as its configuration says.
-@main
 struct Khod: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "khod", abstract: "A node of a Kho cluster.",
@@ -26,9 +25,26 @@ struct Khod: ParsableCommand {
         do throws(ConfigurationError) {
             _ = try NodeConfiguration.load(config)
         } catch {
-            print("khod: error: \(error)")
-            throw ExitCode(78)
+            throw ExitCode(NodeProcess.refuse(error))
         }
         print("\(config): no errors")
+    }
+}
+
+@main
+enum Main {
+    static func main() {
+        do {
+            var command = try Khod.parseAsRoot()
+            try command.run()
+        } catch let code as ExitCode {
+            exit(code.rawValue)
+        } catch {
+            // Help and the version come as errors too, and succeed.
+            guard Khod.exitCode(for: error) != .success else { return print(Khod.fullMessage(for: error)) }
+            // 8001 is wrong usage for `kho` too.
+            NodeProcess.sayError(8001, Khod.message(for: error).split(separator: "\n").joined(separator: " "), remedy: "khod --help")
+            exit(64)
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Core
 import Glibc
 
@@ -89,7 +90,8 @@ package struct Progress: Sendable {
 
 /// Data goes to the standard output, everything else to the standard error.
 package enum StandardStreams {
-    /// Writes everything, unbuffered. A reader that went away (`kho … | head`) is no error: the process ends quietly.
+    /// Writes everything, unbuffered. A reader that went away (`kho … | head`) is no error: the process ends quietly. Any other failure ends it
+    /// with KHO-8003 on the standard error.
     package static func write(_ text: String) { write(text, to: STDOUT_FILENO) }
     package static func writeError(_ text: String) { write(text, to: STDERR_FILENO) }
 
@@ -100,9 +102,21 @@ package enum StandardStreams {
             while done < bytes.count {
                 let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
                 if count < 0 && errno == EINTR { continue }
-                if count <= 0 { exit(errno == EPIPE ? ExitStatus.success.rawValue : ExitStatus.failure.rawValue) }
+                if count <= 0 { end(descriptor, count == 0 ? EIO : errno) }
                 done += count
             }
         }
+    }
+
+    private static func end(_ descriptor: Int32, _ code: Int32) -> Never {
+        if code == EPIPE { exit(ExitStatus.success.rawValue) }
+        // Nothing can be said where errors go nowhere either.
+        if descriptor != STDERR_FILENO {
+            let error = CommandError.file(
+                FileError(operation: "write", path: "the standard output", code: code),
+                remedy: code == ENOSPC ? "free space where the output goes, or send it elsewhere" : "send the output elsewhere")
+            writeError(error.description + "\n")
+        }
+        exit(ExitStatus.failure.rawValue)
     }
 }

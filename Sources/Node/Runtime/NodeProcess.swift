@@ -16,8 +16,7 @@ package enum NodeProcess {
     package static func run(configurationPath path: String) -> Int32 {
         let configuration: NodeConfiguration
         do throws(ConfigurationError) { configuration = try NodeConfiguration.load(path) } catch {
-            say("khod: error: \(error)\n  try: khod --config \(path) --check")
-            return 78
+            return refuse(error)
         }
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -84,8 +83,22 @@ package enum NodeProcess {
     }
 
     private static func lastWords(_ error: NodeError) -> Int32 {
-        say("khod: error: \(error)\n  try: \(error.remedy)")
+        sayError(error.number, "\(error)", remedy: error.remedy)
         return error.exitCode
+    }
+
+    /// Says what is wrong with a configuration and what to do; the exit code.
+    package static func refuse(_ error: ConfigurationError) -> Int32 {
+        let path = error.file
+        sayError(
+            8101, "\(error)",
+            remedy: FileAccess.exists(path) ? "mend \(path), then khod --config \(path) --check" : "khod --config FILE, with the path of this node's configuration")
+        return 78
+    }
+
+    /// Writes `khod: error KHO-NNNN: …` and the line with the remedy to the standard error.
+    package static func sayError(_ number: UInt16, _ text: String, remedy: String) {
+        say("khod: error KHO-\(number): \(text)\n  try: \(remedy)")
     }
 
     private static func say(_ text: String) {

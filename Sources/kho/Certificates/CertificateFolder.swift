@@ -44,7 +44,8 @@ package struct CertificateFolder {
     /// Every certificate, by name.
     package func all() throws(CommandError) -> [(name: String, info: CertificateInfo)] {
         guard let folder = opendir(path) else {
-            throw .file(FileError(operation: "open", path: path, code: errno).description)
+            let error = FileError(operation: "open", path: path, code: errno)
+            throw .file(error, remedy: error.code == ENOENT ? "--dir with the folder of the certificates, or kho cert ca --cluster NAME --dir \(path)" : nil)
         }
         defer { closedir(folder) }
         var names: [String] = []

@@ -7,12 +7,17 @@ extension KhoClient {
     /// names the nearest code that the caller does see.
     func dataset(named code: String) async throws(CommandError) -> DatasetDescription {
         let target = "dataset \(code)"
+        var codes: [String] = []
         do throws(KhoError) {
             if let dataset = try await describe(code: code) { return dataset }
-            let codes = try await describe().map(\.code)
+            codes = try await describe().map(\.code)
             throw KhoError.node(WireError(.notFound, detail: "there is no \(target) that you may see\(NearestName.hint(code, among: codes))"))
         } catch {
-            throw CommandError(error)
+            var told = CommandError(error)
+            if told.number == ErrorCode.notFound.rawValue {
+                told.remedy = NearestName.of(code, among: codes).map { "the same with \($0)" } ?? "ask the dataset's owner for an agreement"
+            }
+            throw told
         }
     }
 }
@@ -23,7 +28,8 @@ extension DatasetDescription {
         guard let field = schema.field(named: name) else {
             throw .badData(
                 "dataset \(code) has no field \"\(name)\"\(NearestName.hint(name, among: schema.fields.map(\.name)))",
-                details: ["its fields: \(schema.fields.map(\.name).joined(separator: ", "))"])
+                details: ["its fields: \(schema.fields.map(\.name).joined(separator: ", "))"],
+                remedy: NearestName.of(name, among: schema.fields.map(\.name)).map { "the same with \($0)" } ?? "the same with one of these fields")
         }
         return field
     }
@@ -49,7 +55,8 @@ extension DatasetDescription {
             let before = String(decoding: filter.utf8.prefix(error.position), as: UTF8.self)
             throw .badData(
                 "the filter is not right: \(error.message)",
-                details: [HumanText.escaped(filter), String(repeating: " ", count: HumanText.width(HumanText.escaped(before))) + "^"])
+                details: [HumanText.escaped(filter), String(repeating: " ", count: HumanText.width(HumanText.escaped(before))) + "^"],
+                remedy: "the filter mended at the mark; the fields are \(schema.fields.map(\.name).joined(separator: ", "))")
         }
     }
 }

@@ -38,7 +38,14 @@ struct AccessCommand: ParsableCommand {
             let access = ClusterAccess(reach: reach, contextName: context.context, timeout: timeout)
             var members: [Document.Member] = [.init("as", .string(principal)), .init("dataset", .string(dataset))]
             if let key { members.append(.init("key", .string(key))) }
-            let answer = try await access.administration().call("access.explain", .object(members))
+            let answer: Document
+            do throws(CommandError) {
+                answer = try await access.administration().call("access.explain", .object(members))
+            } catch {
+                var error = error
+                if error.number == ErrorCode.notFound.rawValue { error.remedy = error.message.hasPrefix("dataset") ? "kho dataset list" : "kho principal list" }
+                throw error
+            }
             ObjectWarnings.tell(answer)
             output.print(Self.report(answer, principal: principal, key: key))
         }

@@ -44,7 +44,7 @@ struct ConfigCommand: ParsableCommand {
         do throws(ConfigurationError) {
             return try NodeConfiguration.load(path)
         } catch {
-            throw .configuration(error.description, remedy: "edit \(path), then kho config check \(path)")
+            throw .configuration(error.description, remedy: FileAccess.exists(path) ? "mend \(path), then kho config check \(path)" : "kho config check FILE, with the path of khod's configuration")
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import Glibc
 import KhoClient
 
 /// `absent`, `present` or `index:N`.
@@ -103,8 +104,40 @@ struct UpdateCommand: AsyncParsableCommand {
 
 /// `kho delete`
 struct DeleteCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "delete", abstract: "Removes a record; none there is no error.")
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Removes a record; none there is no error.",
+        discussion: "Asks before it does; where there is no terminal to ask on, it needs --yes.")
     @OptionGroup var writing: WritingOptions
+    @Flag(help: "Remove it without asking.") var yes = false
+    @Flag(help: "Say whether there is a record that would go, as far as you may see it, and remove nothing.") var dryRun = false
 
-    func run() async throws { try await writing.write(.delete) }
+    func run() async throws {
+        if dryRun { return try await preview() }
+        if !yes { try confirm() }
+        try await writing.write(.delete)
+    }
+
+    private func confirm() throws(CommandError) {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDERR_FILENO) == 1 else {
+            throw .usage("a record would be removed, and there is no terminal to ask on", remedy: "the same with --yes; with --dry-run it says what would go")
+        }
+        StandardStreams.writeError("kho: remove record \(HumanText.escaped(writing.key)) of \(HumanText.escaped(writing.dataset))? [y/N] ")
+        let answer = readLine()?.lowercased() ?? ""
+        guard answer == "y" || answer == "yes" else { throw CommandError(8009, "nothing was removed") }
+    }
+
+    private func preview() async throws {
+        let client = try await writing.cluster.client()
+        defer { client.close() }
+        let dataset = try await client.dataset(named: writing.dataset)
+        let record: Record?
+        do throws(KhoError) {
+            record = try await client.get(Array(writing.key.utf8), from: dataset.id, ReadOptions(context: writing.disclosure.context)).value
+        } catch {
+            throw CommandError(error)
+        }
+        writing.output.print(Report(
+            schema: "kho.delete/1",
+            body: ["dataset": .string(dataset.code), "key": .string(writing.key), "would_remove": .bool(record != nil), "dry_run": true]))
+    }
 }
