@@ -34,6 +34,16 @@ import Testing
         }
     }
 
+    /// `-o` as in other commands, and what is written is one of the two that an import reads.
+    @Test(arguments: [("csv", TransferFormat.csv), ("json", .jsonl), ("jsonl", .jsonl)])
+    func anExportTakesTheFormatAsOthersDo(_ word: String, _ format: TransferFormat) throws {
+        for flag in ["-o", "--output", "--format"] {
+            let command = try #require(try Kho.parseAsRoot(["export", "d", flag, word]) as? ExportCommand)
+            #expect(command.format == format)
+        }
+        #expect(throws: (any Error).self) { try Kho.parseAsRoot(["export", "d", "-o", "table"]) }
+    }
+
     @Test func helpIsNoError() {
         let ending = ending("cert", "--help")
         #expect(ending.status == 0)

@@ -12,6 +12,8 @@ struct ExportCommand: AsyncParsableCommand {
             In the order of their keys, as kho import reads them. In CSV an empty cell is null and "" a text without letters. A value that you may not \
             see in a record is {"withheld":true} in both formats, and is refused by an import.
 
+            To be able to export is to be able to scan: the rights are those of scan, and an agreement that gives export alone gives nothing here.
+
             Records that change meanwhile may be there as they were before or after. A file's progress is kept in FILE.kho-export: after an \
             interruption, --resume goes on behind the last record in the file.
             """)
@@ -20,7 +22,9 @@ struct ExportCommand: AsyncParsableCommand {
     var dataset: String
     @Option(name: .shortAndLong, help: ArgumentHelp("The file; the standard output without it.", valueName: "file"), completion: .file())
     var file: String?
-    @Option(help: "What to write, if the file's name does not say; csv on the standard output.")
+    @Option(
+        name: [.customShort("o"), .customLong("output"), .customLong("format")],
+        help: "What to write, if the file's name does not say; csv on the standard output. json means jsonl: an object a line.")
     var format: TransferFormat?
     @Option(name: .customLong("where"), help: ArgumentHelp("A condition as in SQL. A withheld value fulfils nothing.", valueName: "filter"))
     var filter = ""

@@ -3,7 +3,10 @@ import Console
 import Core
 import KhoClient
 
-extension TransferFormat: ExpressibleByArgument {}
+extension TransferFormat: ExpressibleByArgument {
+    /// `json` too, as other commands call it; an array of everything would have no use for a file that an import reads line by line.
+    init?(argument: String) { self.init(rawValue: argument == "json" ? "jsonl" : argument) }
+}
 
 /// What importing and exporting have in common: how to reach the cluster, and how long to be patient.
 struct TransferOptions: ParsableArguments {
