@@ -36,6 +36,17 @@ private func removeRemains() {
 /// Made once. Outside the actor, since the process ends on a thread that is not its own.
 private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
 
+/// Whether this user may mount file systems: root may, but not in every container.
+enum Mounting {
+    static let isPossible: Bool = {
+        guard let folder = try? TemporaryFolder(prefix: "kho-mounting") else { return false }
+        defer { folder.remove() }
+        guard mount("tmpfs", folder.path, "tmpfs", 0, "size=1m") == 0 else { return false }
+        umount(folder.path)
+        return true
+    }()
+}
+
 /// One cluster of three storage nodes and a query node for all tests, with the demonstration's catalogue.
 @Processes final class World {
     let cluster: LocalCluster
@@ -173,7 +184,7 @@ private let removesRemainsAtExit: Void = { atexit { removeRemains() } }()
         return Int(found[0]["records"]?.int ?? 0)
     }
 
-    /// A file system in memory at this path, gone with the tests at the latest. False where this user may not have one.
+    /// A file system in memory at this path, gone with the tests at the latest. False, and errno says why, where it cannot be.
     func mountMemory(at path: String, _ options: String, isReadOnly: Bool = false) -> Bool {
         guard mount("tmpfs", path, "tmpfs", isReadOnly ? UInt(MS_RDONLY) : 0, options) == 0 else { return false }
         remains.withLock { $0.mounts.append(path) }
