@@ -144,7 +144,7 @@ let package = Package(
             dependencies: ["TestSupport", "kho", "Console", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",
             swiftSettings: common),
         .testTarget(
-            name: "ScenarioTests", dependencies: ["kho", "khod", "Scenarios", "Harness", "Core"], path: "Tests/ScenarioTests", swiftSettings: common),
+            name: "ScenarioTests", dependencies: ["kho", "khod", "kho-check", "Scenarios", "Harness", "Core"], path: "Tests/ScenarioTests", swiftSettings: common),
         .testTarget(
             name: "FaultTests", dependencies: ["Scenarios", "Faults", "Harness", "Configuration", "Core"], path: "Tests/FaultTests", swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
