@@ -15,6 +15,7 @@ final class Driver {
     private enum Asker {
         case local(@Sendable (ProposalResult) -> Void)
         case remote(NodeID, id: UInt64)
+        case handover(@Sendable (Result<NodeID, ProposalRefusal>) -> Void)
     }
 
     private struct Forwarded {
@@ -39,6 +40,7 @@ final class Driver {
     private var nextNumber: UInt64
     private var senders: [SnapshotSender] = []
     private var clockAlarms = 0
+    private var isDraining = false
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []
@@ -118,6 +120,13 @@ final class Driver {
             let id = ProposalID(number())
             askers[id] = .local(completion)
             step(.proposeMembership(id, membership))
+        case let .transferLeadership(node, completion):
+            let id = ProposalID(number())
+            askers[id] = .handover(completion)
+            step(.transferLeadership(id, to: node))
+        case let .drain(draining):
+            isDraining = draining
+            step(.drain(draining))
         case let .message(message, node): take(message, from: node)
         case let .persisted(number): step(.persisted(number))
         case let .applied(index): step(.applied(index))
@@ -137,7 +146,8 @@ final class Driver {
         case let .inspect(completion):
             completion(
                 ReplicaLoop.Inspection(
-                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms))
+                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms,
+                    isDraining: isDraining))
         }
     }
 
@@ -214,7 +224,7 @@ final class Driver {
             let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)
             surroundings.applyLane.post(.expect(position, deadline: deadline, completion))
         case let .remote(node, id): surroundings.send(.forwardAccepted(id: id, position), node)
-        case nil: break
+        case .handover, nil: break
         }
     }
 
@@ -222,6 +232,7 @@ final class Driver {
         switch askers.removeValue(forKey: id) {
         case let .local(completion): completion(.refused(ProposalRefusal(refusal)))
         case let .remote(node, id): surroundings.send(.forwardRefused(id: id, ProposalRefusal(refusal)), node)
+        case let .handover(completion): completion(.failure(ProposalRefusal(refusal)))
         case nil: break
         }
     }
@@ -275,7 +286,8 @@ final class Driver {
         case let .apply(entries): surroundings.applyLane.post(.apply(entries))
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
-        case .handedOver: break
+        case let .handedOver(id, leader):
+            if case let .handover(completion)? = askers.removeValue(forKey: id) { completion(.success(leader)) }
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }
@@ -313,7 +325,13 @@ final class Driver {
         reads = [:]
         for completion in arriving { completion(.noQuorum) }
         arriving = []
-        for id in askers.keys.sorted() { if case let .local(completion) = askers[id] { completion(.refused(.notLeader)) } }
+        for id in askers.keys.sorted() {
+            switch askers[id] {
+            case let .local(completion): completion(.refused(.notLeader))
+            case let .handover(completion): completion(.failure(.notLeader))
+            case .remote, nil: break
+            }
+        }
         askers = [:]
     }
 
@@ -321,6 +339,7 @@ final class Driver {
     private func refuse(_ item: ReplicaLoop.Item) {
         switch item {
         case let .propose(_, completion), let .proposeMembership(_, completion): completion(.refused(.notLeader))
+        case let .transferLeadership(_, completion): completion(.failure(.notLeader))
         case let .read(_, completion): completion(.noQuorum)
         case let .snapshotReceived(_, completion): completion(false)
         default: break

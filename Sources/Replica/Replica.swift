@@ -95,6 +95,15 @@ package final class Replica: Sendable {
         if !lane.post(.proposeMembership(membership, completion)) { completion(.refused(.notLeader)) }
     }
 
+    /// Has the leader hand over to this voter, or to the one that is best fit; answers who leads then. Only the leader can; others refuse. Ends within an
+    /// election timeout.
+    package func transferLeadership(to node: NodeID?, _ completion: @escaping @Sendable (Result<NodeID, ProposalRefusal>) -> Void) {
+        if !lane.post(.transferLeadership(node, completion)) { completion(.failure(.notLeader)) }
+    }
+
+    /// This node shall not lead as long as others can, or shall again. Forgotten at a restart.
+    package func drain(_ isDraining: Bool) { lane.post(.drain(isDraining)) }
+
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {
@@ -137,7 +146,7 @@ package final class Replica: Sendable {
                     raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: machine.applied,
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
-                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms))
+                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms, isDraining: seen.isDraining))
         })
     }
 

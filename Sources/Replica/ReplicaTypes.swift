@@ -135,4 +135,6 @@ package struct ReplicaStatus: Sendable {
     package var stalenessMilliseconds: UInt64?
     /// Clock alarms raised so far.
     package var clockAlarms: Int
+    /// Whether it was told not to lead as long as others can.
+    package var isDraining: Bool
 }

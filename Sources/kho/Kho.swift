@@ -16,7 +16,7 @@ struct Kho: ParsableCommand {
     }
 
     static let all: [(name: String, command: any ParsableCommand.Type)] = [
-        ("init", InitCommand.self), ("cluster", ClusterCommand.self), ("member", MemberCommand.self), ("apply", ApplyCommand.self),
+        ("init", InitCommand.self), ("cluster", ClusterCommand.self), ("member", MemberCommand.self), ("node", NodeCommand.self), ("apply", ApplyCommand.self),
         ("agency", AgencyCommand.self), ("principal", PrincipalCommand.self), ("dataset", DatasetCommand.self),
         ("agreement", AgreementCommand.self), ("access", AccessCommand.self), ("get", GetCommand.self), ("scan", ScanCommand.self),
         ("count", CountCommand.self), ("put", PutCommand.self), ("update", UpdateCommand.self), ("delete", DeleteCommand.self),

@@ -58,14 +58,9 @@ struct Formation {
         }
     }
 
-    /// Adds a query node to the cluster that `administration` reaches, and gives it its place. A node that was added before with the same data directory is
+    /// Adds a node without a vote to the cluster that `administration` reaches, and gives it its place. A node that was added before with the same data directory is
     /// left as it is; one with a new data directory takes the place of the old one. Its number.
     func add(learner node: IdentifiedNode) async throws(CommandError) -> Int64 {
-        guard node.role == "query" else {
-            throw CommandError(
-                ErrorCode.refused.rawValue, "\(node.name) at \(node.endpoint) is a \(node.role) node; only query nodes are added to a cluster",
-                remedy: "kho init takes the storage nodes")
-        }
         // Before anything changes: a member that never comes would count as one that is down.
         if let place = node.place, place.clusterID != (try await administration.call("node.status")["clusterID"]?.string) {
             throw CommandError(

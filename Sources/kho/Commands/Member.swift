@@ -7,15 +7,16 @@ import KhoClient
 /// `kho member`
 struct MemberCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "member", abstract: "The cluster's members.", subcommands: [Add.self, List.self])
+        commandName: "member", abstract: "The cluster's members.", subcommands: [Add.self, Promote.self, Remove.self, Replace.self, TransferLeader.self, List.self])
 
     /// `kho member add`
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Adds a query node, which follows the log without a vote.",
+            abstract: "Adds a node, which follows the log without a vote.",
             discussion: """
-                The node must run and wait for a place. One that has lost its data directory is added again by the same command: it gets its old number, and \
-                the records anew. Repeating the command changes nothing.
+                The node must run and wait for a place. A query node serves from then on; a storage node can be given a vote by `kho member promote` or \
+                `kho member replace`. A node without a vote that has lost its data directory is added again by the same command: it gets its old number, \
+                and the records anew. Repeating the command changes nothing.
                 """)
         @Option(help: ArgumentHelp("The node's administration address, host:port.", valueName: "host"))
         var learner: String
@@ -32,7 +33,7 @@ struct MemberCommand: ParsableCommand {
             output.print(Report(
                 schema: "kho.member.add/1",
                 body: [
-                    "name": .string(node.name), "node": .string("n\(number)"), "role": "query", "peer": .string(node.peer), "admin": .string(node.admin),
+                    "name": .string(node.name), "node": .string("n\(number)"), "role": .string(node.role == "query" ? "query" : "learner"), "peer": .string(node.peer), "admin": .string(node.admin),
                     "client": .string(node.client),
                 ]))
         }
@@ -56,7 +57,7 @@ struct MemberCommand: ParsableCommand {
                     "members": .array(members.map { member in
                         [
                             "node": .string("n\(member["node"]?.int ?? 0)"), "name": member["name"] ?? .null,
-                            "role": member["voter"]?.bool == true ? "voter" : "query", "peer": member["peer"] ?? .null,
+                            "role": member["voter"]?.bool == true ? "voter" : member["client"]?.string?.isEmpty == false ? "query" : "learner", "peer": member["peer"] ?? .null,
                             "admin": member["admin"] ?? .null,
                             "client": member["client"]?.string.flatMap { $0.isEmpty ? nil : .string($0) } ?? .null,
                             "incarnation": member["incarnation"] ?? .null,
