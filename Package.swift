@@ -114,6 +114,13 @@ let package = Package(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 
+        // The deterministic simulator.
+        .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
+        .target(
+            name: "Simulation",
+            dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
+            path: "Tests/Simulator/Simulation", swiftSettings: common),
+
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
@@ -136,6 +143,8 @@ let package = Package(
             dependencies: [
                 "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
             ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
             name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),

@@ -137,7 +137,8 @@ final class Driver {
         case let .inspect(completion):
             completion(
                 ReplicaLoop.Inspection(
-                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms))
+                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms,
+                    waiting: waiting))
         }
     }
 
@@ -168,6 +169,11 @@ final class Driver {
         for effect in now { carryOut(effect) }
         now.removeAll(keepingCapacity: true)
         if effects.isEmpty { swap(&now, &effects) }
+    }
+
+    /// Who waits for something; 0 at rest.
+    private var waiting: Int {
+        askers.count + forwarded.count + reads.values.reduce(0) { $0 + $1.completions.count } + senders.count + (installing == nil ? 0 : 1)
     }
 
     // MARK: Proposals

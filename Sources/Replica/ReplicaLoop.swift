@@ -32,6 +32,7 @@ final class ReplicaLoop: LaneWork {
         let followers: [FollowerStatus]
         let logBase: LogPosition
         let clockAlarms: Int
+        let waiting: Int
     }
 
     /// What the loop hands its work to.

@@ -123,4 +123,6 @@ package struct ReplicaStatus: Sendable {
     package var stalenessMilliseconds: UInt64?
     /// Clock alarms raised so far.
     package var clockAlarms: Int
+    /// Commands, barriers and transfers that wait for something; 0 at rest.
+    package var waiting: Int
 }

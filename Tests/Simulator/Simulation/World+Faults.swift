@@ -1,0 +1,112 @@
+import Core
+import Glibc
+
+/// What goes wrong, and how it ends.
+extension World {
+    func schedule(_ fault: Fault) {
+        let mean: UInt64 =
+            switch fault {
+            case .crash, .partition: 900_000_000
+            case .stop, .slowDisk, .diskError, .diskFull: 3_000_000_000
+            case .pause: 1_500_000_000
+            case .wipe, .clock: 4_000_000_000
+            case .identity, .damage: 5_000_000_000
+            }
+        queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
+    }
+
+    func strike(_ fault: Fault) {
+        guard !isCalm else { return }
+        schedule(fault)
+        trace.mix(UInt64(fault.set.rawValue) << 8 | 0xFA)
+        let node = dice.pick(nodes)
+        switch fault {
+        case .crash:
+            // Now and then all at once: what was acknowledged must be on the disks.
+            if dice.permille(60) { for node in nodes { crash(node) } } else { crash(node) }
+        case .stop: if node.pausedUntil <= time { stop(node) }
+        case .pause:
+            guard node.isUp else { return }
+            node.pausedUntil = time + dice.within(settings.electionNanoseconds / 4...10 * settings.electionNanoseconds)
+            counts.pauses += 1
+            trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
+        case .partition: cutLinks()
+        case .slowDisk: node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
+        case .diskError: if node.isUp { node.disk.failure = (dice.below(12), EIO) }
+        case .diskFull: fill(node)
+        case .wipe: wipeLearner()
+        case .clock:
+            node.wallOffset += dice.permille(200) ? Int64(dice.below(8_000_000)) - 4_000_000 : Int64(dice.below(4_000)) - 2_000
+            trace.line("\(moment) the wall clock of \(node.id) jumps")
+        case .identity, .damage: break
+        }
+    }
+
+    private func fill(_ node: SimulatedNode) {
+        if node.disk.isLow {
+            node.disk.isLow = false
+        } else {
+            node.disk.isLow = true
+            // The warning may come too late.
+            if node.isUp, dice.permille(300) { node.disk.failure = (dice.below(8), ENOSPC) }
+        }
+        trace.line("\(moment) the disk of \(node.id) is \(node.disk.isLow ? "nearly full" : "roomy again")")
+    }
+
+    // MARK: Links
+
+    private func cutLinks() {
+        counts.partitions += 1
+        let count = nodes.count
+        let kind = dice.below(6)
+        let one = dice.below(count), other = (one + 1 + dice.below(count - 1)) % count
+        switch kind {
+        case 0:  // A node alone.
+            for place in 0..<count where place != one { cutBoth(one, place) }
+        case 1: cutBoth(one, other)
+        case 2: network.cut(one, other)
+        case 3:  // It hears, and nobody hears it; or the other way about.
+            let isDeaf = dice.permille(500)
+            for place in 0..<count where place != one { if isDeaf { network.cut(place, one) } else { network.cut(one, place) } }
+        case 4:  // Two halves.
+            let side = (0..<count).map { _ in dice.permille(500) }
+            for a in 0..<count { for b in 0..<count where side[a] != side[b] { network.cut(a, b) } }
+        default:  // A ring: each reaches its neighbours only.
+            for a in 0..<count { for b in 0..<count where a != b && (a + 1) % count != b && (b + 1) % count != a { network.cut(a, b) } }
+        }
+        trace.line("\(moment) links are cut: kind \(kind) around \(nodes[one].id), \(nodes[other].id)")
+        network.epoch += 1
+        queue.push(.healLinks(epoch: network.epoch), at: time + dice.within(20_000_000...6 * settings.electionNanoseconds))
+        for a in nodes where a.isUp {
+            for b in nodes where a !== b && network.isCut(a.place, b.place) && dice.permille(300) {
+                queue.push(.disconnected(place: a.place, life: a.life, from: b.place), at: time + dice.within(1_000_000...300_000_000))
+            }
+        }
+    }
+
+    private func cutBoth(_ a: Int, _ b: Int) {
+        network.cut(a, b)
+        network.cut(b, a)
+    }
+
+    func healLinks(epoch: Int) {
+        guard epoch == network.epoch, !isCalm else { return }
+        network.heal()
+        trace.line("\(moment) all links are whole")
+    }
+
+    // MARK: Directories
+
+    /// A query node loses its directory. It has a new incarnation; the administrator adds it again.
+    private func wipeLearner() {
+        guard let node = nodes.last, !node.seenMembership.isVoter(node.id) else { return }
+        if node.isUp { crash(node) }
+        counts.wipes += 1
+        node.disk = ModelLogDisk()
+        node.truth = LogTruth()
+        node.storage = ModelStorage()
+        if let folder = node.folder { Self.remove(folder) }
+        node.incarnation = dice.next() | 1
+        trace.line("\(moment) \(node.id) lost its directory; the new one is \(Incarnation(node.incarnation))")
+    }
+}

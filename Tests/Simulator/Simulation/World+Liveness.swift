@@ -1,0 +1,89 @@
+import Core
+import Replica
+import Store
+
+/// What must happen once nothing goes wrong any more.
+extension World {
+    /// First a connected majority alone must make progress; then everybody must come to the same state, and nothing may be left over.
+    package func settle() {
+        guard violation == nil else { return }
+        calm()
+        let (voters, learners) = majority()
+        for place in nodes.indices where !voters.contains(place) && !learners.contains(place) { isolate(place) }
+        trace.line("\(moment) calm: \(voters.map { nodes[$0].id.description }.joined(separator: ",")) are connected")
+        let clientPlaces = voters + learners
+        for number in clients.indices { clients[number].place = clientPlaces[number % clientPlaces.count] }
+        let start = record.acknowledged
+        let patience = time + 60 * settings.electionNanoseconds
+        let wanted = counts.writes + 5, wantedReads = counts.reads + 3
+        run(until: patience) { nodes.first(where: { $0.isLeader && voters.contains($0.place) }) == nil || counts.writes < wanted || counts.reads < wantedReads || record.acknowledged <= start }
+        guard violation == nil else { return }
+        guard counts.writes >= wanted, counts.reads >= wantedReads, record.acknowledged > start else {
+            return fail("a connected majority makes no progress in 60 election timeouts: \(states)")
+        }
+        network.heal()
+        for number in clients.indices { clients[number].isResting = true }
+        run(until: time + 120 * settings.electionNanoseconds) { !isAtRest }
+        guard violation == nil else { return }
+        guard isAtRest else { return fail("not everybody has come to the same state in 120 election timeouts: \(states)") }
+        checkRest()
+    }
+
+    private func calm() {
+        isCalm = true
+        network.heal()
+        for node in nodes {
+            node.pausedUntil = 0
+            node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)
+            node.disk.isLow = false
+            node.disk.failure = nil
+            if !node.isUp { start(node) }
+        }
+    }
+
+    /// A majority of the voters by chance, and the query nodes.
+    private func majority() -> (voters: [Int], learners: [Int]) {
+        let membership = record.membership.voters.isEmpty ? firstMembership : record.membership
+        var voters = membership.voters.map { Int($0.rawValue) - 1 }
+        let learners = nodes.indices.filter { !voters.contains($0) && membership.contains(nodes[$0].id) && membership.member(nodes[$0].id)?.incarnation.rawValue == nodes[$0].incarnation }
+        // Who stands in the way of a majority of either group of a joint membership stays.
+        if !membership.isJoint { while voters.count > membership.voters.count / 2 + 1 { voters.remove(at: dice.below(voters.count)) } }
+        return (voters, learners)
+    }
+
+    private func isolate(_ place: Int) {
+        for other in nodes.indices where other != place {
+            network.cut(place, other)
+            network.cut(other, place)
+        }
+    }
+
+    /// Every member has applied everything, and no client waits.
+    private var isAtRest: Bool {
+        guard clients.allSatisfy(\.isDone), let leader = nodes.first(where: { $0.isLeader }), leader.seenCommit == record.committedIndex else { return false }
+        return nodes.allSatisfy { node in
+            node.isUp && node.machine?.applied.position.index == record.appliedIndex && record.appliedIndex == record.committedIndex
+                && leader.seenMembership.member(node.id)?.incarnation.rawValue == node.incarnation
+        }
+    }
+
+    private func checkRest() {
+        for node in nodes {
+            node.machine?.compare()
+            node.replica?.status { [unowned self, unowned node] status in
+                if status.waiting > 0 { fail("\(status.waiting) still wait for an answer of \(node.id), and nobody asked") }
+            }
+        }
+        // The answers come with the loops' next batches.
+        run(until: time + 2 * settings.electionNanoseconds) { true }
+    }
+
+    /// A word on every node, for reports.
+    package var states: String {
+        nodes.map { node in
+            guard node.isUp else { return "\(node.id) down" }
+            let applied = node.machine?.applied.position.index ?? LogIndex(0)
+            return "\(node.id) \(node.seenRole) term \(node.seenTerm) commit \(node.seenCommit) applied \(applied) voters \(Quorums.text(node.seenMembership))"
+        }.joined(separator: "; ") + "; clients waiting: \(clients.count { !$0.isDone })"
+    }
+}
