@@ -288,7 +288,10 @@ final class Driver {
         case let .membershipChanged(membership):
             loop.publish(membership)
             surroundings.membershipChanged(membership)
-        case let .statusChanged(status): loop.publish(status)
+        case let .statusChanged(status):
+            loop.publish(status)
+            // The next leader sends its own: two transfers to one node would take each other's place again and again.
+            if status.role != .leader { for sender in senders { sender.hear(.cancel) } }
         case let .alarm(alarm):
             clockAlarms += 1
             surroundings.alarm(alarm)

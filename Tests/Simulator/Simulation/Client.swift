@@ -157,7 +157,7 @@ extension World {
     /// What was acknowledged is on the disks of a majority of those who vote, now.
     private func checkDurable(_ position: LogPosition, _ node: SimulatedNode) {
         for group in [node.seenMembership.voters, node.seenMembership.outgoingVoters] where !group.isEmpty {
-            let have = group.count { nodes[Int($0.rawValue) - 1].truth.hasDurably(position) }
+            let have = group.count { nodes[Int($0.rawValue) - 1].hasDurably(position) }
             if have <= group.count / 2 { fail("\(node.id) acknowledges \(position.index)/\(position.term), which \(have) of \(group.count) disks have") }
         }
     }

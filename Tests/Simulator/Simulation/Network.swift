@@ -14,16 +14,17 @@ struct Network {
     init(nodes count: Int) {
         self.count = count
         cuts = [Bool](repeating: false, count: count * count)
-        lastArrival = [UInt64](repeating: 0, count: count * count)
+        lastArrival = [UInt64](repeating: 0, count: 2 * count * count)
     }
 
     func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from * count + to] }
     mutating func cut(_ from: Int, _ to: Int) { cuts[from * count + to] = true }
     mutating func heal() { for link in cuts.indices { cuts[link] = false } }
 
-    mutating func arrival(_ from: Int, _ to: Int, at time: UInt64) -> UInt64 {
-        guard isInOrder else { return time }
-        let link = from * count + to
+    /// Bulk has a connection of its own, and its order is relied on.
+    mutating func arrival(_ from: Int, _ to: Int, bulk: Bool, at time: UInt64) -> UInt64 {
+        guard isInOrder || bulk else { return time }
+        let link = (bulk ? count * count : 0) + from * count + to
         lastArrival[link] = max(time, lastArrival[link] + 1)
         return lastArrival[link]
     }
@@ -47,10 +48,10 @@ extension World {
         }
         let packet = Packet(
             from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, bytes: bytes)
-        dispatch(packet)
+        dispatch(packet, bulk: bulk)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
-        if has(.duplication), dice.permille(20) { dispatch(packet) }
+        if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
         if has(.strays), dice.permille(5) {
             let stray = Packet(
                 from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, bytes: bytes)
@@ -64,12 +65,12 @@ extension World {
 
     private func has(_ fault: FaultSet) -> Bool { !isCalm && settings.faults.contains(fault) }
 
-    private func dispatch(_ packet: Packet) {
+    private func dispatch(_ packet: Packet, bulk: Bool) {
         var delay = dice.within(30_000...1_500_000)
         if has(.delay) {
             if dice.permille(30) { delay += dice.within(0...settings.electionNanoseconds * 3 / 2) } else if dice.permille(100) { delay += dice.within(0...20_000_000) }
         }
-        queue.push(.deliver(packet), at: network.arrival(packet.from, packet.to, at: time + delay))
+        queue.push(.deliver(packet), at: network.arrival(packet.from, packet.to, bulk: bulk, at: time + delay))
     }
 
     func deliver(_ packet: Packet) {
@@ -127,7 +128,7 @@ extension World {
             }
         case let .appendAccepted(match):
             // Of an older term it may be late: what it was about has been replaced in the same batch.
-            if message.term == truth.hardState.term, max(truth.durable, truth.base.index) < match { fail("\(node.id) acknowledges \(match), and has synced through \(truth.durable)") }
+            if message.term == truth.hardState.term, max(truth.durable, node.checkpointed) < match { fail("\(node.id) acknowledges \(match), and has synced through \(truth.durable)") }
         default: break
         }
     }

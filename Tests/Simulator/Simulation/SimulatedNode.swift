@@ -76,6 +76,12 @@ final class SimulatedNode: @unchecked Sendable {
         diskNanoseconds = dice.within(50_000...2_000_000)
     }
 
+    /// What its state survives a power cut with: a checkpoint, or a snapshot that was installed.
+    var checkpointed: LogIndex { machine?.checkpointed.index ?? storage.checkpoint.applied.position.index }
+
+    /// Whether a power cut now would leave this entry, or what came of it.
+    func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed }
+
     var isUp: Bool { replica != nil }
     var isLeader: Bool { isUp && seenRole == .leader }
 

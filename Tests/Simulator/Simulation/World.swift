@@ -20,6 +20,8 @@ package final class World: @unchecked Sendable {
     /// Where real stores lie.
     var base: String?
     let cluster = ClusterID(high: 7, low: 9)
+    /// What the nodes owe answers for, when they were asked at the end.
+    var waiting = 0
     /// Nothing goes wrong any more.
     var isCalm = false
     package internal(set) var events = 0
