@@ -118,8 +118,11 @@ let package = Package(
         .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
         .target(
             name: "Simulation",
-            dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
+            dependencies: ["SimulatedDisk", "Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
             path: "Tests/Simulator/Simulation", swiftSettings: common),
+
+        // What tests and the simulator put in the place of the world.
+        .target(name: "SimulatedDisk", dependencies: ["Core"], path: "Tests/Support/SimulatedDisk", swiftSettings: common),
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
@@ -150,7 +153,7 @@ let package = Package(
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
-        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
+        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),

@@ -1,53 +1,22 @@
 import Core
 import Glibc
 
-/// An open file. Closed with its value. Every failure names the call, the path and the errno.
+/// An open file of the log, in the terms of the log's errors. Closed with its value. One call of the disk a call.
 struct DiskFile: ~Copyable {
-    let path: String
-    let descriptor: Int32
-
-    /// Opens the file; `flags` as for open(2).
-    init(_ path: String, _ flags: Int32 = O_RDWR) throws(LogError) {
-        descriptor = unsafe open(path, flags | O_CLOEXEC, 0o640)
-        self.path = path
-        guard descriptor >= 0 else { throw .file(operation: flags & O_CREAT == 0 ? "open" : "make", path: path, errno: errno) }
-    }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    let file: any OpenFile
+    var path: String { file.path }
 
     func size() throws(LogError) -> Int {
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { throw .file(operation: "examine", path: path, errno: errno) }
-        return Int(status.st_size)
+        do throws(DiskError) { return try file.size() } catch { throw LogError(error) }
     }
 
     /// At most `count` bytes from `offset`; fewer at the file's end.
     func read(_ count: Int, at offset: Int = 0) throws(LogError) -> [UInt8] {
-        var failure: Int32 = 0
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            while filled < count, let start = buffer.baseAddress {
-                let n = unsafe pread(descriptor, start + filled, count - filled, off_t(offset + filled))
-                if n < 0 && errno == EINTR { continue }
-                if n < 0 { failure = errno }
-                if n <= 0 { break }
-                filled += n
-            }
-        }
-        guard failure == 0 else { throw .file(operation: "read", path: path, errno: failure) }
-        return bytes
+        do throws(DiskError) { return try file.read(count, at: offset) } catch { throw LogError(error) }
     }
 
     func write(_ bytes: [UInt8], at offset: Int) throws(LogError) {
-        var done = 0
-        while done < bytes.count {
-            let n = unsafe bytes.withUnsafeBytes { buffer in
-                guard let start = buffer.baseAddress else { return 0 }
-                return unsafe pwrite(descriptor, start + done, bytes.count - done, off_t(offset + done))
-            }
-            if n < 0 && errno == EINTR { continue }
-            guard n > 0 else { throw .file(operation: "write", path: path, errno: n < 0 ? errno : EIO) }
-            done += n
-        }
+        do throws(DiskError) { try file.write(bytes, at: offset) } catch { throw LogError(error) }
     }
 
     /// Writes zeros over the range.
@@ -61,76 +30,83 @@ struct DiskFile: ~Copyable {
         }
     }
 
+    func allocate(_ bytes: Int) throws(LogError) {
+        do throws(DiskError) { try file.allocate(bytes) } catch { throw LogError(error) }
+    }
+
     /// Makes the bytes durable, and the size if it changed.
     func syncData() throws(LogError) {
-        guard fdatasync(descriptor) == 0 else { throw .file(operation: "sync", path: path, errno: errno) }
+        do throws(DiskError) { try file.syncData() } catch { throw LogError(error) }
     }
 }
 
 /// The log's directory, locked for as long as the value lives. Changes of names are durable after `sync`.
 struct LogDirectory: ~Copyable {
     let path: String
-    private let file: DiskFile
+    private let disk: any Disk
+    private let folder: any OpenFolder
 
     /// Opens the directory and locks it against other processes. Makes it, but not its parent, if that is allowed.
-    init(_ path: String, mayCreate: Bool) throws(LogError) {
-        if unsafe mkdir(path, 0o750) == 0 {
-            guard mayCreate else {
-                unsafe rmdir(path)
-                throw .absent(path: path)
-            }
-        } else if errno != EEXIST {
-            throw .file(operation: "make", path: path, errno: errno)
-        }
-        let file = try DiskFile(path, O_RDONLY | O_DIRECTORY)
-        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            throw errno == EWOULDBLOCK ? .locked(path: path) : .file(operation: "lock", path: path, errno: errno)
-        }
-        // Whoever made the directory, its name may sit only in the page cache.
-        let parent = try DiskFile(path + "/..", O_RDONLY | O_DIRECTORY)
-        guard fsync(parent.descriptor) == 0 else { throw .file(operation: "sync", path: parent.path, errno: errno) }
+    init(_ path: String, mayCreate: Bool, disk: any Disk) throws(LogError) {
         self.path = path
-        self.file = file
+        self.disk = disk
+        folder = try Self.open(path, mayCreate: mayCreate, disk)
+    }
+
+    private static func open(_ path: String, mayCreate: Bool, _ disk: any Disk) throws(LogError) -> any OpenFolder {
+        do throws(DiskError) {
+            if try disk.makeFolder(path), !mayCreate {
+                try disk.removeFolder(path)
+                throw DiskError("find", path, ENOENT)
+            }
+            let folder = try disk.openFolder(path)
+            try folder.lock()
+            // Whoever made the directory, its name may sit only in the page cache.
+            try disk.openFolder(path + "/..").sync()
+            return folder
+        } catch {
+            switch (error.operation, error.errno) {
+            case ("find", _): throw .absent(path: path)
+            case ("lock", EWOULDBLOCK): throw .locked(path: path)
+            default: throw LogError(error)
+            }
+        }
     }
 
     func path(_ name: String) -> String { path + "/" + name }
 
+    func open(_ name: String, _ mode: OpenMode = .readWrite) throws(LogError) -> DiskFile {
+        do throws(DiskError) { return DiskFile(file: try disk.open(path(name), mode)) } catch { throw LogError(error) }
+    }
+
     func sync() throws(LogError) {
-        guard fsync(file.descriptor) == 0 else { throw .file(operation: "sync", path: path, errno: errno) }
+        do throws(DiskError) { try folder.sync() } catch { throw LogError(error) }
     }
 
     func rename(_ old: String, to new: String) throws(LogError) {
-        guard unsafe Glibc.rename(path(old), path(new)) == 0 else { throw .file(operation: "rename", path: path(old), errno: errno) }
+        do throws(DiskError) { try disk.rename(path(old), to: path(new)) } catch { throw LogError(error) }
     }
 
     /// Removes the file; one that is not there is removed already.
     func remove(_ name: String) throws(LogError) {
-        guard unsafe unlink(path(name)) == 0 || errno == ENOENT else { throw .file(operation: "remove", path: path(name), errno: errno) }
+        do throws(DiskError) { try disk.remove(path(name)) } catch { throw LogError(error) }
     }
 
-    func contains(_ name: String) -> Bool { unsafe access(path(name), F_OK) == 0 }
+    func contains(_ name: String) throws(LogError) -> Bool {
+        do throws(DiskError) { return try disk.exists(path(name)) } catch { throw LogError(error) }
+    }
 
     /// The names in the directory, sorted.
     func names() throws(LogError) -> [String] {
-        guard let handle = unsafe opendir(path) else { throw .file(operation: "list", path: path, errno: errno) }
-        defer { unsafe closedir(handle) }
-        var names: [String] = []
-        errno = 0
-        while let entry = unsafe readdir(handle) {
-            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-            errno = 0
-        }
-        guard errno == 0 else { throw .file(operation: "list", path: path, errno: errno) }
-        return names.sorted()
+        do throws(DiskError) { return try disk.names(in: path) } catch { throw LogError(error) }
     }
 
     /// Bytes of the file system that this process may still use.
     func freeBytes() throws(LogError) -> Int {
-        var status = statvfs()
-        guard unsafe fstatvfs(file.descriptor, &status) == 0 else { throw .file(operation: "examine", path: path, errno: errno) }
-        return Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+        do throws(DiskError) { return try folder.freeBytes() } catch { throw LogError(error) }
     }
+}
+
+extension LogError {
+    init(_ error: DiskError) { self = .file(operation: error.operation, path: error.path, errno: error.errno) }
 }

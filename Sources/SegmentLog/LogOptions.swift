@@ -18,7 +18,7 @@ package struct LogIdentity: Equatable, Sendable, CustomStringConvertible {
 /// How a log uses its disk.
 package struct LogOptions: Equatable, Sendable {
     /// The least that `segmentBytes` can be.
-    package static let segmentBytesMin = 64 << 10
+    package static let segmentBytesMin = 16 << 10
 
     /// Bytes of a segment's file, a multiple of 4,096. An entry that does not fit gets a segment of its own, as large as it needs.
     package var segmentBytes: Int

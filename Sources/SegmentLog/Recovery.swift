@@ -36,7 +36,7 @@ struct Recovery {
         var headers: [SegmentHeader] = []
         for name in try directory.names() {
             guard let generation = SegmentHeader.generation(ofName: name) else { continue }
-            let file = try DiskFile(directory.path(name))
+            let file = try directory.open(name)
             let (header, isDamaged) = try SegmentHeader.decode(try file.read(SegmentHeader.dataOffset), identity, path: file.path)
             guard header.generation == generation else {
                 throw .corrupt(path: file.path, offset: 0, index: LogIndex(0), what: "its header is that of \(header.name)")
@@ -83,7 +83,7 @@ struct Recovery {
         for (position, header) in segments.enumerated() {
             let path = directory.path(header.name)
             let seed = EntryFrame.Seed(identity.incarnation, generation: header.generation)
-            let file = try DiskFile(path)
+            let file = try directory.open(header.name)
             let bytes = try file.read(header.bytes)
             guard header.base == before else {
                 throw .corrupt(

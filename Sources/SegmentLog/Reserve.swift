@@ -1,4 +1,3 @@
-import Core
 import Glibc
 
 /// A file that keeps space for the hour when the disk is full: it is given up when a segment finds no room, and made again when there is
@@ -14,18 +13,19 @@ struct Reserve {
     /// Makes the file if it is missing or short and at least `spareBytes` remain free beside it. A full disk is no error here.
     mutating func restore(_ directory: borrowing LogDirectory, freeBytes: Int, spareBytes: Int) throws(LogError) {
         guard bytes > 0 else { return isKept = true }
-        if directory.contains(Self.name) {
-            isKept = try DiskFile(directory.path(Self.name)).size() == bytes
+        if try directory.contains(Self.name) {
+            isKept = try directory.open(Self.name).size() == bytes
             if isKept { return }
             try directory.remove(Self.name)
         }
         guard freeBytes >= bytes, freeBytes - bytes >= spareBytes else { return }
-        let file = try DiskFile(directory.path(Self.name), O_RDWR | O_CREAT | O_TRUNC)
-        let code = posix_fallocate(file.descriptor, 0, off_t(bytes))
-        guard code == 0 else {
+        let file = try directory.open(Self.name, .replace)
+        do throws(LogError) {
+            try file.allocate(bytes)
+        } catch {
             try directory.remove(Self.name)
-            if code == ENOSPC || code == EDQUOT || code == EFBIG { return }
-            throw .file(operation: "allocate", path: file.path, errno: code)
+            if case let .file(_, _, code) = error, code == ENOSPC || code == EDQUOT || code == EFBIG { return }
+            throw error
         }
         try file.syncData()
         try directory.sync()
@@ -34,7 +34,7 @@ struct Reserve {
 
     /// Gives the space up. False if it was given up before.
     mutating func release(_ directory: borrowing LogDirectory) throws(LogError) -> Bool {
-        guard directory.contains(Self.name) else { return false }
+        guard try directory.contains(Self.name) else { return false }
         try directory.remove(Self.name)
         try directory.sync()
         isKept = false

@@ -1,16 +1,15 @@
 import Core
-import Glibc
 
 extension SegmentLog {
     /// Opens the log in this directory, which belongs to it alone, or makes both (not the directory's parent). Everything it returns is
     /// durable, also if it was found in the page cache only. Reads all segments: about a second for a GiB. Needs no free space unless
-    /// the log is new.
+    /// the log is new. `disk` is another one than the system's in tests and simulations.
     package static func open(
-        directory path: String, identity: LogIdentity, options: LogOptions = LogOptions()
+        directory path: String, identity: LogIdentity, options: LogOptions = LogOptions(), disk: any Disk = SystemDisk.shared
     ) throws(LogError) -> (SegmentLog, RecoveredLog) {
-        let directory = try LogDirectory(path, mayCreate: options.mayCreate)
-        if !directory.contains(StateFile.name) { try create(directory, identity, options) }
-        var state = try StateFile(directory.path(StateFile.name), identity)
+        let directory = try LogDirectory(path, mayCreate: options.mayCreate, disk: disk)
+        if try !directory.contains(StateFile.name) { try create(directory, identity, options) }
+        var state = try StateFile(directory, identity)
         let recovery = try Recovery(directory, identity, state.record)
         // A directory without a name for a file, or a file without its bytes, would make a liar of whatever is answered from here on.
         try directory.sync()
@@ -23,7 +22,7 @@ extension SegmentLog {
             hardState: state.record.hardState, base: state.record.base, entries: recovery.entries, tornTail: recovery.tornTail,
             repaired: repaired)
         let spares = try SparePool(directory, segmentBytes: options.segmentBytes)
-        let active = try DiskFile(directory.path(recovery.segments[recovery.segments.count - 1].name))
+        let active = try directory.open(recovery.segments[recovery.segments.count - 1].name)
         let log = SegmentLog(
             options: options, identity: identity, directory: directory, state: state, active: active, recovery: recovery, spares: spares)
         try log.recycle(recovery.obsolete)
@@ -35,7 +34,7 @@ extension SegmentLog {
     private static func settle(
         _ header: SegmentHeader, in directory: borrowing LogDirectory, _ recovery: Recovery, _ identity: LogIdentity
     ) throws(LogError) {
-        let file = try DiskFile(directory.path(header.name))
+        let file = try directory.open(header.name)
         let isLast = header.generation == recovery.segments.last?.generation
         if isLast, !recovery.unproven.isEmpty {
             // After a sync that failed the page cache may hold as clean what the disk never got: a sync alone would not write it.
@@ -66,7 +65,7 @@ extension SegmentLog {
         }
         guard options.mayCreate else { throw .absent(path: directory.path) }
         for name in segments { try directory.remove(name) }
-        try StateFile.make(directory.path(unfinished), identity)
+        try StateFile.make(directory, unfinished, identity)
         try directory.sync()
         let header = SegmentHeader(
             generation: StateRecord().highestGeneration, first: LogIndex(1), previousTerm: Term(0), bytes: options.segmentBytes, startsLog: true)

@@ -44,12 +44,11 @@ extension SegmentLog {
         _ directory: borrowing LogDirectory, _ header: SegmentHeader, _ identity: LogIdentity, spare: String?
     ) throws(LogError) -> DiskFile {
         let name = spare ?? SparePool.freshName
-        let flags = spare == nil ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR
-        try writeHeader(header, identity, DiskFile(directory.path(name), flags), isNew: spare == nil)
+        try writeHeader(header, identity, try directory.open(name, spare == nil ? .replace : .readWrite), isNew: spare == nil)
         // Only a file whose both headers are durable gets a segment's name.
         try directory.rename(name, to: header.name)
         try directory.sync()
-        return try DiskFile(directory.path(header.name))
+        return try directory.open(header.name)
     }
 
     private static func writeHeader(

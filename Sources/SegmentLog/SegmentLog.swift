@@ -1,5 +1,4 @@
 import Core
-import Glibc
 
 /// The replicated log of one node on disk, with its hard state. Calls block for the disk.
 ///

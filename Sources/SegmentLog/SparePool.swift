@@ -31,7 +31,7 @@ final class SparePool {
         try directory.remove(Self.fillingName)
         for name in try directory.names() where name.utf8.starts(with: Self.prefix.utf8) {
             nextNumber = max(nextNumber, (UInt64(name.dropFirst(Self.prefix.utf8.count), radix: 16) ?? 0) + 1)
-            let size = try DiskFile(directory.path(name)).size()
+            let size = try directory.open(name).size()
             if size == segmentBytes && names.count < Self.countMax { names.append(name) } else { try directory.remove(name) }
         }
     }
@@ -71,7 +71,7 @@ final class SparePool {
 
     private func fillPiece(_ directory: borrowing LogDirectory) throws(LogError) {
         if filling == nil {
-            filling = try DiskFile(Self.fillingPath(directory), O_RDWR | O_CREAT | O_TRUNC)
+            filling = try directory.open(Self.fillingName, .replace)
             filledBytes = 0
         }
         let end = min(segmentBytes, filledBytes + Self.pieceBytes)
@@ -85,8 +85,6 @@ final class SparePool {
         names.append(spare)
         credit = 0
     }
-
-    private static func fillingPath(_ directory: borrowing LogDirectory) -> String { directory.path(fillingName) }
 
     private func nextName() -> String {
         defer { nextNumber += 1 }

@@ -1,5 +1,4 @@
 import Core
-import Glibc
 
 /// What the log must never forget beside its entries. Replaced as a whole.
 ///
@@ -31,9 +30,9 @@ struct StateFile: ~Copyable {
 
     var path: String { file.path }
 
-    /// Makes the file under this path with the first record, durable but for its name.
-    static func make(_ path: String, _ identity: LogIdentity) throws(LogError) {
-        let file = try DiskFile(path, O_RDWR | O_CREAT | O_TRUNC)
+    /// Makes the file under this name with the first record, durable but for its name.
+    static func make(_ directory: borrowing LogDirectory, _ name: String, _ identity: LogIdentity) throws(LogError) {
+        let file = try directory.open(name, .replace)
         try file.writeZeros(0..<2 * slotBytes)
         try file.write(encode(StateRecord(), identity), at: slotBytes)
         try file.syncData()
@@ -41,8 +40,9 @@ struct StateFile: ~Copyable {
 
     /// Reads the file and makes durable what it found: by writing it again, for after a sync that failed the page cache may hold as clean
     /// what the disk never got. That restores a damaged copy, too.
-    init(_ path: String, _ identity: LogIdentity) throws(LogError) {
-        let file = try DiskFile(path)
+    init(_ directory: borrowing LogDirectory, _ identity: LogIdentity) throws(LogError) {
+        let file = try directory.open(Self.name)
+        let path = file.path
         let bytes = try file.read(2 * Self.slotBytes)
         var newest: (record: StateRecord, copies: Int)?
         for slot in 0..<2 {

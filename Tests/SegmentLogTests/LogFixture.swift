@@ -74,8 +74,8 @@ struct Image: Equatable {
 
     init(_ directory: String) throws {
         for name in Self.names(directory) {
-            let file = try DiskFile(directory + "/" + name, O_RDONLY)
-            files[name] = try file.read(try file.size())
+            let file = try SystemFile(directory + "/" + name, O_RDONLY)
+            files[name] = try file.read(try file.size(), at: 0)
         }
     }
 
@@ -83,8 +83,8 @@ struct Image: Equatable {
     func restore(_ directory: String) throws {
         for name in Self.names(directory) where files[name] == nil { unlink(directory + "/" + name) }
         for (name, bytes) in files {
-            let file = try DiskFile(directory + "/" + name, O_RDWR | O_CREAT)
-            if try file.read(try file.size()) == bytes { continue }
+            let file = try SystemFile(directory + "/" + name, O_RDWR | O_CREAT)
+            if try file.read(try file.size(), at: 0) == bytes { continue }
             ftruncate(file.descriptor, off_t(bytes.count))
             try file.write(bytes, at: 0)
         }

@@ -112,8 +112,8 @@ import Testing
         let world = LogFixture()
         _ = try world.filled(20)
         func unproven() throws -> Range<Int> {
-            let directory = try LogDirectory(world.directory, mayCreate: false)
-            let state = try StateFile(directory.path(StateFile.name), LogFixture.identity)
+            let directory = try LogDirectory(world.directory, mayCreate: false, disk: SystemDisk.shared)
+            let state = try StateFile(directory, LogFixture.identity)
             return try Recovery(directory, LogFixture.identity, state.record).unproven
         }
         #expect(try unproven().isEmpty)
