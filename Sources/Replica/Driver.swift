@@ -14,6 +14,7 @@ final class Driver {
     /// Who asked for what the core is about to answer.
     private enum Asker {
         case local(@Sendable (ProposalResult) -> Void)
+        case transfer(@Sendable (TransferResult) -> Void)
         case remote(NodeID, id: UInt64)
     }
 
@@ -118,6 +119,11 @@ final class Driver {
             let id = ProposalID(number())
             askers[id] = .local(completion)
             step(.proposeMembership(id, membership))
+        case let .transferLeadership(node, completion):
+            let id = ProposalID(number())
+            askers[id] = .transfer(completion)
+            step(.transferLeadership(id, to: node))
+        case let .drain(isDraining): step(.drain(isDraining))
         case let .message(message, node): take(message, from: node)
         case let .persisted(number): step(.persisted(number))
         case let .applied(index): step(.applied(index))
@@ -220,7 +226,7 @@ final class Driver {
             let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)
             surroundings.applyLane.post(.expect(position, deadline: deadline, completion))
         case let .remote(node, id): surroundings.send(.forwardAccepted(id: id, position), node)
-        case nil: break
+        case .transfer, nil: break
         }
     }
 
@@ -228,6 +234,7 @@ final class Driver {
         switch askers.removeValue(forKey: id) {
         case let .local(completion): completion(.refused(ProposalRefusal(refusal)))
         case let .remote(node, id): surroundings.send(.forwardRefused(id: id, ProposalRefusal(refusal)), node)
+        case let .transfer(completion): completion(.refused(ProposalRefusal(refusal)))
         case nil: break
         }
     }
@@ -281,7 +288,7 @@ final class Driver {
         case let .apply(entries): surroundings.applyLane.post(.apply(entries))
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
-        case .handedOver: break
+        case let .handedOver(id, node): if case let .transfer(completion)? = askers.removeValue(forKey: id) { completion(.leads(node)) }
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }
@@ -322,7 +329,13 @@ final class Driver {
         reads = [:]
         for completion in arriving { completion(.noQuorum) }
         arriving = []
-        for id in askers.keys.sorted() { if case let .local(completion) = askers[id] { completion(.refused(.notLeader)) } }
+        for id in askers.keys.sorted() {
+            switch askers[id] {
+            case let .local(completion): completion(.refused(.notLeader))
+            case let .transfer(completion): completion(.refused(.notLeader))
+            case .remote, nil: break
+            }
+        }
         askers = [:]
     }
 
@@ -330,6 +343,7 @@ final class Driver {
     private func refuse(_ item: ReplicaLoop.Item) {
         switch item {
         case let .propose(_, completion), let .proposeMembership(_, completion): completion(.refused(.notLeader))
+        case let .transferLeadership(_, completion): completion(.refused(.notLeader))
         case let .read(_, completion): completion(.noQuorum)
         case let .snapshotReceived(_, completion): completion(false)
         default: break

@@ -95,6 +95,14 @@ package final class Replica: Sendable {
         if !lane.post(.proposeMembership(membership, completion)) { completion(.refused(.notLeader)) }
     }
 
+    /// Hands leadership over to this voter, or to the one that is best fit. Only the leader can; others refuse.
+    package func transferLeadership(to node: NodeID?, _ completion: @escaping @Sendable (TransferResult) -> Void) {
+        if !lane.post(.transferLeadership(node, completion)) { completion(.refused(.notLeader)) }
+    }
+
+    /// The node shall not lead as long as others can, or shall again. Forgotten at a restart.
+    package func drain(_ isDraining: Bool) { lane.post(.drain(isDraining)) }
+
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {

@@ -11,6 +11,8 @@ final class ReplicaLoop: LaneWork {
         case message(ReplicaMessage, from: NodeID)
         case propose([UInt8], @Sendable (ProposalResult) -> Void)
         case proposeMembership(Membership, @Sendable (ProposalResult) -> Void)
+        case transferLeadership(NodeID?, @Sendable (TransferResult) -> Void)
+        case drain(Bool)
         case read(MonotonicTime, @Sendable (ReadBarrier) -> Void)
         case persisted(AppendNumber)
         case applied(LogIndex)

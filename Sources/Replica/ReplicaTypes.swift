@@ -55,6 +55,12 @@ package enum ProposalResult: Equatable, Sendable {
     case unknown
 }
 
+/// What became of a transfer of leadership.
+package enum TransferResult: Equatable, Sendable {
+    case leads(NodeID)
+    case refused(ProposalRefusal)
+}
+
 /// What became of a read barrier.
 package enum ReadBarrier: Equatable, Sendable {
     /// The state here contains everything that was acknowledged before the barrier was asked for.

@@ -18,11 +18,27 @@ extension World {
 
     /// The next step to where the membership should be; nil if it is there.
     private func wanted(_ membership: Membership) -> Membership? {
-        for node in nodes where !membership.isVoter(node.id) {
-            guard let known = membership.member(node.id) else { return membership.adding(learner: member(node)) }
-            if known.incarnation.rawValue != node.incarnation { return membership.adding(learner: member(node)) }
+        for node in nodes {
+            guard let known = membership.member(node.id), known.incarnation.rawValue != node.incarnation else { continue }
+            // A voter with another directory is lost. It may come back as a learner with nothing.
+            return membership.isVoter(node.id) ? membership.demoting(node.id) : membership.adding(learner: member(node))
         }
-        guard !isCalm, let node = nodes.last, !membership.isVoter(node.id), dice.permille(150) else { return nil }
-        return Membership(members: membership.members.filter { $0.id != node.id }, voters: membership.voters)
+        if membership.voters.count < 3, let learner = membership.learners.first { return membership.promoting(learner) }
+        guard !isCalm, settings.faults.contains(.members), dice.permille(600) else { return nil }
+        let learners = membership.learners
+        switch dice.below(4) {
+        case 0 where membership.voters.count > 3: return membership.demoting(dice.pick(membership.voters))
+        case 1 where !learners.isEmpty && membership.voters.count < 5: return membership.promoting(dice.pick(learners))
+        case 2 where !learners.isEmpty: return membership.demoting(dice.pick(membership.voters)).promoting(dice.pick(learners))
+        default:
+            // Any three or more of all.
+            var voters = membership.members.map(\.id)
+            while voters.count > 3, dice.permille(700) { voters.remove(at: dice.below(voters.count)) }
+            let demoted = membership.voters.filter { !voters.contains($0) }
+            var next = membership
+            for id in voters where !next.voters.contains(id) { next = next.promoting(id) }
+            for id in demoted { next = next.demoting(id) }
+            return next.voters == membership.voters ? nil : next
+        }
     }
 }

@@ -18,6 +18,8 @@ package struct FaultSet: OptionSet, Sendable {
     package static let clock = FaultSet(rawValue: 1 << 12)
     package static let identity = FaultSet(rawValue: 1 << 13)
     package static let damage = FaultSet(rawValue: 1 << 14)
+    package static let members = FaultSet(rawValue: 1 << 15)
+    package static let transfer = FaultSet(rawValue: 1 << 16)
 
     /// Every fault with its name on the command line.
     package static let named: [(name: String, fault: FaultSet, meaning: String)] = [
@@ -34,8 +36,10 @@ package struct FaultSet: OptionSet, Sendable {
         ("diskFull", .diskFull, "a disk is nearly full for a while, or full: ENOSPC"),
         ("slowDisk", .slowDisk, "syncs and checkpoints take long"),
         ("clock", .clock, "clocks drift and jump"),
-        ("identity", .identity, "a voter's directory is wiped, cloned or rolled back: it must be refused"),
-        ("damage", .damage, "bits flip on a disk, never in the last good copy"),
+        ("identity", .identity, "a voter loses its directory: the new one must be refused until it was added again"),
+        ("damage", .damage, "bits flip on a voter's disk while the others have all that it has"),
+        ("members", .members, "voters come and go by joint consensus"),
+        ("transfer", .transfer, "leadership is handed over"),
     ]
 
     package static let all: FaultSet = named.reduce(into: []) { $0.formUnion($1.fault) }
@@ -46,7 +50,7 @@ package struct FaultSet: OptionSet, Sendable {
 
 /// A fault that comes again and again; how often is the seed's choice.
 enum Fault: String, CaseIterable {
-    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage
+    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage, transfer
 
     var set: FaultSet {
         switch self {
@@ -61,6 +65,7 @@ enum Fault: String, CaseIterable {
         case .clock: .clock
         case .identity: .identity
         case .damage: .damage
+        case .transfer: .transfer
         }
     }
 }

@@ -40,7 +40,9 @@ struct Record {
 
     var committedIndex: LogIndex { LogIndex(UInt64(committed.count)) }
     var appliedIndex: LogIndex { LogIndex(UInt64(applied.count)) }
-    var terms: Int { leaders.count }
+    func committedTerm(at index: LogIndex) -> Term? {
+        index.rawValue > 0 && index <= committedIndex ? committed[Int(index.rawValue) - 1].term : nil
+    }
     /// The newest membership that took effect.
     var membership: Membership { model.membership }
 

@@ -3,6 +3,7 @@ import Glibc
 import Raft
 import Replica
 import SegmentLog
+import SimulatedDisk
 import Store
 
 /// A lane of a node, run by the simulation one batch at a time.
@@ -33,10 +34,17 @@ final class SimulatedNode: @unchecked Sendable {
     let id: NodeID
     let isVoterAtFirst: Bool
     var incarnation: UInt64
+    /// It began with the cluster: its log's beginning is the first membership.
+    var isFounder: Bool
 
     // What a crash leaves.
     var disk = ModelLogDisk()
+    /// In the place of `disk`, for a real log.
+    var files: SimulatedDisk?
+    var hasLog = false
     var truth = LogTruth()
+    /// What the directory before this one held, which is lost.
+    var lost: LogTruth?
     var storage = ModelStorage()
     /// The directory of the real store, if there is one.
     var folder: String?
@@ -51,8 +59,8 @@ final class SimulatedNode: @unchecked Sendable {
     var pausedUntil: UInt64 = 0
     /// The membership that its transport goes by.
     var membership = Membership.empty
-    /// It has another directory than the membership knows, for good: nobody may hear it.
-    var isImpostor = false
+    /// A bit of its log was flipped: it may refuse to start.
+    var isDamaged = false
 
     // What the core said last in this life.
     var seenTerm = Term(0)
@@ -71,6 +79,7 @@ final class SimulatedNode: @unchecked Sendable {
         self.place = place
         id = NodeID(UInt32(place + 1))
         isVoterAtFirst = isVoter
+        isFounder = isVoter
         incarnation = dice.next() | 1
         offset = dice.within(1_000_000_000...100_000_000_000)
         diskNanoseconds = dice.within(50_000...2_000_000)
@@ -80,7 +89,7 @@ final class SimulatedNode: @unchecked Sendable {
     var checkpointed: LogIndex { machine?.checkpointed.index ?? storage.checkpoint.applied.position.index }
 
     /// Whether a power cut now would leave this entry, or what came of it.
-    func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed }
+    func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
 
     var isUp: Bool { replica != nil }
     var isLeader: Bool { isUp && seenRole == .leader }

@@ -11,6 +11,7 @@ extension World {
             case .pause: 1_500_000_000
             case .wipe, .clock: 4_000_000_000
             case .identity, .damage: 5_000_000_000
+            case .transfer: 1_000_000_000
             }
         queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
     }
@@ -32,25 +33,44 @@ extension World {
             trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
         case .partition: cutLinks()
         case .slowDisk: node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
-        case .diskError: if node.isUp { node.disk.failure = (dice.below(12), EIO) }
+        case .diskError: if node.isUp { failDisk(node, EIO, within: 12) }
         case .diskFull: fill(node)
         case .wipe: wipeLearner()
         case .clock:
             node.wallOffset += dice.permille(200) ? Int64(dice.below(8_000_000)) - 4_000_000 : Int64(dice.below(4_000)) - 2_000
             trace.line("\(moment) the wall clock of \(node.id) jumps")
-        case .identity, .damage: break
+        case .identity: loseVoter(node)
+        case .damage: damage(node)
+        case .transfer:
+            guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }) else { return }
+            let target = dice.permille(500) ? nil : dice.pick(nodes).id
+            leader.replica?.transferLeadership(to: target) { [unowned self] result in
+                trace.line("\(moment) transfer from \(leader.id): \(result)")
+                if case .leads = result { counts.transfers += 1 }
+            }
+        }
+    }
+
+    private func failDisk(_ node: SimulatedNode, _ code: Int32, within calls: Int) {
+        if let files = node.files {
+            files.plan(.fail(code), atCall: files.calls + 1 + dice.below(calls))
+        } else {
+            node.disk.failure = (dice.below(calls), code)
         }
     }
 
     private func fill(_ node: SimulatedNode) {
-        if node.disk.isLow {
-            node.disk.isLow = false
-        } else {
-            node.disk.isLow = true
+        let isFull = !node.disk.isLow
+        node.disk.isLow = isFull
+        if let files = node.files {
+            let free = (try? files.openFolder("/").freeBytes()) ?? 0
+            // Nearly full, or so full that the next segment finds no room.
+            files.capacityBytes = isFull ? files.capacityBytes - free + (dice.permille(700) ? 30 << 10 : 1 << 10) : .max
+        } else if isFull, node.isUp, dice.permille(300) {
             // The warning may come too late.
-            if node.isUp, dice.permille(300) { node.disk.failure = (dice.below(8), ENOSPC) }
+            node.disk.failure = (dice.below(8), ENOSPC)
         }
-        trace.line("\(moment) the disk of \(node.id) is \(node.disk.isLow ? "nearly full" : "roomy again")")
+        trace.line("\(moment) the disk of \(node.id) is \(isFull ? "nearly full" : "roomy again")")
     }
 
     // MARK: Links
@@ -97,16 +117,53 @@ extension World {
 
     // MARK: Directories
 
-    /// A query node loses its directory. It has a new incarnation; the administrator adds it again.
+    /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
     private func wipeLearner() {
-        guard let node = nodes.last, !node.seenMembership.isVoter(node.id) else { return }
+        guard let node = nodes.last(where: { !mayVote($0) }) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
-        node.disk = ModelLogDisk()
-        node.truth = LogTruth()
-        node.storage = ModelStorage()
-        if let folder = node.folder { Self.remove(folder) }
-        node.incarnation = dice.next() | 1
-        trace.line("\(moment) \(node.id) lost its directory; the new one is \(Incarnation(node.incarnation))")
+        loseDirectory(node)
+    }
+
+    /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
+    private func loseVoter(_ node: SimulatedNode) {
+        guard mayVote(node), isSpare(node) else { return }
+        if node.isUp { crash(node) }
+        counts.wipes += 1
+        loseDirectory(node)
+    }
+
+    /// A bit of a log at rest flips. The node may refuse to start, and is then as lost; what it must not do is go on with less.
+    private func damage(_ node: SimulatedNode) {
+        guard let files = node.files, isSpare(node) else { return }
+        if node.isUp { crash(node) }
+        let names = files.list("/log")
+        guard !names.isEmpty else { return }
+        let path = "/log/" + dice.pick(names)
+        // Where something stands, most of the time: at the front.
+        let size = files.contents(path)?.count ?? 0
+        guard size > 0, files.flip(path, byte: dice.below(dice.permille(800) ? min(size, 6_000) : size), bit: dice.below(8)) else { return }
+        counts.damages += 1
+        node.isDamaged = true
+        trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
+    }
+
+    /// Whether it has a vote by any log.
+    private func mayVote(_ node: SimulatedNode) -> Bool {
+        record.membership.isVoter(node.id) || firstMembership.isVoter(node.id) && record.membership.members.isEmpty
+            || nodes.contains { $0.seenMembership.isVoter(node.id) }
+    }
+
+    /// Whether it can be lost: every voter is in its place, and the others have durably all that was committed.
+    private func isSpare(_ node: SimulatedNode) -> Bool {
+        let membership = record.membership.members.isEmpty ? firstMembership : record.membership
+        guard !membership.isJoint, membership.voters.count >= 3, nodes.allSatisfy({ !$0.isUp || $0.seenMembership.voters == membership.voters }) else { return false }
+        let index = record.committedIndex
+        guard let term = record.committedTerm(at: index) else { return false }
+        return membership.voters.allSatisfy { id in
+            let voter = nodes[Int(id.rawValue) - 1]
+            return voter === node || voter.isUp && !voter.isDamaged && voter.truth.hasDurably(LogPosition(index: index, term: term))
+                && membership.member(id)?.incarnation.rawValue == voter.incarnation
+        }
     }
 }

@@ -129,7 +129,7 @@ enum Quorums {
         return membership.isJoint ? "\(voters) and \(membership.outgoingVoters.map(\.description).joined(separator: ","))" : voters
     }
 
-    private static func isQuorum(_ ids: [NodeID], of membership: Membership) -> Bool {
+    static func isQuorum(_ ids: [NodeID], of membership: Membership) -> Bool {
         for group in [membership.voters, membership.outgoingVoters] where !group.isEmpty {
             guard group.count(where: { ids.contains($0) }) > group.count / 2 else { return false }
         }

@@ -37,17 +37,29 @@ extension World {
             node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)
             node.disk.isLow = false
             node.disk.failure = nil
+            if let files = node.files {
+                files.capacityBytes = .max
+                // A call that never comes: no fault is planned any more.
+                files.plan(.fail(0), atCall: .max)
+            }
             if !node.isUp { start(node) }
         }
     }
 
-    /// A majority of the voters by chance, and the query nodes.
+    /// A quorum by every membership that is in anybody's log, by chance; and the rest of the members that are in their place.
     private func majority() -> (voters: [Int], learners: [Int]) {
-        let membership = record.membership.voters.isEmpty ? firstMembership : record.membership
-        var voters = membership.voters.map { Int($0.rawValue) - 1 }
-        let learners = nodes.indices.filter { !voters.contains($0) && membership.contains(nodes[$0].id) && membership.member(nodes[$0].id)?.incarnation.rawValue == nodes[$0].incarnation }
-        // Who stands in the way of a majority of either group of a joint membership stays.
-        if !membership.isJoint { while voters.count > membership.voters.count / 2 + 1 { voters.remove(at: dice.below(voters.count)) } }
+        let newest = record.membership.voters.isEmpty ? firstMembership : record.membership
+        let memberships = [newest] + nodes.map(\.seenMembership).filter { !$0.voters.isEmpty }
+        func isInPlace(_ node: SimulatedNode) -> Bool { newest.member(node.id)?.incarnation.rawValue == node.incarnation }
+        var voters = nodes.filter { node in isInPlace(node) && memberships.contains { $0.isVoter(node.id) } }.map(\.place)
+        for _ in 0..<nodes.count {
+            guard !voters.isEmpty else { break }
+            let place = dice.below(voters.count)
+            var fewer = voters
+            fewer.remove(at: place)
+            if memberships.allSatisfy({ Quorums.isQuorum(fewer.map { nodes[$0].id }, of: $0) }) { voters = fewer }
+        }
+        let learners = nodes.filter { node in isInPlace(node) && !memberships.contains { $0.isVoter(node.id) } }.map(\.place)
         return (voters, learners)
     }
 

@@ -2,6 +2,7 @@ import Core
 import Glibc
 import Replica
 import SegmentLog
+import SimulatedDisk
 import Store
 
 /// The lives of nodes.
@@ -12,7 +13,7 @@ extension World {
         node.hasFailed = false
         node.pausedUntil = 0
         node.lanes = []
-        trace.line("\(moment) \(node.id) starts, life \(node.life), log \(node.disk.base.index)…\(node.disk.last.index)")
+        trace.line("\(moment) \(node.id) starts, life \(node.life)")
         var options = ReplicaOptions(node: node.id)
         options.electionTicks = settings.electionTicks
         options.heartbeatTicks = settings.heartbeatTicks
@@ -22,7 +23,7 @@ extension World {
         options.retainedLogBytes = settings.retainedBytes
         options.applyEntriesMax = settings.applyEntries
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
-        options.firstMembership = node.isVoterAtFirst ? firstMembership : .empty
+        options.firstMembership = node.isFounder ? firstMembership : .empty
         let settings = settings
         options.adjustCore = { core in
             core.appendEntriesMax = settings.appendEntries
@@ -38,7 +39,7 @@ extension World {
             let machine = WatchedMachine(try openMachine(node), node: node.id, world: self)
             node.machine = machine
             node.seenCommit = machine.applied.position.index
-            let (log, recovered) = ModelLog.open(node.disk)
+            let (log, recovered) = try openLog(node)
             let watched = WatchedLog(log, recovered: recovered, truth: node.truth, node: node.id, world: self)
             let life = node.life
             let replica = try Replica(
@@ -48,16 +49,69 @@ extension World {
             node.membership = replica.membership
             node.replica = replica
             replica.start()
-        } catch { fail("\(node.id) cannot start: \(error)") }
+        } catch let error as LogError { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
+    }
+
+    private func openLog(_ node: SimulatedNode) throws(LogError) -> (any DurableLog, RecoveredLog) {
+        guard let files = node.files else {
+            let (log, recovered) = ModelLog.open(node.disk)
+            return (log, recovered)
+        }
+        let options = LogOptions(segmentBytes: LogOptions.segmentBytesMin, reserveBytes: 16 << 10, lowSpaceBytes: 32 << 10, mayCreate: !node.hasLog)
+        let (log, recovered) = try SegmentLog.open(
+            directory: "/log", identity: LogIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation)), options: options,
+            disk: files)
+        node.hasLog = true
+        return (log, recovered)
+    }
+
+    /// A disk that is full, or a log that is damaged: both are said, and neither is a fault of Kho.
+    private func cannotStart(_ node: SimulatedNode, _ error: LogError) {
+        trace.line("\(moment) \(node.id) cannot start: \(error)")
+        node.machine = nil
+        if case let .file(_, _, code) = error, code == ENOSPC || code == EIO {
+            node.files?.restart()
+            node.files?.capacityBytes = .max
+        } else if node.isDamaged {
+            loseDirectory(node)
+        } else {
+            return fail("\(node.id) cannot start: \(error)")
+        }
+        queue.push(.restart(place: node.place, life: node.life), at: time + dice.within(1_000_000...settings.electionNanoseconds))
+    }
+
+    /// The disk is as empty as a new one. The node has another incarnation from now on.
+    func loseDirectory(_ node: SimulatedNode) {
+        node.lost = node.truth
+        node.disk = ModelLogDisk()
+        if node.files != nil { node.files = SimulatedDisk(seed: dice.next()) }
+        node.hasLog = false
+        node.isDamaged = false
+        node.isFounder = false
+        node.truth = LogTruth()
+        node.storage = ModelStorage()
+        if let folder = node.folder { Self.remove(folder) }
+        node.incarnation = dice.next() | 1
+        trace.line("\(moment) \(node.id) lost its directory; the new one is \(Incarnation(node.incarnation))")
+    }
+
+    /// What the end of a process leaves on its disk; with `power`, also what a power cut leaves.
+    private func endDisk(_ node: SimulatedNode, power: Bool) {
+        if let files = node.files {
+            if power { files.cutPower() } else { files.restart() }
+        } else {
+            node.disk.cutPower(&dice)
+        }
     }
 
     /// Power is cut.
     func crash(_ node: SimulatedNode) {
         guard node.isUp else { return }
-        trace.line("\(moment) \(node.id) loses power")
+        let power = dice.permille(700)
+        trace.line("\(moment) \(node.id) \(power ? "loses power" : "is killed")")
         counts.crashes += 1
         leave(node)
-        node.disk.cutPower(&dice)
+        endDisk(node, power: power)
     }
 
     /// Stops in order.
@@ -67,7 +121,7 @@ extension World {
         counts.stops += 1
         replica.stop()
         leave(node)
-        if node.hasFailed { node.disk.cutPower(&dice) }
+        endDisk(node, power: node.hasFailed && dice.permille(500))
     }
 
     /// Nothing of this life happens any more; the others notice in time.
@@ -79,14 +133,12 @@ extension World {
         node.lanes = []
         node.replica = nil
         node.machine = nil
-        let life = node.life
         node.life += 1
         for other in nodes where other !== node && other.isUp && dice.permille(800) {
             queue.push(
                 .disconnected(place: other.place, life: other.life, from: node.place), at: time + dice.within(100_000...100_000_000))
         }
         let pause = dice.within(1_000_000...(dice.permille(200) ? 8 * settings.electionNanoseconds : settings.electionNanoseconds))
-        _ = life
         queue.push(.restart(place: node.place, life: node.life), at: time + pause)
     }
 

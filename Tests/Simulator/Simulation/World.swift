@@ -1,6 +1,7 @@
 import Core
 import Raft
 import Replica
+import SimulatedDisk
 import Store
 
 /// A whole cluster in one thread, under one seed: voters, query nodes, clients, an administrator, a network, disks and clocks that fail.
@@ -20,6 +21,8 @@ package final class World: @unchecked Sendable {
     /// Where real stores lie.
     var base: String?
     let cluster = ClusterID(high: 7, low: 9)
+    /// The voters, and the query nodes as learners.
+    private(set) var firstMembership = Membership.empty
     /// What the nodes owe answers for, when they were asked at the end.
     var waiting = 0
     /// Nothing goes wrong any more.
@@ -32,7 +35,7 @@ package final class World: @unchecked Sendable {
     /// What happened, so that a run in which nothing happens is seen.
     package struct Counts: Sendable {
         package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
-        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0
+        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0
         package var delivered = 0, lost = 0
     }
 
@@ -46,6 +49,8 @@ package final class World: @unchecked Sendable {
         }
         network.isInOrder = dice.permille(500)
         if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(20_001)) - 10_000 } }
+        firstMembership = Membership(members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id))
+        if settings.usesSegmentLog { for node in nodes { node.files = SimulatedDisk(seed: dice.next()) } }
         makeFolders()
         for node in nodes { start(node) }
         for number in 0..<settings.clients {
@@ -58,10 +63,6 @@ package final class World: @unchecked Sendable {
 
     deinit { removeFolders() }
 
-    /// The first membership: the voters, and the query nodes as learners.
-    var firstMembership: Membership {
-        Membership(members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id))
-    }
 
     func member(_ node: SimulatedNode) -> Membership.Member {
         Membership.Member(id: node.id, name: "\(node.id)", peerAddress: "", adminAddress: "", incarnation: Incarnation(node.incarnation))

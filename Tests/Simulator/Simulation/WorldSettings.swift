@@ -9,6 +9,8 @@ package struct WorldSettings: Sendable {
     package var faults: FaultSet
     /// Whether the state machines are real stores on LMDB.
     package var usesStore: Bool
+    /// Whether the logs are real ones on simulated disks.
+    package var usesSegmentLog: Bool
     /// Lines of the trace that are kept for a report.
     package var traceLines = 0
 
@@ -54,6 +56,7 @@ package struct WorldSettings: Sendable {
         // An entry weighs some 150 bytes: a checkpoint each 20 to 100 entries.
         checkpointBytes = Int(dice.within(3_000...15_000))
         retainedBytes = [1, 1_500, 6_000][dice.below(3)]
+        usesSegmentLog = dice.permille(500)
         thinkNanoseconds = [2_000_000, 10_000_000, 40_000_000][dice.below(3)]
     }
 
@@ -61,6 +64,6 @@ package struct WorldSettings: Sendable {
     package var electionNanoseconds: UInt64 { UInt64(2 * electionTicks * Self.tickMilliseconds) * 1_000_000 }
 
     package var summary: String {
-        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), \(usesSegmentLog ? "segment log" : "model log"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
     }
 }
