@@ -11,6 +11,8 @@ final class ModelLogDisk {
     /// Of `entries`, those that a power cut leaves.
     var syncedCount = 0
     var isLow = false
+    /// Syncs do nothing: a defect on purpose.
+    var isForgetful = false
     /// Calls until one fails with this number; nil: none does.
     var failure: (calls: Int, errno: Int32)?
 
@@ -59,7 +61,7 @@ final class ModelLog: DurableLog, @unchecked Sendable {
 
     func sync() throws(LogError) {
         try call("sync")
-        disk.syncedCount = disk.entries.count
+        if !disk.isForgetful { disk.syncedCount = disk.entries.count }
     }
 
     func compact(through index: LogIndex) throws(LogError) {

@@ -31,6 +31,8 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     let storage: ModelStorage
     private let cluster: ClusterID
     private let shelf: SnapshotShelf
+    /// Takes some entries for nothing: a defect on purpose.
+    var missesEntries = false
     /// Bytes of a snapshot's chunk; few, so that a transfer has many.
     private static let chunkBytes = 64
 
@@ -49,7 +51,10 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         var outcomes: [CommandOutcome?] = []
         outcomes.reserveCapacity(entries.count)
-        for entry in entries { outcomes.append(state.apply(entry)) }
+        for entry in entries {
+            let isMissed = missesEntries && entry.index.rawValue % 50 == 0
+            outcomes.append(state.apply(isMissed ? LogEntry(index: entry.index, term: entry.term, kind: .empty, time: entry.time) : entry))
+        }
         return outcomes
     }
 

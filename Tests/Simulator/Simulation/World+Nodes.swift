@@ -170,7 +170,11 @@ extension World {
     // MARK: State machines
 
     private func openMachine(_ node: SimulatedNode) throws -> any StateMachine {
-        guard let folder = node.folder else { return ModelMachine(node.storage, cluster: cluster, shelf: shelf) }
+        guard let folder = node.folder else {
+            let machine = ModelMachine(node.storage, cluster: cluster, shelf: shelf)
+            machine.missesEntries = settings.defect == .missesEntries && node.place == 0
+            return machine
+        }
         return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: 8))
     }
 

@@ -51,6 +51,7 @@ package final class World: @unchecked Sendable {
         if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(20_001)) - 10_000 } }
         firstMembership = Membership(members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id))
         if settings.usesSegmentLog { for node in nodes { node.files = SimulatedDisk(seed: dice.next()) } }
+        if settings.defect == .syncDoesNothing { nodes[0].disk.isForgetful = true }
         makeFolders()
         for node in nodes { start(node) }
         for number in 0..<settings.clients {

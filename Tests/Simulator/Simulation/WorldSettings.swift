@@ -1,5 +1,15 @@
 import Core
 
+/// What can be broken in a world on purpose, to see that it is found.
+enum Defect {
+    /// The log of the first node says that it has synced, and has not.
+    case syncDoesNothing
+    /// The state of the first node takes one entry in 50 for nothing.
+    case missesEntries
+    /// Clients read at once, without a barrier.
+    case barriersPassAtOnce
+}
+
 /// How a world is made: by its seed, unless said otherwise.
 package struct WorldSettings: Sendable {
     package let seed: UInt64
@@ -11,6 +21,8 @@ package struct WorldSettings: Sendable {
     package var usesStore: Bool
     /// Whether the logs are real ones on simulated disks.
     package var usesSegmentLog: Bool
+    /// For tests of the simulator itself: what is broken.
+    var defect: Defect?
     /// Lines of the trace that are kept for a report.
     package var traceLines = 0
 
