@@ -59,6 +59,15 @@ final class Inode {
         size = max(size, offset + count)
     }
 
+    /// Writes what differs, a page at a time, as a system does.
+    func absorb(_ bytes: [UInt8], _ random: inout SeededRandom) {
+        let page = 4_096
+        for offset in stride(from: 0, to: bytes.count, by: page) {
+            let part = Array(bytes[offset..<min(bytes.count, offset + page)])
+            if read(part.count, at: offset) != part { write(part, count: part.count, at: offset, &random) }
+        }
+    }
+
     func allocate(_ bytes: Int) { size = max(size, bytes) }
 
     func empty() {
