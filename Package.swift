@@ -123,6 +123,10 @@ let package = Package(
 
         // What tests and the simulator put in the place of the world.
         .target(name: "SimulatedDisk", dependencies: ["Core"], path: "Tests/Support/SimulatedDisk", swiftSettings: common),
+        .target(
+            name: "CrashRig", dependencies: ["SegmentLog", "Store", "Catalogue", "Records", "SimulatedDisk", "Core"], path: "Tests/Support/CrashRig", swiftSettings: common),
+        .executableTarget(
+            name: "kho-crash", dependencies: ["CrashRig", "Core"], path: "Tests/Support/kho-crash", swiftSettings: common),
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
@@ -153,8 +157,9 @@ let package = Package(
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
-        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "CrashRig", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Store", "CrashRig", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),
