@@ -125,9 +125,20 @@ let package = Package(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 
+        // The deterministic simulator.
+        .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
+        .target(
+            name: "Simulation",
+            dependencies: ["SimulatedDisk", "Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
+            path: "Tests/Simulator/Simulation", swiftSettings: common),
+
         // What tests and the simulator put in the place of the world, and what tests of several rooms use.
         .target(name: "TestSupport", dependencies: ["Wire", "Transport", "Core"] + nio, path: "Tests/Support/TestSupport", swiftSettings: common),
         .target(name: "SimulatedDisk", dependencies: ["Core"], path: "Tests/Support/SimulatedDisk", swiftSettings: common),
+        .target(
+            name: "CrashRig", dependencies: ["SegmentLog", "Store", "Catalogue", "Records", "SimulatedDisk", "Core"], path: "Tests/Support/CrashRig", swiftSettings: common),
+        .executableTarget(
+            name: "kho-crash", dependencies: ["CrashRig", "Core"], path: "Tests/Support/kho-crash", swiftSettings: common),
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
@@ -159,12 +170,15 @@ let package = Package(
                 "TestSupport", "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
             ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
         .testTarget(
+            name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
+        .testTarget(
             name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
-        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+        .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "CrashRig", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Store", "CrashRig", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),

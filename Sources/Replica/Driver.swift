@@ -14,8 +14,8 @@ final class Driver {
     /// Who asked for what the core is about to answer.
     private enum Asker {
         case local(@Sendable (ProposalResult) -> Void)
+        case transfer(@Sendable (TransferResult) -> Void)
         case remote(NodeID, id: UInt64)
-        case handover(@Sendable (Result<NodeID, ProposalRefusal>) -> Void)
     }
 
     private struct Forwarded {
@@ -122,7 +122,7 @@ final class Driver {
             step(.proposeMembership(id, membership))
         case let .transferLeadership(node, completion):
             let id = ProposalID(number())
-            askers[id] = .handover(completion)
+            askers[id] = .transfer(completion)
             step(.transferLeadership(id, to: node))
         case let .drain(draining):
             isDraining = draining
@@ -147,7 +147,7 @@ final class Driver {
             completion(
                 ReplicaLoop.Inspection(
                     raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms,
-                    isDraining: isDraining))
+                    waiting: waiting, isDraining: isDraining))
         }
     }
 
@@ -178,6 +178,11 @@ final class Driver {
         for effect in now { carryOut(effect) }
         now.removeAll(keepingCapacity: true)
         if effects.isEmpty { swap(&now, &effects) }
+    }
+
+    /// Who waits for something; 0 at rest.
+    private var waiting: Int {
+        askers.count + forwarded.count + reads.values.reduce(0) { $0 + $1.completions.count } + senders.count + (installing == nil ? 0 : 1)
     }
 
     // MARK: Proposals
@@ -224,7 +229,7 @@ final class Driver {
             let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)
             surroundings.applyLane.post(.expect(position, deadline: deadline, completion))
         case let .remote(node, id): surroundings.send(.forwardAccepted(id: id, position), node)
-        case .handover, nil: break
+        case .transfer, nil: break
         }
     }
 
@@ -232,7 +237,7 @@ final class Driver {
         switch askers.removeValue(forKey: id) {
         case let .local(completion): completion(.refused(ProposalRefusal(refusal)))
         case let .remote(node, id): surroundings.send(.forwardRefused(id: id, ProposalRefusal(refusal)), node)
-        case let .handover(completion): completion(.failure(ProposalRefusal(refusal)))
+        case let .transfer(completion): completion(.refused(ProposalRefusal(refusal)))
         case nil: break
         }
     }
@@ -286,8 +291,7 @@ final class Driver {
         case let .apply(entries): surroundings.applyLane.post(.apply(entries))
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
-        case let .handedOver(id, leader):
-            if case let .handover(completion)? = askers.removeValue(forKey: id) { completion(.success(leader)) }
+        case let .handedOver(id, node): if case let .transfer(completion)? = askers.removeValue(forKey: id) { completion(.leads(node)) }
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }
@@ -295,7 +299,10 @@ final class Driver {
         case let .membershipChanged(membership):
             loop.publish(membership)
             surroundings.membershipChanged(membership)
-        case let .statusChanged(status): loop.publish(status)
+        case let .statusChanged(status):
+            loop.publish(status)
+            // The next leader sends its own: two transfers to one node would take each other's place again and again.
+            if status.role != .leader { for sender in senders { sender.hear(.cancel) } }
         case let .alarm(alarm):
             clockAlarms += 1
             surroundings.alarm(alarm)
@@ -328,7 +335,7 @@ final class Driver {
         for id in askers.keys.sorted() {
             switch askers[id] {
             case let .local(completion): completion(.refused(.notLeader))
-            case let .handover(completion): completion(.failure(.notLeader))
+            case let .transfer(completion): completion(.refused(.notLeader))
             case .remote, nil: break
             }
         }
@@ -339,7 +346,7 @@ final class Driver {
     private func refuse(_ item: ReplicaLoop.Item) {
         switch item {
         case let .propose(_, completion), let .proposeMembership(_, completion): completion(.refused(.notLeader))
-        case let .transferLeadership(_, completion): completion(.failure(.notLeader))
+        case let .transferLeadership(_, completion): completion(.refused(.notLeader))
         case let .read(_, completion): completion(.noQuorum)
         case let .snapshotReceived(_, completion): completion(false)
         default: break

@@ -31,6 +31,8 @@ package protocol RunnableLane: AnyObject, Sendable {
     /// Takes what was left, at most so many items, and works on it, without waiting. To be called when something was left, when the
     /// moment of the last pause has come, or when it was closed.
     func runBatch(atMost count: Int) -> LanePause
+    /// Whether something was left in it.
+    var hasItems: Bool { get }
     /// Forgets everything, as if the process had died.
     func abandon()
 }
@@ -116,6 +118,8 @@ final class Lane<Item: Sendable>: RunnableLane {
         guard let work = running.withLock({ $0.work }) else { return .ended }
         return ended(next(work, mailbox.takeNow(atMost: count)))
     }
+
+    var hasItems: Bool { mailbox.hasItems }
 
     func abandon() {
         mailbox.close()

@@ -64,6 +64,12 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         return taken
     }
 
+    var hasItems: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return !items.isEmpty
+    }
+
     /// Takes no more; what is in it can still be taken.
     func close() {
         pthread_mutex_lock(mutex)

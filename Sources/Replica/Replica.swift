@@ -95,13 +95,12 @@ package final class Replica: Sendable {
         if !lane.post(.proposeMembership(membership, completion)) { completion(.refused(.notLeader)) }
     }
 
-    /// Has the leader hand over to this voter, or to the one that is best fit; answers who leads then. Only the leader can; others refuse. Ends within an
-    /// election timeout.
-    package func transferLeadership(to node: NodeID?, _ completion: @escaping @Sendable (Result<NodeID, ProposalRefusal>) -> Void) {
-        if !lane.post(.transferLeadership(node, completion)) { completion(.failure(.notLeader)) }
+    /// Hands leadership over to this voter, or to the one that is best fit. Only the leader can; others refuse.
+    package func transferLeadership(to node: NodeID?, _ completion: @escaping @Sendable (TransferResult) -> Void) {
+        if !lane.post(.transferLeadership(node, completion)) { completion(.refused(.notLeader)) }
     }
 
-    /// This node shall not lead as long as others can, or shall again. Forgotten at a restart.
+    /// The node shall not lead as long as others can, or shall again. Forgotten at a restart.
     package func drain(_ isDraining: Bool) { lane.post(.drain(isDraining)) }
 
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
@@ -146,7 +145,8 @@ package final class Replica: Sendable {
                     raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: machine.applied,
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
-                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms, isDraining: seen.isDraining))
+                    isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms,
+                    waiting: seen.waiting, isDraining: seen.isDraining))
         })
     }
 

@@ -11,7 +11,7 @@ final class ReplicaLoop: LaneWork {
         case message(ReplicaMessage, from: NodeID)
         case propose([UInt8], @Sendable (ProposalResult) -> Void)
         case proposeMembership(Membership, @Sendable (ProposalResult) -> Void)
-        case transferLeadership(NodeID?, @Sendable (Result<NodeID, ProposalRefusal>) -> Void)
+        case transferLeadership(NodeID?, @Sendable (TransferResult) -> Void)
         case drain(Bool)
         case read(MonotonicTime, @Sendable (ReadBarrier) -> Void)
         case persisted(AppendNumber)
@@ -34,6 +34,7 @@ final class ReplicaLoop: LaneWork {
         let followers: [FollowerStatus]
         let logBase: LogPosition
         let clockAlarms: Int
+        let waiting: Int
         let isDraining: Bool
     }
 

@@ -55,6 +55,12 @@ package enum ProposalResult: Equatable, Sendable {
     case unknown
 }
 
+/// What became of a transfer of leadership.
+package enum TransferResult: Equatable, Sendable {
+    case leads(NodeID)
+    case refused(ProposalRefusal)
+}
+
 /// What became of a read barrier.
 package enum ReadBarrier: Equatable, Sendable {
     /// The state here contains everything that was acknowledged before the barrier was asked for.
@@ -135,6 +141,8 @@ package struct ReplicaStatus: Sendable {
     package var stalenessMilliseconds: UInt64?
     /// Clock alarms raised so far.
     package var clockAlarms: Int
+    /// Commands, barriers and transfers that wait for something; 0 at rest.
+    package var waiting: Int
     /// Whether it was told not to lead as long as others can.
     package var isDraining: Bool
 }

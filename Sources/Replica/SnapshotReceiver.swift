@@ -5,7 +5,11 @@ import Synchronization
 /// Receives snapshots, one at a time, beside the state; a lane of its own, since it writes. The newest transfer takes the place of an
 /// older one.
 final class SnapshotReceiver: LaneWork {
-    typealias Item = (NodeID, ReplicaMessage)
+    enum Item: Sendable {
+        case message(ReplicaMessage, from: NodeID)
+        /// What became of a snapshot that had come whole.
+        case ended(NodeID, transfer: UInt64, installed: Bool)
+    }
 
     struct Calls: Sendable {
         var send: @Sendable (ReplicaMessage, NodeID) -> Void
@@ -21,10 +25,16 @@ final class SnapshotReceiver: LaneWork {
         var isInstalling = false
     }
 
+    private struct Owned {
+        var current: Transfer?
+        /// How the last transfer ended: the word of it may have been lost, and is said again when it is asked for.
+        var ended: (from: NodeID, number: UInt64, installed: Bool)?
+    }
+
     private let lane: Lane<Item>
     private let machine: any StateMachine
     private let calls: Calls
-    private let current = LaneOwned<Transfer?>(nil)
+    private let owned = LaneOwned(Owned())
 
     init(machine: any StateMachine, host: ReplicaHost, calls: Calls) {
         self.machine = machine
@@ -36,37 +46,47 @@ final class SnapshotReceiver: LaneWork {
     func stop() { lane.stop() }
 
     /// A message of a transfer has come.
-    func hear(_ message: ReplicaMessage, from node: NodeID) { lane.post((node, message)) }
+    func hear(_ message: ReplicaMessage, from node: NodeID) { lane.post(.message(message, from: node)) }
 
     // MARK: The work
 
     func begin() -> LanePause { .untilPosted }
 
     func take(_ items: [Item]) -> LanePause {
-        for (node, message) in items {
-            do throws(StoreError) { try take(message, from: node, &current.value) } catch {
-                let transfer = current.value
-                current.value = nil
+        for item in items {
+            do throws(StoreError) {
+                switch item {
+                case let .message(message, node): try take(message, from: node)
+                case let .ended(node, transfer, installed): end(node, transfer, installed: installed)
+                }
+            } catch {
+                let transfer = owned.value.current
+                owned.value.current = nil
                 guard case .badSnapshot = error else {
                     calls.failed(error)
                     return .ended
                 }
-                if let transfer { calls.send(.snapshotDone(transfer: transfer.number, installed: false), transfer.from) }
+                if let transfer { end(transfer.from, transfer.number, installed: false) }
             }
         }
         return .untilPosted
     }
 
-    func end() { current.value = nil }
+    func end() { owned.value = Owned() }
 
-    private func take(_ message: ReplicaMessage, from node: NodeID, _ current: inout Transfer?) throws(StoreError) {
+    private func end(_ node: NodeID, _ transfer: UInt64, installed: Bool) {
+        owned.value.ended = (node, transfer, installed)
+        if let current = owned.value.current, current.from == node, current.number == transfer { owned.value.current = nil }
+        calls.send(.snapshotDone(transfer: transfer, installed: installed), node)
+    }
+
+    private func take(_ message: ReplicaMessage, from node: NodeID) throws(StoreError) {
         switch message {
         case let .snapshotBegin(number, bytes):
-            if let current, current.from == node, current.number == number {
-                return calls.send(.snapshotAck(transfer: number, next: current.sink.next), node)
-            }
+            if isEnded(node, number) { return }
+            if let current = current(node, number) { return calls.send(.snapshotAck(transfer: number, next: current.sink.next), node) }
             // One that is being installed is waited for; the sender tries again.
-            if let current, current.isInstalling, machine.applied.position.index < current.sink.header.applied.index { return }
+            if let current = owned.value.current, current.isInstalling, machine.applied.position.index < current.sink.header.applied.index { return }
             let header: SnapshotHeader
             do throws(DecodingError) { header = try SnapshotHeader(decoding: bytes) } catch {
                 return calls.send(.snapshotDone(transfer: number, installed: false), node)
@@ -75,22 +95,34 @@ final class SnapshotReceiver: LaneWork {
                 return calls.send(.snapshotDone(transfer: number, installed: true), node)
             }
             // The one before goes first: both would lie in the same folder.
-            current = nil
-            current = Transfer(from: node, number: number, sink: try machine.beginReceiving(header))
+            owned.value.current = nil
+            owned.value.current = Transfer(from: node, number: number, sink: try machine.beginReceiving(header))
             calls.send(.snapshotAck(transfer: number, next: 0), node)
         case let .snapshotChunk(number, chunk):
-            guard let current, current.from == node, current.number == number, !current.isInstalling else { return }
+            guard let current = current(node, number), !current.isInstalling else { return }
             guard chunk.count >= 8, chunk[4..<8].reduce(UInt32(0), { $0 << 8 | UInt32($1) }) <= current.sink.next else { return }
             try current.sink.write(chunk)
             calls.send(.snapshotAck(transfer: number, next: current.sink.next), node)
         case let .snapshotEnd(number, chunks):
-            guard let transfer = current, transfer.from == node, transfer.number == number, !transfer.isInstalling else { return }
+            if isEnded(node, number) { return }
+            guard let transfer = current(node, number), !transfer.isInstalling else { return }
             guard transfer.sink.next == chunks else { return calls.send(.snapshotAck(transfer: number, next: transfer.sink.next), node) }
-            current?.isInstalling = true
-            let send = calls.send
+            owned.value.current?.isInstalling = true
+            let lane = lane
             try transfer.sink.prepare()
-            calls.received(transfer.sink) { installed in send(.snapshotDone(transfer: number, installed: installed), node) }
+            calls.received(transfer.sink) { installed in lane.post(.ended(node, transfer: number, installed: installed)) }
         default: break
         }
+    }
+
+    private func current(_ node: NodeID, _ number: UInt64) -> Transfer? {
+        owned.value.current.flatMap { $0.from == node && $0.number == number ? $0 : nil }
+    }
+
+    /// Whether this transfer is over; says again how it ended.
+    private func isEnded(_ node: NodeID, _ number: UInt64) -> Bool {
+        guard let ended = owned.value.ended, ended.from == node, ended.number == number else { return false }
+        calls.send(.snapshotDone(transfer: number, installed: ended.installed), node)
+        return true
     }
 }

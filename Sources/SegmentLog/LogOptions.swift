@@ -50,6 +50,14 @@ package struct RecoveredLog: Equatable, Sendable {
     package var tornTail: TornTail?
     /// Files of which one of two copies of a block was damaged and has been written anew. A disk that does this wants replacing.
     package var repaired: [String]
+
+    package init(hardState: HardState, base: LogPosition, entries: [LogEntry], tornTail: TornTail?, repaired: [String]) {
+        self.hardState = hardState
+        self.base = base
+        self.entries = entries
+        self.tornTail = tornTail
+        self.repaired = repaired
+    }
 }
 
 /// Bytes that were written and never synced.

@@ -28,7 +28,8 @@ package struct AppliedState: Equatable, Sendable {
         return out.bytes
     }
 
-    init() {}
+    /// Nothing has been applied.
+    package init() {}
 
     init(decoding bytes: RawSpan) throws(DecodingError) {
         var reader = ByteReader(bytes)

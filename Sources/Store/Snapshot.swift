@@ -43,7 +43,7 @@ package struct SnapshotHeader: Equatable, Sendable {
         }
     }
 
-    init(cluster: ClusterID, applied: LogPosition, time: LogTime, membership: Membership, membershipIndex: LogIndex, entries: UInt64) {
+    package init(cluster: ClusterID, applied: LogPosition, time: LogTime, membership: Membership, membershipIndex: LogIndex, entries: UInt64) {
         self.cluster = cluster
         self.applied = applied
         self.time = time

@@ -25,6 +25,7 @@ package final class StateStore: Sendable {
     package let directory: String
     package let cluster: ClusterID
     let options: Options
+    private let files: DurableFiles
     /// Holds the directory's lock for as long as the store lives.
     private let lockFile: Int32
     /// What is open. Replaced under the write lock by a snapshot's installation.
@@ -45,12 +46,17 @@ package final class StateStore: Sendable {
     }
 
     /// Opens the directory, or makes it. The state is exactly that of the last checkpoint: what was applied since is in the log
-    /// and is applied again.
-    package init(directory: String, cluster: ClusterID, options: Options = Options()) throws(StoreError) {
+    /// and is applied again. `disk` is another one than the system's in tests; LMDB's file is a real one always.
+    package init(
+        directory: String, cluster: ClusterID, options: Options = Options(), disk: any Disk = SystemDisk.shared
+    ) throws(StoreError) {
         self.directory = directory
         self.cluster = cluster
         self.options = options
-        try DurableFiles.makeFolder(directory)
+        files = DurableFiles(disk)
+        try files.makeFolder(directory)
+        // Whoever made the folder, its name may sit only in the page cache.
+        try files.syncFolder(directory + "/..")
         let path = directory + "/lock"
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw DurableFiles.fail("open", path) }
@@ -60,7 +66,7 @@ package final class StateStore: Sendable {
         }
         let opened: Open
         do throws(StoreError) {
-            opened = try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment))
+            opened = try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment, files: files))
         } catch {
             close(descriptor)
             throw error
@@ -71,27 +77,31 @@ package final class StateStore: Sendable {
 
     deinit { close(lockFile) }
 
-    private static func generation(in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+    private static func generation(
+        in directory: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles
+    ) throws(StoreError) -> Generation {
         let path = directory + "/current"
-        let folders = DurableFiles.names(in: directory).filter { $0.hasPrefix("g-") }.map { directory + "/" + $0 }
-        guard let bytes = try DurableFiles.read(path) else {
+        let folders = try files.names(in: directory).filter { $0.hasPrefix("g-") }.map { directory + "/" + $0 }
+        guard let bytes = try files.read(path) else {
             // A first start that was cut short has applied nothing. Anything else must not be made anew.
             for folder in folders {
-                guard let bytes = try DurableFiles.read(folder + "/checkpoint") else { continue }
+                guard let bytes = try files.read(folder + "/checkpoint") else { continue }
                 guard try Checkpoint(decoding: bytes, path: folder + "/checkpoint").applied == .zero else {
                     throw .corrupt(path: path, what: "the file is missing, but there is a state")
                 }
             }
-            let first = try Generation.make(1, in: directory, cluster: cluster, options: options)
-            try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
+            let first = try Generation.make(1, in: directory, cluster: cluster, options: options, files: files)
+            try files.replace(directory, "current", with: Array("1\n".utf8))
             return first
         }
         guard let number = UInt64(String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "") else {
             throw .corrupt(path: path, what: "it does not name a generation")
         }
-        let generation = try Generation.restore(number, in: directory, cluster: cluster, options: options)
+        // The name that was found may sit only in the page cache, and the folders of others are about to go.
+        try files.syncFolder(directory)
+        let generation = try Generation.restore(number, in: directory, cluster: cluster, options: options, files: files)
         // What an installation left that was cut short, before the switch or after it.
-        for folder in folders where folder != generation.folder { DurableFiles.removeFolder(folder) }
+        for folder in folders where folder != generation.folder { try? files.removeFolder(folder) }
         return generation
     }
 
@@ -173,7 +183,7 @@ package final class StateStore: Sendable {
         guard header.cluster == cluster else { throw .badSnapshot("it is of cluster \(header.cluster)") }
         let number = current.withLock { $0.generation.number } + 1
         return try SnapshotSink(
-            header, generation: try Generation.make(number, in: directory, cluster: cluster, options: options.environment))
+            header, generation: try Generation.make(number, in: directory, cluster: cluster, options: options.environment, files: files))
     }
 
     /// Replaces the state by a snapshot received whole. By the apply thread only. A stop at any step leaves the old state or
@@ -181,12 +191,12 @@ package final class StateStore: Sendable {
     package func install(_ sink: SnapshotSink) throws(StoreError) {
         let generation = try sink.finish()
         let opened = try Self.open(generation)
-        try DurableFiles.replace(directory, "current", with: Array("\(generation.number)\n".utf8))
+        try files.replace(directory, "current", with: Array("\(generation.number)\n".utf8))
         let old = switching.withWriteLock { current.withLock { open in
             let old = open.generation
             open = opened
             return old
         } }
-        DurableFiles.removeFolder(old.folder)
+        try? files.removeFolder(old.folder)
     }
 }

@@ -13,7 +13,7 @@ import Testing
     struct Disk {
         private(set) var moments: [[UInt8]] = []
 
-        mutating func look(_ world: Fixture) throws { moments.append(try DurableFiles.read(world.dataFile, limit: 64 << 20)!) }
+        mutating func look(_ world: Fixture) throws { moments.append(try DurableFiles().read(world.dataFile, limit: 64 << 20)!) }
 
         /// A mixture of the pages as they were at the moments from this one on.
         func mixture(from first: Int, _ random: inout SeededRandom) -> [UInt8] {
@@ -66,7 +66,7 @@ import Testing
                 try churn(25)
                 try disk.look(world)
             }
-            let checkpoint = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
+            let checkpoint = try DurableFiles().read(world.store.directory + "/g-1/checkpoint")!
             for _ in 0..<12 {
                 let image = try Fixture(of: world, data: disk.mixture(from: 0, &random), checkpoint: checkpoint)
                 #expect(image.store.applied == applied, "seed \(seed)")
@@ -90,14 +90,14 @@ import Testing
         for i in 0..<100 { _ = try world.write([try world.put("units", "u\(i)", [(1, .string("a"))])]) }
         try world.store.checkpoint()
         let want = try world.dump()
-        let first = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
+        let first = try DurableFiles().read(world.store.directory + "/g-1/checkpoint")!
         var disk = Disk()
         try disk.look(world)
         for i in 0..<100 { _ = try world.write([try world.put("units", "u\(i)", [(1, .string("b"))])]) }
         try disk.look(world)
         try world.store.checkpoint()
         try disk.look(world)
-        #expect(try DurableFiles.read(world.store.directory + "/g-1/checkpoint")! != first)
+        #expect(try DurableFiles().read(world.store.directory + "/g-1/checkpoint")! != first)
         for _ in 0..<10 {
             let image = try Fixture(of: world, data: disk.mixture(from: 0, &random), checkpoint: first)
             #expect(try equal(image.dump(), want), "seed \(seed)")
@@ -109,7 +109,7 @@ import Testing
         let seed = SystemRandom.uint64()
         var random = SeededRandom(seed: seed)
         let world = try Fixture()
-        let checkpoint = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
+        let checkpoint = try DurableFiles().read(world.store.directory + "/g-1/checkpoint")!
         var disk = Disk()
         try disk.look(world)
         try world.makeWorld(nameBytes: 700_000)
@@ -127,8 +127,8 @@ import Testing
         let world = try Fixture()
         try world.makeWorld(nameBytes: 700_000)
         try world.store.checkpoint()
-        let bytes = try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!
-        let data = try DurableFiles.read(world.dataFile, limit: 64 << 20)!
+        let bytes = try DurableFiles().read(world.store.directory + "/g-1/checkpoint")!
+        let data = try DurableFiles().read(world.dataFile, limit: 64 << 20)!
         let good = try Checkpoint(decoding: bytes, path: "x")
         #expect(good.encoded == bytes && good.applied == world.store.applied.position && good.generation == 1)
         func refused(_ checkpoint: [UInt8]) -> Bool {
@@ -165,7 +165,7 @@ import Testing
         #expect(throws: StoreError.corrupt(path: directory + "/current", what: "the file is missing, but there is a state")) {
             try StateStore(directory: directory, cluster: world.cluster, options: .init(mapBytes: 64 << 20))
         }
-        try DurableFiles.replace(directory, "current", with: Array("x\n".utf8))
+        try DurableFiles().replace(directory, "current", with: Array("x\n".utf8))
         #expect(throws: StoreError.corrupt(path: directory + "/current", what: "it does not name a generation")) {
             try StateStore(directory: directory, cluster: world.cluster, options: .init(mapBytes: 64 << 20))
         }

@@ -54,12 +54,12 @@ import Testing
             try world.store.checkpoint()
             let want = try figures(world.store)
             let data = world.store.directory + "/g-1/data.mdb"
-            let old = try DurableFiles.read(data, limit: 64 << 20)!
+            let old = try DurableFiles().read(data, limit: 64 << 20)!
             for i in 0..<60 {
                 _ = try world.write([try world.put("units", "v\(i)", [(1, .string(String(repeating: "x", count: 300)))])])
                 if i % 7 == 0 { _ = try world.write([try world.put("units", "u\(i % 50)", [], kind: .delete)]) }
             }
-            let new = try DurableFiles.read(data, limit: 64 << 20)!
+            let new = try DurableFiles().read(data, limit: 64 << 20)!
             var image = new
             for page in 0..<old.count / 4_096 where Bool.random(using: &random) {
                 image.replaceSubrange(page * 4_096..<page * 4_096 + 4_096, with: old[page * 4_096..<page * 4_096 + 4_096])
@@ -67,11 +67,11 @@ import Testing
             // What the file had grown by may be missing as well.
             if Bool.random(using: &random) { image = Array(image[..<max(old.count, new.count / 2 / 4_096 * 4_096)]) }
             let directory = world.folder + "/image"
-            try DurableFiles.makeFolder(directory)
-            try DurableFiles.makeFolder(directory + "/g-1")
-            try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
-            try DurableFiles.replace(directory + "/g-1", "data.mdb", with: image)
-            try DurableFiles.replace(directory + "/g-1", "checkpoint", with: try DurableFiles.read(world.store.directory + "/g-1/checkpoint")!)
+            try DurableFiles().makeFolder(directory)
+            try DurableFiles().makeFolder(directory + "/g-1")
+            try DurableFiles().replace(directory, "current", with: Array("1\n".utf8))
+            try DurableFiles().replace(directory + "/g-1", "data.mdb", with: image)
+            try DurableFiles().replace(directory + "/g-1", "checkpoint", with: try DurableFiles().read(world.store.directory + "/g-1/checkpoint")!)
             let restored = try StateStore(directory: directory, cluster: world.cluster, options: .init(mapBytes: 64 << 20))
             #expect(try figures(restored) == want, "seed \(seed)")
             // And it can be written to.
@@ -112,14 +112,14 @@ import Testing
         let world = try filled()
         #expect(throws: StoreError.locked(path: world.store.directory)) { try StateStore(directory: world.store.directory, cluster: world.cluster) }
         let checkpoint = world.store.directory + "/g-1/checkpoint"
-        var bytes = try DurableFiles.read(checkpoint)!
+        var bytes = try DurableFiles().read(checkpoint)!
         let directory = world.store.directory
         world.store = try StateStore(directory: world.folder + "/other", cluster: world.cluster, options: .init(mapBytes: 1 << 20))
         #expect(throws: StoreError.foreign(path: directory + "/g-1", cluster: world.cluster)) {
             try StateStore(directory: directory, cluster: ClusterID(high: 9, low: 9))
         }
         bytes[60] ^= 1
-        try DurableFiles.replace(directory + "/g-1", "checkpoint", with: bytes)
+        try DurableFiles().replace(directory + "/g-1", "checkpoint", with: bytes)
         do throws(StoreError) {
             _ = try StateStore(directory: directory, cluster: world.cluster)
             Issue.record("a damaged checkpoint was taken")

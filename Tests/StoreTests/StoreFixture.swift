@@ -25,11 +25,11 @@ final class Fixture {
         folder = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp/kho-store"
         let directory = folder + "/state"
         do {
-            try DurableFiles.makeFolder(directory)
-            try DurableFiles.makeFolder(directory + "/g-1")
-            try DurableFiles.replace(directory, "current", with: Array("1\n".utf8))
-            try DurableFiles.replace(directory + "/g-1", "data.mdb", with: data)
-            try DurableFiles.replace(directory + "/g-1", "checkpoint", with: checkpoint)
+            try DurableFiles().makeFolder(directory)
+            try DurableFiles().makeFolder(directory + "/g-1")
+            try DurableFiles().replace(directory, "current", with: Array("1\n".utf8))
+            try DurableFiles().replace(directory + "/g-1", "data.mdb", with: data)
+            try DurableFiles().replace(directory + "/g-1", "checkpoint", with: checkpoint)
             store = try StateStore(directory: directory, cluster: other.cluster, options: .init(mapBytes: 64 << 20))
         } catch {
             Self.remove(folder)
@@ -43,7 +43,7 @@ final class Fixture {
     var dataFile: String { store.directory + "/g-1/data.mdb" }
 
     /// The folders of generations that there are.
-    func generations() -> [String] { DurableFiles.names(in: store.directory).filter { $0.hasPrefix("g-") }.sorted() }
+    func generations() throws -> [String] { try DurableFiles().names(in: store.directory).filter { $0.hasPrefix("g-") }.sorted() }
 
     static func remove(_ path: String) {
         guard let handle = opendir(path) else { return }

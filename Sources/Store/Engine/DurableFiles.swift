@@ -1,91 +1,83 @@
 import Core
 import Glibc
 
-/// Calls on files whose effect survives a power cut when they return.
-enum DurableFiles {
+/// Calls on files whose effect survives a power cut when they return. LMDB's own writes do not go through here, its syncs do.
+struct DurableFiles: Sendable {
+    let disk: any Disk
+
+    init(_ disk: any Disk = SystemDisk.shared) { self.disk = disk }
+
     static func fail(_ operation: String, _ path: String) -> StoreError { .file(operation: operation, path: path, errno: errno) }
 
-    static func makeFolder(_ path: String) throws(StoreError) {
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw fail("make", path) }
+    func makeFolder(_ path: String) throws(StoreError) {
+        try calling { () throws(DiskError) in _ = try disk.makeFolder(path) }
     }
 
-    static func syncFolder(_ path: String) throws(StoreError) {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw fail("open", path) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw fail("sync", path) }
+    func syncFolder(_ path: String) throws(StoreError) {
+        try calling { () throws(DiskError) in try disk.openFolder(path).sync() }
     }
 
     /// Replaces a file: a temporary file, synced, renamed over it, the folder synced. Either the old or the new one is there.
-    static func replace(_ folder: String, _ name: String, with bytes: [UInt8]) throws(StoreError) {
+    func replace(_ folder: String, _ name: String, with bytes: [UInt8]) throws(StoreError) {
         let path = folder + "/" + name
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw fail("make", temporary) }
-        do throws(StoreError) {
-            try write(descriptor, bytes, at: 0, temporary)
-            guard fsync(descriptor) == 0 else { throw fail("sync", temporary) }
-        } catch {
-            close(descriptor)
-            throw error
+        try calling { () throws(DiskError) in
+            let file = try disk.open(temporary, .replace)
+            try file.write(bytes, at: 0)
+            try file.syncData()
+            try disk.rename(temporary, to: path)
+            try disk.openFolder(folder).sync()
         }
-        close(descriptor)
-        guard rename(temporary, path) == 0 else { throw fail("rename", temporary) }
-        try syncFolder(folder)
     }
 
-    static func write(_ descriptor: Int32, _ bytes: [UInt8], at offset: Int, _ path: String) throws(StoreError) {
-        var done = 0
-        while done < bytes.count {
-            let n = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress! + done, bytes.count - done, off_t(offset + done)) }
-            if n < 0 && errno == EINTR { continue }
-            guard n > 0 else { throw fail("write", path) }
-            done += n
+    /// Writes over the beginning of a file that is there; durable when it returns.
+    func overwrite(_ path: String, with bytes: [UInt8]) throws(StoreError) {
+        try calling { () throws(DiskError) in
+            let file = try disk.open(path, .readWrite)
+            try file.write(bytes, at: 0)
+            try file.syncData()
         }
     }
 
     /// The file's bytes; nil if there is no such file.
-    static func read(_ path: String, limit: Int = 1 << 20) throws(StoreError) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw fail("open", path)
+    func read(_ path: String, limit: Int = 1 << 20) throws(StoreError) -> [UInt8]? {
+        do throws(DiskError) {
+            return try disk.open(path, .read).read(limit, at: 0)
+        } catch {
+            if error.errno == ENOENT { return nil }
+            throw StoreError(error)
         }
-        defer { close(descriptor) }
-        return try read(descriptor, count: limit, path)
     }
 
-    /// At most `count` bytes from the beginning.
-    static func read(_ descriptor: Int32, count: Int, _ path: String) throws(StoreError) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var done = 0
-        while done < count {
-            let n = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress! + done, count - done, off_t(done)) }
-            if n < 0 && errno == EINTR { continue }
-            guard n >= 0 else { throw fail("read", path) }
-            if n == 0 { break }
-            done += n
+    /// A file by the descriptor that LMDB opened.
+    func borrow(_ descriptor: Int32, _ path: String) -> any OpenFile { disk.borrow(descriptor: descriptor, path: path) }
+
+    /// The names in a folder, sorted; none if it is not there.
+    func names(in path: String) throws(StoreError) -> [String] {
+        do throws(DiskError) {
+            return try disk.names(in: path)
+        } catch {
+            if error.errno == ENOENT { return [] }
+            throw StoreError(error)
         }
-        return Array(bytes[..<done])
     }
 
-    /// The names in a folder, in no order; none if it is not there.
-    static func names(in path: String) -> [String] {
-        guard let handle = opendir(path) else { return [] }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
+    /// Removes a file; one that is not there is removed already.
+    func remove(_ path: String) throws(StoreError) {
+        try calling { () throws(DiskError) in try disk.remove(path) }
     }
 
     /// Removes a folder and the files in it; a folder that is not there is removed already.
-    static func removeFolder(_ path: String) {
-        for name in names(in: path) { unlink(path + "/" + name) }
-        rmdir(path)
+    func removeFolder(_ path: String) throws(StoreError) {
+        for name in try names(in: path) { try remove(path + "/" + name) }
+        try calling { () throws(DiskError) in try disk.removeFolder(path) }
     }
+
+    func calling<T>(_ body: () throws(DiskError) -> T) throws(StoreError) -> T {
+        do throws(DiskError) { return try body() } catch { throw StoreError(error) }
+    }
+}
+
+extension StoreError {
+    init(_ error: DiskError) { self = .file(operation: error.operation, path: error.path, errno: error.errno) }
 }

@@ -1,5 +1,4 @@
 import Core
-import Glibc
 import LMDB
 
 /// The databases of an environment.
@@ -33,6 +32,7 @@ final class Generation: @unchecked Sendable {
     let number: UInt64
     let folder: String
     let cluster: ClusterID
+    private let files: DurableFiles
     let environment: Environment
     let databases: Databases
     /// Held while a write transaction is open, and while a checkpoint takes its pin.
@@ -51,46 +51,41 @@ final class Generation: @unchecked Sendable {
     static func folder(_ number: UInt64, in directory: String) -> String { directory + "/g-" + String(number) }
 
     /// A new, empty generation, checkpointed before anything is written to it.
-    static func make(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+    static func make(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles) throws(StoreError) -> Generation {
         let folder = folder(number, in: directory)
-        DurableFiles.removeFolder(folder)
-        try DurableFiles.makeFolder(folder)
-        let generation = try Generation(number, folder: folder, cluster: cluster, options: options, checkpoint: nil)
+        try files.removeFolder(folder)
+        try files.makeFolder(folder)
+        let generation = try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: nil)
         try generation.checkpoint()
-        try DurableFiles.syncFolder(directory)
+        try files.syncFolder(directory)
         return generation
     }
 
     /// An existing generation exactly as its last checkpoint shows it, whatever became of it since.
-    static func restore(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options) throws(StoreError) -> Generation {
+    static func restore(_ number: UInt64, in directory: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles) throws(StoreError) -> Generation {
         let folder = folder(number, in: directory)
         let path = folder + "/checkpoint"
-        guard let bytes = try DurableFiles.read(path) else { throw .corrupt(path: path, what: "the file is missing") }
+        guard let bytes = try files.read(path) else { throw .corrupt(path: path, what: "the file is missing") }
         let checkpoint = try Checkpoint(decoding: bytes, path: path)
         guard checkpoint.cluster == cluster else { throw .foreign(path: folder, cluster: checkpoint.cluster) }
         guard checkpoint.generation == number else {
             throw .corrupt(path: path, what: "it is of generation \(checkpoint.generation), not of \(number)")
         }
-        let data = folder + "/data.mdb"
-        let descriptor = open(data, O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0 else { throw DurableFiles.fail("open", data) }
-        do throws(StoreError) {
-            try DurableFiles.write(descriptor, checkpoint.pages, at: 0, data)
-            guard fsync(descriptor) == 0 else { throw DurableFiles.fail("sync", data) }
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        close(descriptor)
-        return try Generation(number, folder: folder, cluster: cluster, options: options, checkpoint: checkpoint)
+        // What was found is made durable before it counts.
+        try files.syncFolder(folder)
+        try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
+        return try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
     }
 
-    private init(_ number: UInt64, folder: String, cluster: ClusterID, options: Environment.Options, checkpoint: Checkpoint?) throws(StoreError) {
+    private init(
+        _ number: UInt64, folder: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles, checkpoint: Checkpoint?
+    ) throws(StoreError) {
         self.number = number
         self.folder = folder
         self.cluster = cluster
+        self.files = files
         // Its table of readers is of another life.
-        unlink(folder + "/lock.mdb")
+        try files.remove(folder + "/lock.mdb")
         environment = try lmdb { () throws(LMDBError) in try Environment(folder: folder, options: options) }
         checkpointed = checkpoint?.applied ?? .zero
         if let checkpoint {
@@ -115,7 +110,7 @@ final class Generation: @unchecked Sendable {
         defer { checkpointLock.unlock() }
         let environment = environment
         let path = folder + "/data.mdb"
-        let descriptor = try lmdb { () throws(LMDBError) in try environment.fileDescriptor() }
+        let data = files.borrow(try lmdb { () throws(LMDBError) in try environment.fileDescriptor() }, path)
 
         writer.lock()
         let next: Pin
@@ -124,7 +119,7 @@ final class Generation: @unchecked Sendable {
         do throws(StoreError) {
             next = try lmdb { () throws(LMDBError) in try Pin(environment) }
             applied = try AppliedState.read(next.transaction, databases).position
-            pages = try DurableFiles.read(descriptor, count: 2 * environment.pageBytes, path)
+            pages = try files.calling { () throws(DiskError) in try data.read(2 * environment.pageBytes, at: 0) }
         } catch {
             writer.unlock()
             throw error
@@ -132,10 +127,10 @@ final class Generation: @unchecked Sendable {
         writer.unlock()
         guard pages.count == 2 * environment.pageBytes else { throw .corrupt(path: path, what: "shorter than its two meta pages") }
 
-        guard fdatasync(descriptor) == 0 else { throw DurableFiles.fail("sync", path) }
+        try files.calling { () throws(DiskError) in try data.syncData() }
         let checkpoint = Checkpoint(
             cluster: cluster, generation: number, applied: applied, transaction: next.transaction.id, pages: pages)
-        try DurableFiles.replace(folder, "checkpoint", with: checkpoint.encoded)
+        try files.replace(folder, "checkpoint", with: checkpoint.encoded)
         // Only now may the pages of the checkpoint before be used again.
         pin = next
         checkpointed = applied

@@ -33,6 +33,18 @@ final class Folder {
         changes.removeAll(keepingCapacity: true)
     }
 
+    /// Everything below reaches the disk.
+    func syncAll() {
+        sync()
+        for name in sortedNames {
+            switch names[name] {
+            case let .file(inode): inode.sync()
+            case let .folder(folder): folder.syncAll()
+            case nil: break
+            }
+        }
+    }
+
     /// Power goes. Either a journal's prefix of the changes is durable, or any subset of them in which no change stands without the earlier
     /// ones of the same names. Then the same for all that is left in the folder.
     func cutPower(_ random: inout SeededRandom) {

@@ -1,4 +1,5 @@
 import Core
+import Glibc
 
 /// A file's bytes, twice: as the page cache has them and as the disk does, a sector of 512 bytes old or new.
 final class Inode {
@@ -57,6 +58,18 @@ final class Inode {
             }
         }
         size = max(size, offset + count)
+    }
+
+    /// Writes what differs, a page at a time, as a system does.
+    func absorb(_ bytes: [UInt8], _ random: inout SeededRandom) {
+        let page = 4_096
+        for offset in stride(from: 0, to: bytes.count, by: page) {
+            let end = min(bytes.count, offset + page)
+            let isSame = end <= cache.count && end <= size && cache.withUnsafeBytes { old in
+                bytes.withUnsafeBytes { new in memcmp(old.baseAddress! + offset, new.baseAddress! + offset, end - offset) == 0 }
+            }
+            if !isSame { write(Array(bytes[offset..<end]), count: end - offset, at: offset, &random) }
+        }
     }
 
     func allocate(_ bytes: Int) { size = max(size, bytes) }
@@ -119,9 +132,8 @@ final class Inode {
             }
         }
         // What lies behind the end is gone for good.
-        if durableSize < durable.count {
-            for i in durableSize..<durable.count { durable[i] = 0 }
-        }
+        let rest = durable.count - durableSize
+        if rest > 0 { durable = Array(durable[..<durableSize]) + [UInt8](repeating: 0, count: rest) }
         beforeEmptying = nil
         cache = durable
         size = durableSize
@@ -148,9 +160,10 @@ final class Inode {
         let sectors = (bytes + Self.sectorBytes - 1) / Self.sectorBytes
         let more = sectors * Self.sectorBytes - cache.count
         guard more > 0 else { return }
-        cache.append(contentsOf: repeatElement(0, count: more))
-        durable.append(contentsOf: repeatElement(0, count: more))
-        isDirty.append(contentsOf: repeatElement(false, count: sectors - isDirty.count))
+        let zeros = [UInt8](repeating: 0, count: more)
+        cache += zeros
+        durable += zeros
+        isDirty += [Bool](repeating: false, count: sectors - isDirty.count)
     }
 
     private func writeBack(_ sector: Int) { Self.copy(sector, from: cache, to: &durable) }

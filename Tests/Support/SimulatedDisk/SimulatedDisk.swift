@@ -19,6 +19,12 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     /// The error of every call of a process that was killed: no system's errno.
     package static let killed: Int32 = 9_999
 
+    /// What a sync leaves undone on a disk that lies, for proofs that a test would notice.
+    package enum Lie: Equatable, Sendable {
+        case none, bytes, names
+    }
+
+    package var lie = Lie.none
     /// Bytes that files may have in all.
     package var capacityBytes: Int
     /// Calls since the disk was made, successful or not; the next one has this number plus one.
@@ -44,11 +50,11 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     /// Sets the fault for the call of this number, which counts from the disk's making. One at a time.
     package func plan(_ fault: Fault, atCall call: Int) { plan = (call, fault) }
 
-    /// Ends the process and begins another one: locks and open files are gone, the page cache stays.
+    /// Ends the process and begins another one: locks and open files are gone, the page cache stays, and a fault yet to come.
     package func restart() {
         life += 1
         isKilled = false
-        plan = nil
+        if let planned = plan, planned.call <= calls { plan = nil }
         faulted = nil
         root.forEachFile { $0.evict(&random) }
         recount()
@@ -66,11 +72,15 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         let copy = SimulatedDisk(seed: seed, capacityBytes: capacityBytes)
         var copies: [ObjectIdentifier: Node] = [:]
         copy.root = root.copied(&copies)
+        copy.lie = lie
         copy.usedBytes = usedBytes
         copy.calls = calls
         copy.syncs = syncs
         return copy
     }
+
+    /// Time passes: everything written reaches the disk, names too.
+    package func syncAll() { root.syncAll() }
 
     /// Flips a bit of a file at rest. False if there is no such byte.
     package func flip(_ path: String, byte: Int, bit: Int) -> Bool { inode(path)?.flip(byte: byte, bit: bit) ?? false }
@@ -80,6 +90,20 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
 
     /// The names in a folder, sorted; none if there is no such folder. No call.
     package func list(_ path: String) -> [String] { folder(path)?.sortedNames ?? [] }
+
+    /// Gives a file these bytes as if somebody else had written them: unsynced where they differ, and its name too if it is new. No call.
+    package func absorb(_ path: String, _ bytes: [UInt8]) {
+        guard let parent = try? parent("", path) else { return }
+        let inode: Inode
+        if case let .file(found) = parent.folder.names[parent.name] {
+            inode = found
+        } else {
+            inode = Inode()
+            parent.folder.apply(Folder.Change(names: [(parent.name, .file(inode))]))
+        }
+        usedBytes += max(0, bytes.count - inode.size)
+        inode.absorb(bytes, &random)
+    }
 
     /// Sectors of all files that are written and not synced.
     package var unsyncedSectors: Int {
@@ -118,7 +142,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     }
 
     package func borrow(descriptor: Int32, path: String) -> any OpenFile {
-        unreachable("\(path): a simulated disk has no descriptors")
+        guard let inode = inode(path) else { unreachable("\(path): a simulated disk has no descriptors, and no such file") }
+        return SimulatedFile(self, path, inode)
     }
 
     package func makeFolder(_ path: String) throws(DiskError) -> Bool {

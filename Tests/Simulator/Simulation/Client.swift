@@ -1,0 +1,165 @@
+import Core
+import Replica
+import Store
+
+/// A client: one thing at a time, tried again until it is known what became of it.
+struct Client {
+    enum Wish {
+        case found(Int)
+        case open
+        case write(WriteCommand)
+        case read
+    }
+
+    let number: Int
+    /// The node it talks to.
+    var place = 0
+    var session = SessionID.none
+    var sequence: UInt64 = 0
+    /// What it wants now; kept until it is answered for good.
+    var wish: Wish?
+    var payload: [UInt8] = []
+    /// Counts its tries: an answer to an older one is late.
+    var step: UInt64 = 0
+    var isWaiting = false
+    /// The last write that was acknowledged when the read began.
+    var readFloor = LogIndex(0)
+    /// Where its last write took effect, for conditions.
+    var lastWritten = LogIndex(0)
+    var isResting = false
+    /// Asked for a last time, and answered.
+    var isDone = false
+}
+
+extension World {
+    /// A client's next step: what it waited for is late, or it is time for something new.
+    func act(_ number: Int, _ step: UInt64) {
+        guard clients[number].step == step, !clients[number].isDone else { return }
+        trace.mix(UInt64(number) << 8 | 0xC1)
+        if clients[number].isWaiting {
+            // No answer: perhaps the node is gone. The same again, elsewhere.
+            clients[number].isWaiting = false
+            clients[number].place = dice.below(nodes.count)
+            if case .read? = clients[number].wish { clients[number].wish = nil }
+            counts.unknown += 1
+        }
+        if clients[number].isResting, clients[number].wish == nil {
+            clients[number].isDone = true
+            return
+        }
+        if clients[number].wish == nil { choose(number) }
+        ask(number)
+    }
+
+    private func choose(_ number: Int) {
+        if dice.permille(100) { clients[number].place = dice.below(nodes.count) }
+        if record.model.founded < Workload.foundation.count, number == 0 { return wish(number, .found(record.model.founded)) }
+        if clients[number].session == .none { return wish(number, .open) }
+        if dice.permille(350) { return wish(number, .read) }
+        clients[number].sequence += 1 + (dice.permille(10) ? UInt64(dice.below(3)) : 0)
+        wish(
+            number,
+            .write(
+                Workload.write(
+                    clients[number].session, clients[number].sequence, token: UInt64(number) << 32 | clients[number].sequence,
+                    seen: clients[number].lastWritten, &dice)))
+    }
+
+    private func wish(_ number: Int, _ wish: Client.Wish) {
+        clients[number].wish = wish
+        switch wish {
+        case let .found(step): clients[number].payload = Workload.encodedFoundation[step]
+        case .open: clients[number].payload = Command.openSession(ModelState.owner).encoded()
+        case let .write(write): clients[number].payload = Command.write(write).encoded()
+        case .read: clients[number].payload = []
+        }
+    }
+
+    private func ask(_ number: Int) {
+        clients[number].step += 1
+        let step = clients[number].step
+        let node = nodes[clients[number].place]
+        clients[number].isWaiting = true
+        queue.push(.client(number, step: step), at: time + settings.electionNanoseconds * 5 + dice.within(0...settings.electionNanoseconds))
+        guard let replica = node.replica, node.pausedUntil <= time else { return again(number, step, elsewhere: true) }
+        if case .read? = clients[number].wish {
+            clients[number].readFloor = record.acknowledged
+            let floor = record.acknowledged
+            if settings.defect == .barriersPassAtOnce { return readAnswered(number, step, node, .passed, floor) }
+            replica.readBarrier { [unowned self, unowned node] barrier in readAnswered(number, step, node, barrier, floor) }
+        } else {
+            let payload = clients[number].payload
+            replica.propose(payload) { [unowned self, unowned node] result in answered(number, step, node, payload, result) }
+        }
+    }
+
+    /// Tries again after a pause.
+    private func again(_ number: Int, _ step: UInt64, elsewhere: Bool) {
+        guard clients[number].step == step else { return }
+        clients[number].isWaiting = false
+        clients[number].step += 1
+        if elsewhere || dice.permille(300) { clients[number].place = dice.below(nodes.count) }
+        queue.push(.client(number, step: clients[number].step), at: time + dice.within(5_000_000...60_000_000))
+    }
+
+    private func finish(_ number: Int) {
+        clients[number].wish = nil
+        clients[number].isWaiting = false
+        clients[number].step += 1
+        let pause = dice.within(settings.thinkNanoseconds / 2...settings.thinkNanoseconds * 2)
+        queue.push(.client(number, step: clients[number].step), at: time + pause)
+    }
+
+    private func readAnswered(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ barrier: ReadBarrier, _ floor: LogIndex) {
+        trace.mix(UInt64(number) << 8 | 0xC2)
+        if barrier == .passed, let machine = node.machine {
+            counts.reads += 1
+            if machine.applied.position.index < floor {
+                fail("a read at \(node.id) is answered from \(machine.applied.position.index), and \(floor) was acknowledged before it began")
+            }
+        } else {
+            counts.failedReads += 1
+        }
+        guard clients[number].step == step else { return }
+        if barrier == .passed { finish(number) } else { again(number, step, elsewhere: false) }
+    }
+
+    private func answered(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ payload: [UInt8], _ result: ProposalResult) {
+        trace.mix(UInt64(number) << 8 | 0xC3)
+        trace.line("\(moment) client \(number) hears from \(node.id): \(result)")
+        if case let .applied(outcome, position) = result {
+            record.answered(outcome, position, payload: payload, by: node.id, self)
+            checkDurable(position, node)
+            counts.writes += 1
+        }
+        guard clients[number].step == step else { return }
+        switch result {
+        case let .applied(outcome, position): applied(number, outcome, position)
+        case .refused(.diskFull) where isForWrite(number), .refused, .unknown: again(number, step, elsewhere: result == .refused(.diskFull))
+        }
+    }
+
+    private func isForWrite(_ number: Int) -> Bool {
+        if case .write? = clients[number].wish { true } else { false }
+    }
+
+    private func applied(_ number: Int, _ outcome: CommandOutcome?, _ position: LogPosition) {
+        switch outcome {
+        case let .sessionOpened(session):
+            clients[number].session = session
+            clients[number].sequence = 0
+        case let .written(index): clients[number].lastWritten = index
+        case let .rejected(rejection) where rejection.reason == .sessionEnded: clients[number].session = .none
+        default: break
+        }
+        finish(number)
+    }
+
+    /// What was acknowledged is on the disks of a majority of those who vote, now.
+    private func checkDurable(_ position: LogPosition, _ node: SimulatedNode) {
+        for group in [node.seenMembership.voters, node.seenMembership.outgoingVoters] where !group.isEmpty {
+            let have = group.count { nodes[Int($0.rawValue) - 1].hasDurably(position) }
+            if have <= group.count / 2 { fail("\(node.id) acknowledges \(position.index)/\(position.term), which \(have) of \(group.count) disks have") }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Core
+import Raft
+
+/// Which links are cut, and how messages travel.
+struct Network {
+    private let count: Int
+    private var cuts: [Bool]
+    /// When the last message on a link arrives, for a network that keeps their order.
+    private var lastArrival: [UInt64]
+    var isInOrder = false
+    /// Counts the changes of the links: a later healing of an older partition does nothing.
+    var epoch = 0
+
+    init(nodes count: Int) {
+        self.count = count
+        cuts = [Bool](repeating: false, count: count * count)
+        lastArrival = [UInt64](repeating: 0, count: 2 * count * count)
+    }
+
+    func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from * count + to] }
+    mutating func cut(_ from: Int, _ to: Int) { cuts[from * count + to] = true }
+    mutating func heal() { for link in cuts.indices { cuts[link] = false } }
+
+    /// Bulk has a connection of its own, and its order is relied on.
+    mutating func arrival(_ from: Int, _ to: Int, bulk: Bool, at time: UInt64) -> UInt64 {
+        guard isInOrder || bulk else { return time }
+        let link = (bulk ? count * count : 0) + from * count + to
+        lastArrival[link] = max(time, lastArrival[link] + 1)
+        return lastArrival[link]
+    }
+}
+
+extension World {
+    /// A message leaves. False if the sender is told that it surely does not arrive.
+    func send(_ bytes: [UInt8], from node: SimulatedNode, to other: NodeID, bulk: Bool) -> Bool {
+        let place = Int(other.rawValue) - 1
+        guard nodes.indices.contains(place), place != node.place else { return false }
+        if bytes.first == Self.raftKind { checkSent(bytes, by: node) }
+        let receiver = nodes[place]
+        if !receiver.isUp || network.isCut(node.place, place) {
+            counts.lost += 1
+            // The connection may be known to be gone, or not yet.
+            return dice.permille(300)
+        }
+        if has(.loss), dice.permille(bulk ? 10 : 30) {
+            counts.lost += 1
+            return true
+        }
+        let packet = Packet(
+            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, bytes: bytes)
+        dispatch(packet, bulk: bulk)
+        guard bytes.first == Self.raftKind else { return true }
+        // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
+        if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
+        if has(.strays), dice.permille(5) {
+            let stray = Packet(
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, bytes: bytes)
+            queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
+        }
+        return true
+    }
+
+    /// The first byte of a message between two cores.
+    private static let raftKind: UInt8 = 1
+
+    private func has(_ fault: FaultSet) -> Bool { !isCalm && settings.faults.contains(fault) }
+
+    private func dispatch(_ packet: Packet, bulk: Bool) {
+        var delay = dice.within(30_000...1_500_000)
+        if has(.delay) {
+            if dice.permille(30) { delay += dice.within(0...settings.electionNanoseconds * 3 / 2) } else if dice.permille(100) { delay += dice.within(0...20_000_000) }
+        }
+        queue.push(.deliver(packet), at: network.arrival(packet.from, packet.to, bulk: bulk, at: time + delay))
+    }
+
+    func deliver(_ packet: Packet) {
+        let receiver = nodes[packet.to], sender = nodes[packet.from]
+        guard let replica = receiver.replica else {
+            counts.lost += 1
+            return
+        }
+        // A connection ends with either process; strays (-1) are what the consensus itself must sort out.
+        if packet.receiverLife >= 0, packet.receiverLife != receiver.life, !has(.strays) { return }
+        if packet.receiverLife >= 0, packet.receiverLife != receiver.life, packet.bytes.first != Self.raftKind { return }
+        if !isCalm || packet.receiverLife >= 0, network.isCut(packet.from, packet.to) {
+            counts.lost += 1
+            return
+        }
+        guard admits(receiver, sender.id, incarnation: packet.incarnation) else {
+            counts.refusals += 1
+            return
+        }
+        if receiver.pausedUntil > time {
+            queue.push(.deliver(packet), at: receiver.pausedUntil + dice.within(0...200_000))
+            return
+        }
+        counts.delivered += 1
+        trace.mix(UInt64(packet.from) << 16 | UInt64(packet.to) << 24 | 0xD)
+        trace.mix(time)
+        trace.mix(UInt64(CRC32C.of(packet.bytes)))
+        if trace.wantsText { trace.line("\(self.moment) \(sender.id)→\(receiver.id) \(Self.text(packet.bytes))") }
+        replica.receive(packet.bytes, from: sender.id)
+    }
+
+    /// The rule of `PeerAdapter.judge`: a member in the life that the membership names. A node that knows no membership yet believes all.
+    private func admits(_ receiver: SimulatedNode, _ sender: NodeID, incarnation: UInt64) -> Bool {
+        guard !receiver.membership.members.isEmpty else { return true }
+        return receiver.membership.member(sender)?.incarnation == Incarnation(incarnation)
+    }
+
+    // MARK: What a message promises
+
+    /// What a message says of its sender must be on the sender's disk when it leaves.
+    private func checkSent(_ bytes: [UInt8], by node: SimulatedNode) {
+        // Kind 4 is a vote's answer, 3 a vote asked for, 6 an acknowledgement: the only ones that promise.
+        guard bytes.count > 2, bytes[2] == 3 || bytes[2] == 4 || bytes[2] == 6 else { return }
+        guard let message = try? RaftMessage(decoding: Array(bytes[1...])) else { return fail("\(node.id) sends what cannot be read") }
+        let truth = node.truth
+        if message.from != node.id { fail("\(node.id) sends in the name of \(message.from)") }
+        switch message.body {
+        case .voteReply(granted: true):
+            if truth.hardState.term < message.term || (truth.hardState.term == message.term && truth.hardState.vote != message.to) {
+                fail("\(node.id) votes for \(message.to) in term \(message.term), and has written \(truth.hardState)")
+            }
+        case .vote:
+            if truth.hardState.term < message.term || (truth.hardState.term == message.term && truth.hardState.vote != node.id) {
+                fail("\(node.id) asks for votes in term \(message.term), and has written \(truth.hardState)")
+            }
+        case let .appendAccepted(match):
+            // Of an older term it may be late: what it was about has been replaced in the same batch.
+            if message.term == truth.hardState.term, max(truth.durable, node.checkpointed) < match { fail("\(node.id) acknowledges \(match), and has synced through \(truth.durable)") }
+        default: break
+        }
+    }
+
+    /// A message for the trace.
+    static func text(_ bytes: [UInt8]) -> String {
+        guard bytes.first == raftKind, let message = try? RaftMessage(decoding: Array(bytes[1...])) else {
+            let names = ["", "", "forward", "forwardAccepted", "forwardRefused", "snapshotBegin", "snapshotChunk", "snapshotEnd", "snapshotAck", "snapshotDone"]
+            let kind = Int(bytes.first ?? 0)
+            return "\(kind < names.count ? names[kind] : "?") of \(bytes.count) bytes"
+        }
+        if case let .append(previous, entries, commit) = message.body {
+            return "term \(message.term) append \(entries.count) after \(previous.index)/\(previous.term), commit \(commit)"
+        }
+        return "term \(message.term) \(message.body)"
+    }
+}

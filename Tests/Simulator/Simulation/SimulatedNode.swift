@@ -1,0 +1,132 @@
+import Core
+import Glibc
+import Raft
+import Replica
+import SegmentLog
+import SimulatedDisk
+import Store
+
+/// A lane of a node, run by the simulation one batch at a time.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread.
+final class LaneSlot: @unchecked Sendable {
+    let lane: any RunnableLane
+    let place: Int
+    /// The event of another token is no longer wanted.
+    var token: UInt64 = 0
+    /// When its next batch is to run; nil if nothing is due.
+    var due: UInt64?
+    /// When its work wants to go on by itself.
+    var wake: UInt64?
+    var isBegun = false
+
+    init(_ lane: any RunnableLane, place: Int) {
+        self.lane = lane
+        self.place = place
+    }
+}
+
+/// One node: its disk, its clocks, and, while it runs, its replica.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread.
+final class SimulatedNode: @unchecked Sendable {
+    let place: Int
+    let id: NodeID
+    let isVoterAtFirst: Bool
+    var incarnation: UInt64
+    /// It began with the cluster: its log's beginning is the first membership.
+    var isFounder: Bool
+
+    // What a crash leaves.
+    var disk = ModelLogDisk()
+    /// In the place of `disk`, for a real log.
+    var files: SimulatedDisk?
+    var hasLog = false
+    var truth = LogTruth()
+    /// What the directory before this one held, which is lost.
+    var lost: LogTruth?
+    var storage = ModelStorage()
+    /// The directory of the real store, if there is one.
+    var folder: String?
+
+    // While it runs.
+    var life = 0
+    var replica: Replica?
+    var machine: WatchedMachine?
+    var lanes: [LaneSlot] = []
+    /// Its log or store failed: it must end, and acknowledge nothing more.
+    var hasFailed = false
+    var pausedUntil: UInt64 = 0
+    /// The membership that its transport goes by.
+    var membership = Membership.empty
+    /// A bit of its log was flipped: it may refuse to start.
+    var isDamaged = false
+
+    // What the core said last in this life.
+    var seenTerm = Term(0)
+    var seenCommit = LogIndex(0)
+    var seenRole = RaftRole.follower
+    var seenMembership = Membership.empty
+
+    // Its clocks: parts in a million that they run fast, and what they were set to.
+    var drift: Int64 = 0
+    let offset: UInt64
+    var wallOffset: Int64 = 0
+    /// How long a sync takes, in nanoseconds.
+    var diskNanoseconds: UInt64
+
+    init(place: Int, isVoter: Bool, dice: inout Dice) {
+        self.place = place
+        id = NodeID(UInt32(place + 1))
+        isVoterAtFirst = isVoter
+        isFounder = isVoter
+        incarnation = dice.next() | 1
+        offset = dice.within(1_000_000_000...100_000_000_000)
+        diskNanoseconds = dice.within(50_000...2_000_000)
+    }
+
+    /// What its state survives a power cut with: a checkpoint, or a snapshot that was installed.
+    var checkpointed: LogIndex { machine?.checkpointed.index ?? storage.checkpoint.applied.position.index }
+
+    /// Whether a power cut now would leave this entry, or what came of it.
+    func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
+
+    var isUp: Bool { replica != nil }
+    var isLeader: Bool { isUp && seenRole == .leader }
+
+    /// The node's monotonic clock at this moment of the world.
+    func clock(_ time: UInt64) -> UInt64 { offset + UInt64(Int64(time) + Int64(time / 1_000) * drift / 1_000) }
+
+    /// The moment of the world at which the node's clock shows this, or a little later.
+    func moment(_ clock: UInt64) -> UInt64 {
+        guard clock > offset else { return 0 }
+        let shown = Int64(clock - offset)
+        var time = UInt64(max(0, shown - shown / 1_000 * drift / (1_000 + drift / 1_000)))
+        while self.clock(time) < clock { time += 1 + (clock - self.clock(time)) }
+        return time
+    }
+
+    func wall(_ time: UInt64) -> Int64 { 1_700_000_000_000 + (Int64(clock(time)) - Int64(offset)) / 1_000_000 + wallOffset }
+}
+
+/// What the replica sends, and whom it may hear.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread.
+final class SimulatedTransport: ReplicaTransport, @unchecked Sendable {
+    private unowned let world: World
+    private unowned let node: SimulatedNode
+    private let life: Int
+
+    init(_ node: SimulatedNode, world: World) {
+        self.node = node
+        self.world = world
+        life = node.life
+    }
+
+    func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool {
+        guard node.life == life else { return false }
+        return world.send(bytes, from: node, to: other, bulk: bulk)
+    }
+
+    func membershipChanged(_ membership: Membership) { node.membership = membership }
+}

@@ -1,0 +1,137 @@
+import Core
+import Replica
+import SegmentLog
+
+/// What a node's disk must hold, by what its log was told. Survives the node's lives; of a new directory, a new one.
+final class LogTruth {
+    var hardState = HardState()
+    var base = LogPosition.zero
+    /// Terms of the entries after `base`.
+    var terms: [Term] = []
+    /// The last entry that a sync has made durable.
+    var durable = LogIndex(0)
+    /// After a call that failed: what stood there before it, which may still stand there.
+    var doubt: (hardState: HardState, base: LogPosition, terms: [Term])?
+    var last: LogIndex { LogIndex(base.index.rawValue + UInt64(terms.count)) }
+
+    func term(at index: LogIndex) -> Term? {
+        if index == base.index { return base.term }
+        guard index > base.index, index <= last else { return nil }
+        return terms[Int(index.rawValue - base.index.rawValue) - 1]
+    }
+
+    /// Whether a power cut now would leave this entry, or what came of it.
+    func hasDurably(_ position: LogPosition) -> Bool {
+        position.index <= base.index || (position.index <= durable && term(at: position.index) == position.term)
+    }
+}
+
+/// Checks what a replica does to its log, and what a log gives back after a crash.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread.
+final class WatchedLog: DurableLog, @unchecked Sendable {
+    private let log: any DurableLog
+    private let truth: LogTruth
+    private let node: NodeID
+    private unowned let world: World
+
+    init(_ log: any DurableLog, recovered: RecoveredLog, truth: LogTruth, node: NodeID, world: World) {
+        self.log = log
+        self.truth = truth
+        self.node = node
+        self.world = world
+        compare(recovered)
+    }
+
+    var bytes: Int { log.bytes }
+    var isLowOnSpace: Bool { log.isLowOnSpace }
+
+    /// What was durable must be there, and nothing that was never written.
+    private func compare(_ recovered: RecoveredLog) {
+        if recovered.hardState != truth.hardState, recovered.hardState != truth.doubt?.hardState {
+            world.fail("\(node) wrote term \(truth.hardState.term) and vote \(truth.hardState.vote), and reads \(recovered.hardState.term), \(recovered.hardState.vote)")
+        }
+        if recovered.base.index > truth.durable, truth.doubt == nil { world.fail("the log of \(node) begins after \(recovered.base.index), beyond what is durable") }
+        let last = recovered.entries.last?.index ?? recovered.base.index
+        if last < truth.durable { world.fail("\(node) had synced through \(truth.durable), and its log ends at \(last)") }
+        if last > truth.last, truth.doubt == nil { world.fail("\(node) had written through \(truth.last), and its log ends at \(last)") }
+        for entry in recovered.entries where entry.index > truth.base.index && truth.term(at: entry.index) != entry.term {
+            if !isInDoubt(entry) { world.fail("\(node) reads another entry \(entry.index) than it wrote") }
+        }
+        truth.doubt = nil
+        truth.hardState = recovered.hardState
+        truth.base = recovered.base
+        truth.terms = recovered.entries.map(\.term)
+        truth.durable = last
+    }
+
+    private func isInDoubt(_ entry: LogEntry) -> Bool {
+        guard let doubt = truth.doubt, entry.index > doubt.base.index else { return truth.doubt != nil }
+        let place = Int(entry.index.rawValue - doubt.base.index.rawValue) - 1
+        return place < doubt.terms.count && doubt.terms[place] == entry.term
+    }
+
+    /// Runs a call on the log. If it fails, nobody knows whether what it did is on the disk.
+    private func calling(_ before: (hardState: HardState, base: LogPosition, terms: [Term]), _ body: () throws(LogError) -> Void) throws(LogError) {
+        do throws(LogError) { try body() } catch {
+            if truth.doubt == nil { truth.doubt = before }
+            world.logFailed(node)
+            throw error
+        }
+    }
+
+    func append(_ entries: [LogEntry], hardState: HardState?) throws(LogError) {
+        let before = (truth.hardState, truth.base, truth.terms)
+        if let hardState { check(hardState) }
+        var previous: Term?
+        if let first = entries.first { previous = truth.term(at: first.index.previous) }
+        for entry in entries {
+            world.record.wrote(entry, after: previous, by: node, world)
+            previous = entry.term
+        }
+        if let hardState { truth.hardState = hardState }
+        if let first = entries.first { write(entries, from: first.index) }
+        try calling(before) { () throws(LogError) in try log.append(entries, hardState: hardState) }
+    }
+
+    private func write(_ entries: [LogEntry], from first: LogIndex) {
+        let place = Int(first.rawValue) - Int(truth.base.index.rawValue) - 1
+        guard place >= 0, place <= truth.terms.count else { return world.fail("\(node) writes entry \(first) after \(truth.last)") }
+        if place < truth.terms.count {
+            for old in place..<truth.terms.count {
+                world.record.replaced(LogIndex(truth.base.index.rawValue + UInt64(old) + 1), truth.terms[old], by: node, world)
+            }
+            truth.terms.removeSubrange(place...)
+            truth.durable = min(truth.durable, first.previous)
+        }
+        for entry in entries { truth.terms.append(entry.term) }
+    }
+
+    private func check(_ next: HardState) {
+        let now = truth.hardState
+        if next.term < now.term { world.fail("\(node) goes back from term \(now.term) to \(next.term)") }
+        if next.term == now.term, now.vote != .none, next.vote != now.vote {
+            world.fail("\(node) votes for \(now.vote) and for \(next.vote) in term \(now.term)")
+        }
+    }
+
+    func sync() throws(LogError) {
+        try calling((truth.hardState, truth.base, truth.terms)) { () throws(LogError) in try log.sync() }
+        truth.durable = truth.last
+    }
+
+    func compact(through index: LogIndex) throws(LogError) {
+        try calling((truth.hardState, truth.base, truth.terms)) { () throws(LogError) in try log.compact(through: index) }
+        // How far the log cut is its own affair: it may keep more.
+        guard index > truth.base.index, let term = truth.term(at: index), index <= truth.durable else { return }
+        truth.terms.removeFirst(Int(index.rawValue - truth.base.index.rawValue))
+        truth.base = LogPosition(index: index, term: term)
+    }
+
+    func reset(to position: LogPosition) throws(LogError) {
+        try calling((truth.hardState, truth.base, truth.terms)) { () throws(LogError) in try log.reset(to: position) }
+        truth.base = position
+        truth.terms = []
+        truth.durable = position.index
+    }
+}

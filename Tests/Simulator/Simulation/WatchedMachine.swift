@@ -1,0 +1,89 @@
+import Core
+import Replica
+import Store
+
+/// Checks what a replica does to its state, and what the state machine makes of it.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread.
+final class WatchedMachine: StateMachine, @unchecked Sendable {
+    let machine: any StateMachine
+    private let node: NodeID
+    private unowned let world: World
+
+    init(_ machine: any StateMachine, node: NodeID, world: World) {
+        self.machine = machine
+        self.node = node
+        self.world = world
+        compare()
+    }
+
+    var applied: AppliedState { machine.applied }
+    var checkpointed: LogPosition { machine.checkpointed }
+    var usedBytes: Int { machine.usedBytes }
+    func membership() throws(StoreError) -> Membership { try machine.membership() }
+
+    func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
+        let before = machine.applied.position.index
+        if let first = entries.first, first.index != before.next { world.fail("\(node) applies \(first.index) after \(before)") }
+        let outcomes = try machine.apply(entries)
+        for (entry, outcome) in zip(entries, outcomes) { world.record.applied(entry, outcome, by: node, world) }
+        world.counts.applied += entries.count
+        if let last = entries.last, machine.applied.position != LogPosition(index: last.index, term: last.term) {
+            world.fail("\(node) has applied \(last.index), and its state says \(machine.applied.position.index)")
+        }
+        if let model = machine as? ModelMachine { world.record.compare(digest: model.state.digest, at: model.applied.position.index, of: node, world) }
+        return outcomes
+    }
+
+    func checkpoint() throws(StoreError) -> LogPosition {
+        let position = try machine.checkpoint()
+        world.counts.checkpoints += 1
+        guard machine.applied.position == position else { return position }
+        compare()
+        return position
+    }
+
+    func beginSending() throws(StoreError) -> any OutgoingSnapshot { try machine.beginSending() }
+
+    func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot {
+        Incoming(try machine.beginReceiving(header), into: self)
+    }
+
+    /// What the state holds is what the log makes of it.
+    func compare() {
+        let index = machine.applied.position.index
+        if let model = machine as? ModelMachine { return world.record.compare(digest: model.state.digest, at: index, of: node, world) }
+        guard let store = machine as? StateStore else { return }
+        do throws(StoreError) {
+            let text = try store.withReadView { view throws(StoreError) in
+                try view.figures().filter { $0.figures.records > 0 }.map { "\($0.dataset) \($0.figures.records) \($0.figures.digest)" }
+                    .joined(separator: ";")
+            }
+            world.record.compare(figures: text, at: index, of: node, world)
+        } catch { world.fail("the store of \(node) cannot be read: \(error)") }
+    }
+
+    private final class Incoming: IncomingSnapshot, @unchecked Sendable {
+        private let snapshot: any IncomingSnapshot
+        private let owner: WatchedMachine
+
+        init(_ snapshot: any IncomingSnapshot, into owner: WatchedMachine) {
+            self.snapshot = snapshot
+            self.owner = owner
+        }
+
+        var header: SnapshotHeader { snapshot.header }
+        var next: UInt32 { snapshot.next }
+        func write(_ chunk: [UInt8]) throws(StoreError) { try snapshot.write(chunk) }
+        func prepare() throws(StoreError) { try snapshot.prepare() }
+
+        func install() throws(StoreError) {
+            let world = owner.world
+            if header.applied.index > world.record.appliedIndex { world.fail("\(owner.node) installs a snapshot of \(header.applied.index), which nobody applied") }
+            try snapshot.install()
+            world.counts.snapshots += 1
+            if owner.machine.applied.position != header.applied { world.fail("\(owner.node) installed \(header.applied.index) and shows another index") }
+            owner.compare()
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import Core
+import Glibc
+
+/// What goes wrong, and how it ends.
+extension World {
+    func schedule(_ fault: Fault) {
+        let mean: UInt64 =
+            switch fault {
+            case .crash, .partition: 900_000_000
+            case .stop, .slowDisk, .diskError, .diskFull: 3_000_000_000
+            case .pause: 1_500_000_000
+            case .wipe, .clock: 4_000_000_000
+            case .identity, .damage: 5_000_000_000
+            case .transfer: 1_000_000_000
+            }
+        queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
+    }
+
+    func strike(_ fault: Fault) {
+        guard !isCalm else { return }
+        schedule(fault)
+        trace.mix(UInt64(fault.set.rawValue) << 8 | 0xFA)
+        let node = dice.pick(nodes)
+        switch fault {
+        case .crash:
+            // Now and then all at once: what was acknowledged must be on the disks.
+            if dice.permille(60) { for node in nodes { crash(node) } } else { crash(node) }
+        case .stop: if node.pausedUntil <= time { stop(node) }
+        case .pause:
+            guard node.isUp else { return }
+            node.pausedUntil = time + dice.within(settings.electionNanoseconds / 4...10 * settings.electionNanoseconds)
+            counts.pauses += 1
+            trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
+        case .partition: cutLinks()
+        case .slowDisk: node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
+        case .diskError: if node.isUp { failDisk(node, EIO, within: 12) }
+        case .diskFull: fill(node)
+        case .wipe: wipeLearner()
+        case .clock:
+            node.wallOffset += dice.permille(200) ? Int64(dice.below(8_000_000)) - 4_000_000 : Int64(dice.below(4_000)) - 2_000
+            trace.line("\(moment) the wall clock of \(node.id) jumps")
+        case .identity: loseVoter(node)
+        case .damage: damage(node)
+        case .transfer:
+            guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }) else { return }
+            let target = dice.permille(500) ? nil : dice.pick(nodes).id
+            leader.replica?.transferLeadership(to: target) { [unowned self] result in
+                trace.line("\(moment) transfer from \(leader.id): \(result)")
+                if case .leads = result { counts.transfers += 1 }
+            }
+        }
+    }
+
+    private func failDisk(_ node: SimulatedNode, _ code: Int32, within calls: Int) {
+        if let files = node.files {
+            files.plan(.fail(code), atCall: files.calls + 1 + dice.below(calls))
+        } else {
+            node.disk.failure = (dice.below(calls), code)
+        }
+    }
+
+    private func fill(_ node: SimulatedNode) {
+        let isFull = !node.disk.isLow
+        node.disk.isLow = isFull
+        if let files = node.files {
+            let free = (try? files.openFolder("/").freeBytes()) ?? 0
+            // Nearly full, or so full that the next segment finds no room.
+            files.capacityBytes = isFull ? files.capacityBytes - free + (dice.permille(700) ? 30 << 10 : 1 << 10) : .max
+        } else if isFull, node.isUp, dice.permille(300) {
+            // The warning may come too late.
+            node.disk.failure = (dice.below(8), ENOSPC)
+        }
+        trace.line("\(moment) the disk of \(node.id) is \(isFull ? "nearly full" : "roomy again")")
+    }
+
+    // MARK: Links
+
+    private func cutLinks() {
+        counts.partitions += 1
+        let count = nodes.count
+        let kind = dice.below(6)
+        let one = dice.below(count), other = (one + 1 + dice.below(count - 1)) % count
+        switch kind {
+        case 0:  // A node alone.
+            for place in 0..<count where place != one { cutBoth(one, place) }
+        case 1: cutBoth(one, other)
+        case 2: network.cut(one, other)
+        case 3:  // It hears, and nobody hears it; or the other way about.
+            let isDeaf = dice.permille(500)
+            for place in 0..<count where place != one { if isDeaf { network.cut(place, one) } else { network.cut(one, place) } }
+        case 4:  // Two halves.
+            let side = (0..<count).map { _ in dice.permille(500) }
+            for a in 0..<count { for b in 0..<count where side[a] != side[b] { network.cut(a, b) } }
+        default:  // A ring: each reaches its neighbours only.
+            for a in 0..<count { for b in 0..<count where a != b && (a + 1) % count != b && (b + 1) % count != a { network.cut(a, b) } }
+        }
+        trace.line("\(moment) links are cut: kind \(kind) around \(nodes[one].id), \(nodes[other].id)")
+        network.epoch += 1
+        queue.push(.healLinks(epoch: network.epoch), at: time + dice.within(20_000_000...6 * settings.electionNanoseconds))
+        for a in nodes where a.isUp {
+            for b in nodes where a !== b && network.isCut(a.place, b.place) && dice.permille(300) {
+                queue.push(.disconnected(place: a.place, life: a.life, from: b.place), at: time + dice.within(1_000_000...300_000_000))
+            }
+        }
+    }
+
+    private func cutBoth(_ a: Int, _ b: Int) {
+        network.cut(a, b)
+        network.cut(b, a)
+    }
+
+    func healLinks(epoch: Int) {
+        guard epoch == network.epoch, !isCalm else { return }
+        network.heal()
+        trace.line("\(moment) all links are whole")
+    }
+
+    // MARK: Directories
+
+    /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
+    private func wipeLearner() {
+        guard let node = nodes.last(where: { !mayVote($0) }) else { return }
+        if node.isUp { crash(node) }
+        counts.wipes += 1
+        loseDirectory(node)
+    }
+
+    /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
+    private func loseVoter(_ node: SimulatedNode) {
+        guard mayVote(node), isSpare(node) else { return }
+        if node.isUp { crash(node) }
+        counts.wipes += 1
+        loseDirectory(node)
+    }
+
+    /// A bit of a log at rest flips. The node may refuse to start, and is then as lost; what it must not do is go on with less.
+    private func damage(_ node: SimulatedNode) {
+        guard let files = node.files, isSpare(node) else { return }
+        if node.isUp { crash(node) }
+        let names = files.list("/log")
+        guard !names.isEmpty else { return }
+        let path = "/log/" + dice.pick(names)
+        // Where something stands, most of the time: at the front.
+        let size = files.contents(path)?.count ?? 0
+        guard size > 0, files.flip(path, byte: dice.below(dice.permille(800) ? min(size, 6_000) : size), bit: dice.below(8)) else { return }
+        counts.damages += 1
+        node.isDamaged = true
+        trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
+    }
+
+    /// Whether it has a vote by any log.
+    private func mayVote(_ node: SimulatedNode) -> Bool {
+        record.membership.isVoter(node.id) || firstMembership.isVoter(node.id) && record.membership.members.isEmpty
+            || nodes.contains { $0.seenMembership.isVoter(node.id) }
+    }
+
+    /// Whether it can be lost: every voter is in its place, and the others have durably all that was committed.
+    private func isSpare(_ node: SimulatedNode) -> Bool {
+        let membership = record.membership.members.isEmpty ? firstMembership : record.membership
+        guard !membership.isJoint, membership.voters.count >= 3, nodes.allSatisfy({ !$0.isUp || $0.seenMembership.voters == membership.voters }) else { return false }
+        let index = record.committedIndex
+        guard let term = record.committedTerm(at: index) else { return false }
+        return membership.voters.allSatisfy { id in
+            let voter = nodes[Int(id.rawValue) - 1]
+            return voter === node || voter.isUp && !voter.isDamaged && voter.truth.hasDurably(LogPosition(index: index, term: term))
+                && membership.member(id)?.incarnation.rawValue == voter.incarnation
+        }
+    }
+}

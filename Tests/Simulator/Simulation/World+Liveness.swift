@@ -1,0 +1,103 @@
+import Core
+import Replica
+import Store
+
+/// What must happen once nothing goes wrong any more.
+extension World {
+    /// First a connected majority alone must make progress; then everybody must come to the same state, and nothing may be left over.
+    package func settle() {
+        guard violation == nil else { return }
+        calm()
+        let (voters, learners) = majority()
+        for place in nodes.indices where !voters.contains(place) && !learners.contains(place) { isolate(place) }
+        trace.line("\(moment) calm: \(voters.map { nodes[$0].id.description }.joined(separator: ",")) are connected")
+        let clientPlaces = voters + learners
+        for number in clients.indices { clients[number].place = clientPlaces[number % clientPlaces.count] }
+        let start = record.acknowledged
+        let patience = time + 60 * settings.electionNanoseconds
+        let wanted = counts.writes + 5, wantedReads = counts.reads + 3
+        run(until: patience) { nodes.first(where: { $0.isLeader && voters.contains($0.place) }) == nil || counts.writes < wanted || counts.reads < wantedReads || record.acknowledged <= start }
+        guard violation == nil else { return }
+        guard counts.writes >= wanted, counts.reads >= wantedReads, record.acknowledged > start else {
+            return fail("a connected majority makes no progress in 60 election timeouts: \(states)")
+        }
+        network.heal()
+        for number in clients.indices { clients[number].isResting = true }
+        run(until: time + 120 * settings.electionNanoseconds) { !isAtRest }
+        guard violation == nil else { return }
+        guard isAtRest else { return fail("not everybody has come to the same state in 120 election timeouts: \(states)") }
+        checkRest()
+    }
+
+    private func calm() {
+        isCalm = true
+        network.heal()
+        for node in nodes {
+            node.pausedUntil = 0
+            node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)
+            node.disk.isLow = false
+            node.disk.failure = nil
+            if let files = node.files {
+                files.capacityBytes = .max
+                // A call that never comes: no fault is planned any more.
+                files.plan(.fail(0), atCall: .max)
+            }
+            if !node.isUp { start(node) }
+        }
+    }
+
+    /// A quorum by every membership that is in anybody's log, by chance; and the rest of the members that are in their place.
+    private func majority() -> (voters: [Int], learners: [Int]) {
+        let newest = record.membership.voters.isEmpty ? firstMembership : record.membership
+        let memberships = [newest] + nodes.map(\.seenMembership).filter { !$0.voters.isEmpty }
+        func isInPlace(_ node: SimulatedNode) -> Bool { newest.member(node.id)?.incarnation.rawValue == node.incarnation }
+        var voters = nodes.filter { node in isInPlace(node) && memberships.contains { $0.isVoter(node.id) } }.map(\.place)
+        for _ in 0..<nodes.count {
+            guard !voters.isEmpty else { break }
+            let place = dice.below(voters.count)
+            var fewer = voters
+            fewer.remove(at: place)
+            if memberships.allSatisfy({ Quorums.isQuorum(fewer.map { nodes[$0].id }, of: $0) }) { voters = fewer }
+        }
+        let learners = nodes.filter { node in isInPlace(node) && !memberships.contains { $0.isVoter(node.id) } }.map(\.place)
+        return (voters, learners)
+    }
+
+    private func isolate(_ place: Int) {
+        for other in nodes.indices where other != place {
+            network.cut(place, other)
+            network.cut(other, place)
+        }
+    }
+
+    /// Every member has applied everything, and no client waits.
+    private var isAtRest: Bool {
+        guard clients.allSatisfy(\.isDone), let leader = nodes.first(where: { $0.isLeader }), leader.seenCommit == record.committedIndex else { return false }
+        return nodes.allSatisfy { node in
+            node.isUp && node.machine?.applied.position.index == record.appliedIndex && record.appliedIndex == record.committedIndex
+                && leader.seenMembership.member(node.id)?.incarnation.rawValue == node.incarnation
+        }
+    }
+
+    /// Nothing is left over: no answer is owed, no transfer goes on. What is on its way may end first.
+    private func checkRest() {
+        for node in nodes { node.machine?.compare() }
+        waiting = -1
+        let end = time + 40_000_000_000
+        while violation == nil, waiting != 0, time < end {
+            waiting = 0
+            for node in nodes { node.replica?.status { [unowned self] status in waiting += status.waiting } }
+            run(until: time + 2 * settings.electionNanoseconds) { true }
+        }
+        if waiting > 0 { fail("\(waiting) still wait for something, and nobody asked: \(states)") }
+    }
+
+    /// A word on every node, for reports.
+    package var states: String {
+        nodes.map { node in
+            guard node.isUp else { return "\(node.id) down" }
+            let applied = node.machine?.applied.position.index ?? LogIndex(0)
+            return "\(node.id) \(node.seenRole) term \(node.seenTerm) commit \(node.seenCommit) applied \(applied) voters \(Quorums.text(node.seenMembership))"
+        }.joined(separator: "; ") + "; clients waiting: \(clients.count { !$0.isDone })"
+    }
+}

@@ -1,0 +1,208 @@
+import Core
+import Glibc
+import Replica
+import SegmentLog
+import SimulatedDisk
+import Store
+
+/// The lives of nodes.
+extension World {
+    func start(_ node: SimulatedNode) {
+        guard node.replica == nil, violation == nil else { return }
+        node.life += 1
+        node.hasFailed = false
+        node.pausedUntil = 0
+        node.lanes = []
+        trace.line("\(moment) \(node.id) starts, life \(node.life)")
+        var options = ReplicaOptions(node: node.id)
+        options.electionTicks = settings.electionTicks
+        options.heartbeatTicks = settings.heartbeatTicks
+        options.tickMilliseconds = WorldSettings.tickMilliseconds
+        options.checkpointBytes = settings.checkpointBytes
+        options.checkpointMilliseconds = 2_000
+        options.retainedLogBytes = settings.retainedBytes
+        options.applyEntriesMax = settings.applyEntries
+        options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
+        options.firstMembership = node.isFounder ? firstMembership : .empty
+        let settings = settings
+        options.adjustCore = { core in
+            core.appendEntriesMax = settings.appendEntries
+            core.appendBytesMax = settings.appendBytes
+            core.inflightAppendsMax = settings.inflightAppends
+            core.inflightBytesMax = settings.inflightBytes
+            core.uncommittedBytesMax = settings.uncommittedBytes
+            core.waitingReadsMax = 20
+        }
+        node.seenTerm = Term(0)
+        node.seenRole = .follower
+        do {
+            let machine = WatchedMachine(try openMachine(node), node: node.id, world: self)
+            node.machine = machine
+            node.seenCommit = machine.applied.position.index
+            let (log, recovered) = try openLog(node)
+            let watched = WatchedLog(log, recovered: recovered, truth: node.truth, node: node.id, world: self)
+            let life = node.life
+            let replica = try Replica(
+                options: options, machine: machine, log: watched, recovered: recovered, transport: SimulatedTransport(node, world: self),
+                host: host(for: node), failed: { [unowned self, unowned node] failure in failed(node, life, failure) })
+            node.seenMembership = replica.membership
+            node.membership = replica.membership
+            node.replica = replica
+            replica.start()
+        } catch let error as LogError { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
+    }
+
+    private func openLog(_ node: SimulatedNode) throws(LogError) -> (any DurableLog, RecoveredLog) {
+        guard let files = node.files else {
+            let (log, recovered) = ModelLog.open(node.disk)
+            return (log, recovered)
+        }
+        let options = LogOptions(segmentBytes: LogOptions.segmentBytesMin, reserveBytes: 16 << 10, lowSpaceBytes: 32 << 10, mayCreate: !node.hasLog)
+        let (log, recovered) = try SegmentLog.open(
+            directory: "/log", identity: LogIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation)), options: options,
+            disk: files)
+        node.hasLog = true
+        return (log, recovered)
+    }
+
+    /// A disk that is full, or a log that is damaged: both are said, and neither is a fault of Kho.
+    private func cannotStart(_ node: SimulatedNode, _ error: LogError) {
+        trace.line("\(moment) \(node.id) cannot start: \(error)")
+        node.machine = nil
+        if case let .file(_, _, code) = error, code == ENOSPC || code == EIO {
+            node.files?.restart()
+            node.files?.capacityBytes = .max
+        } else if node.isDamaged {
+            loseDirectory(node)
+        } else {
+            return fail("\(node.id) cannot start: \(error)")
+        }
+        queue.push(.restart(place: node.place, life: node.life), at: time + dice.within(1_000_000...settings.electionNanoseconds))
+    }
+
+    /// The disk is as empty as a new one. The node has another incarnation from now on.
+    func loseDirectory(_ node: SimulatedNode) {
+        node.lost = node.truth
+        node.disk = ModelLogDisk()
+        if node.files != nil { node.files = SimulatedDisk(seed: dice.next()) }
+        node.hasLog = false
+        node.isDamaged = false
+        node.isFounder = false
+        node.truth = LogTruth()
+        node.storage = ModelStorage()
+        if let folder = node.folder { Self.remove(folder) }
+        node.incarnation = dice.next() | 1
+        trace.line("\(moment) \(node.id) lost its directory; the new one is \(Incarnation(node.incarnation))")
+    }
+
+    /// What the end of a process leaves on its disk; with `power`, also what a power cut leaves.
+    private func endDisk(_ node: SimulatedNode, power: Bool) {
+        if let files = node.files {
+            if power { files.cutPower() } else { files.restart() }
+        } else {
+            node.disk.cutPower(&dice)
+        }
+    }
+
+    /// Power is cut.
+    func crash(_ node: SimulatedNode) {
+        guard node.isUp else { return }
+        let power = dice.permille(700)
+        trace.line("\(moment) \(node.id) \(power ? "loses power" : "is killed")")
+        counts.crashes += 1
+        leave(node)
+        endDisk(node, power: power)
+    }
+
+    /// Stops in order.
+    func stop(_ node: SimulatedNode) {
+        guard let replica = node.replica else { return }
+        trace.line("\(moment) \(node.id) stops in order")
+        counts.stops += 1
+        replica.stop()
+        leave(node)
+        endDisk(node, power: node.hasFailed && dice.permille(500))
+    }
+
+    /// Nothing of this life happens any more; the others notice in time.
+    private func leave(_ node: SimulatedNode) {
+        for slot in node.lanes {
+            slot.token += 1
+            slot.lane.abandon()
+        }
+        node.lanes = []
+        node.replica = nil
+        node.machine = nil
+        node.life += 1
+        for other in nodes where other !== node && other.isUp && dice.permille(800) {
+            queue.push(
+                .disconnected(place: other.place, life: other.life, from: node.place), at: time + dice.within(100_000...100_000_000))
+        }
+        let pause = dice.within(1_000_000...(dice.permille(200) ? 8 * settings.electionNanoseconds : settings.electionNanoseconds))
+        queue.push(.restart(place: node.place, life: node.life), at: time + pause)
+    }
+
+    func restart(_ place: Int, _ life: Int) {
+        guard nodes[place].life == life, !nodes[place].isUp else { return }
+        start(nodes[place])
+    }
+
+    func disconnect(_ place: Int, _ life: Int, _ from: Int) {
+        guard nodes[place].life == life else { return }
+        nodes[place].replica?.disconnected(nodes[from].id)
+    }
+
+    // MARK: Failed disks
+
+    private func failed(_ node: SimulatedNode, _ life: Int, _ failure: ReplicaFailure) {
+        guard node.life == life else { return }
+        trace.line("\(moment) \(node.id) fails: \(failure)")
+        if !settings.faults.contains(.diskError), !settings.faults.contains(.diskFull) { fail("\(node.id) fails: \(failure)") }
+        node.hasFailed = true
+        queue.push(.stop(place: node.place, life: life), at: time + dice.within(1_000...50_000_000))
+    }
+
+    func stopFailed(_ place: Int, _ life: Int) {
+        guard nodes[place].life == life else { return }
+        stop(nodes[place])
+    }
+
+    // MARK: State machines
+
+    private func openMachine(_ node: SimulatedNode) throws -> any StateMachine {
+        guard let folder = node.folder else {
+            let machine = ModelMachine(node.storage, cluster: cluster, shelf: shelf)
+            machine.missesEntries = settings.defect == .missesEntries && node.place == 0
+            return machine
+        }
+        return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: 8))
+    }
+
+    func makeFolders() {
+        guard settings.usesStore else { return }
+        var template = Array("/tmp/kho-sim-XXXXXX".utf8CString)
+        guard let base = mkdtemp(&template).map({ String(cString: $0) }) else { return fail("no folder can be made in /tmp: errno \(errno)") }
+        self.base = base
+        for node in nodes { node.folder = "\(base)/\(node.id)" }
+    }
+
+    func removeFolders() {
+        guard let base else { return }
+        for node in nodes {
+            node.replica = nil
+            node.machine = nil
+        }
+        Self.remove(base)
+    }
+
+    static func remove(_ path: String) {
+        guard let handle = opendir(path) else { return }
+        while let entry = readdir(handle) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            if name == "." || name == ".." { continue }
+            if unlink(path + "/" + name) != 0 { remove(path + "/" + name) }
+        }
+        closedir(handle)
+        rmdir(path)
+    }
+}

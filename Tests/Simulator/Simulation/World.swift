@@ -1,0 +1,121 @@
+import Core
+import Raft
+import Replica
+import SimulatedDisk
+import Store
+
+/// A whole cluster in one thread, under one seed: voters, query nodes, clients, an administrator, a network, disks and clocks that fail.
+///
+/// `@unchecked Sendable` because a simulation is used by one thread; what hands out closures asks for it.
+package final class World: @unchecked Sendable {
+    let settings: WorldSettings
+    var dice: Dice
+    var queue = EventQueue()
+    var time: UInt64 = 0
+    var nodes: [SimulatedNode] = []
+    var clients: [Client] = []
+    var record = Record()
+    var trace: Trace
+    var network: Network
+    let shelf = SnapshotShelf()
+    /// Where real stores lie.
+    var base: String?
+    let cluster = ClusterID(high: 7, low: 9)
+    /// The voters, and the query nodes as learners.
+    private(set) var firstMembership = Membership.empty
+    /// What the nodes owe answers for, when they were asked at the end.
+    var waiting = 0
+    /// Nothing goes wrong any more.
+    var isCalm = false
+    package internal(set) var events = 0
+    package internal(set) var counts = Counts()
+    /// The first thing that was wrong; nothing happens after it.
+    package internal(set) var violation: String?
+
+    /// What happened, so that a run in which nothing happens is seen.
+    package struct Counts: Sendable {
+        package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
+        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0
+        package var delivered = 0, lost = 0
+    }
+
+    package init(_ settings: WorldSettings, sink: ((String) -> Void)? = nil) {
+        self.settings = settings
+        dice = Dice(seed: settings.seed)
+        trace = Trace(kept: settings.traceLines, sink: sink)
+        network = Network(nodes: settings.voters + settings.learners)
+        for place in 0..<settings.voters + settings.learners {
+            nodes.append(SimulatedNode(place: place, isVoter: place < settings.voters, dice: &dice))
+        }
+        network.isInOrder = dice.permille(500)
+        if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(20_001)) - 10_000 } }
+        firstMembership = Membership(members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id))
+        if settings.usesSegmentLog { for node in nodes { node.files = SimulatedDisk(seed: dice.next()) } }
+        if settings.defect == .syncDoesNothing { nodes[0].disk.isForgetful = true }
+        makeFolders()
+        for node in nodes { start(node) }
+        for number in 0..<settings.clients {
+            clients.append(Client(number: number))
+            queue.push(.client(number, step: 0), at: dice.within(1_000_000...400_000_000))
+        }
+        for fault in Fault.allCases where settings.faults.contains(fault.set) { schedule(fault) }
+        queue.push(.administrator, at: dice.within(500_000_000...3_000_000_000))
+    }
+
+    deinit { removeFolders() }
+
+
+    func member(_ node: SimulatedNode) -> Membership.Member {
+        Membership.Member(id: node.id, name: "\(node.id)", peerAddress: "", adminAddress: "", incarnation: Incarnation(node.incarnation))
+    }
+
+    func fail(_ what: String) {
+        guard violation == nil else { return }
+        violation = what
+        trace.line("\(moment) VIOLATION: \(what)")
+    }
+
+    /// The moment, for a line of the trace.
+    var moment: String {
+        let micros = time / 1_000 % 1_000
+        return "\(time / 1_000_000).\(micros < 100 ? "0" : "")\(micros < 10 ? "0" : "")\(micros)"
+    }
+
+    /// A node's log call failed: by order, so the node must stop.
+    func logFailed(_ node: NodeID) { counts.diskErrors += 1 }
+
+    // MARK: Running
+
+    /// Lets so many events happen, unless something is found to be wrong before.
+    package func run(events count: Int) {
+        let end = events + count
+        while events < end, violation == nil { guard happen() else { return } }
+    }
+
+    /// Lets happen what is due until this moment; for the phases after the faults.
+    func run(until end: UInt64, while isWanted: () -> Bool) {
+        while violation == nil, isWanted(), time < end { guard happen() else { return } }
+    }
+
+    private func happen() -> Bool {
+        guard let (moment, event) = queue.pop() else {
+            fail("nothing is left to happen")
+            return false
+        }
+        if case let .lane(slot, token) = event, slot.token != token { return true }
+        time = max(time, moment)
+        events += 1
+        switch event {
+        case let .lane(slot, _): run(slot)
+        case let .deliver(packet): deliver(packet)
+        case let .client(number, step): act(number, step)
+        case .administrator: administrate()
+        case let .fault(fault): strike(fault)
+        case let .restart(place, life): restart(place, life)
+        case let .stop(place, life): stopFailed(place, life)
+        case let .disconnected(place, life, from): disconnect(place, life, from)
+        case let .healLinks(epoch): healLinks(epoch: epoch)
+        }
+        return true
+    }
+}

@@ -1,0 +1,81 @@
+import Core
+
+/// What can be broken in a world on purpose, to see that it is found.
+enum Defect {
+    /// The log of the first node says that it has synced, and has not.
+    case syncDoesNothing
+    /// The state of the first node takes one entry in 50 for nothing.
+    case missesEntries
+    /// Clients read at once, without a barrier.
+    case barriersPassAtOnce
+}
+
+/// How a world is made: by its seed, unless said otherwise.
+package struct WorldSettings: Sendable {
+    package let seed: UInt64
+    package var voters: Int
+    package var learners: Int
+    package var clients: Int
+    package var faults: FaultSet
+    /// Whether the state machines are real stores on LMDB.
+    package var usesStore: Bool
+    /// Whether the logs are real ones on simulated disks.
+    package var usesSegmentLog: Bool
+    /// For tests of the simulator itself: what is broken.
+    var defect: Defect?
+    /// Lines of the trace that are kept for a report.
+    package var traceLines = 0
+
+    // Tiny limits.
+    let electionTicks: Int
+    let heartbeatTicks: Int
+    let batchItems: Int
+    let applyEntries: Int
+    let appendEntries: Int
+    let appendBytes: Int
+    let inflightAppends: Int
+    let inflightBytes: Int
+    let uncommittedBytes: Int
+    let checkpointBytes: Int
+    let retainedBytes: Int
+    /// Between two deeds of a client, in nanoseconds.
+    let thinkNanoseconds: UInt64
+
+    /// Milliseconds of a tick.
+    static let tickMilliseconds = 10
+
+    /// - Parameter faults: nil for a selection by the seed, so that each fault is also seen without the others.
+    package init(seed: UInt64, faults: FaultSet? = nil, usesStore: Bool = false) {
+        self.seed = seed
+        self.usesStore = usesStore
+        var dice = Dice(seed: seed ^ 0x5EED)
+        voters = [3, 3, 3, 5, 5, 4][dice.below(6)]
+        learners = 1 + dice.below(2)
+        clients = 3 + dice.below(4)
+        var chosen = FaultSet()
+        let share = [250, 500, 800][dice.below(3)]
+        for (_, fault, _) in FaultSet.named where dice.permille(share) { chosen.insert(fault) }
+        self.faults = faults ?? chosen
+        electionTicks = [8, 10, 20][dice.below(3)]
+        heartbeatTicks = 1 + dice.below(3)
+        batchItems = [1, 3, 16, 1_000][dice.below(4)]
+        applyEntries = [1, 4, 64][dice.below(3)]
+        appendEntries = [1, 3, 64][dice.below(3)]
+        appendBytes = [200, 1_000, 20_000][dice.below(3)]
+        inflightAppends = 1 + dice.below(6)
+        inflightBytes = [400, 2_000, 40_000][dice.below(3)]
+        uncommittedBytes = [2_000, 6_000, 100_000][dice.below(3)]
+        // An entry weighs some 150 bytes: a checkpoint each 20 to 100 entries.
+        checkpointBytes = Int(dice.within(3_000...15_000))
+        retainedBytes = [1, 1_500, 6_000][dice.below(3)]
+        usesSegmentLog = dice.permille(500)
+        thinkNanoseconds = [2_000_000, 10_000_000, 40_000_000][dice.below(3)]
+    }
+
+    /// The longest that a follower waits before it campaigns, in nanoseconds.
+    package var electionNanoseconds: UInt64 { UInt64(2 * electionTicks * Self.tickMilliseconds) * 1_000_000 }
+
+    package var summary: String {
+        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), \(usesSegmentLog ? "segment log" : "model log"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+    }
+}

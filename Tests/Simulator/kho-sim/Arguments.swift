@@ -1,0 +1,113 @@
+import Glibc
+import Simulation
+
+/// What is wrong with the command line.
+struct UsageError: Error {
+    let text: String
+}
+
+/// The command line.
+struct Arguments {
+    var seed: UInt64?
+    var seeds: UInt64?
+    var first: UInt64 = 1
+    var events = 10_000
+    var jobs = 1
+    var faults: FaultSet?
+    /// Of each thousand seeds, those with real stores.
+    var storePermille = 0
+    var isTraced = false
+    var isHelp = false
+    /// Set by the program itself: says each seed before it begins, so that a parent knows which one a child died of.
+    var isShare = false
+
+    static let help = """
+        Simulates whole clusters: the production code of consensus, replica, log and store, with every fault, by one seed.
+
+        kho-sim --seed S [--events N] [--faults LIST] [--store] [--trace]    one world, again and again the same
+        kho-sim --seeds N [--first S] [--jobs J] [--events N] [--faults LIST] [--store-permille P]
+
+          --events N          events in each world before the faults end (default 10,000)
+          --faults LIST       names with commas, "all" or "none"; without it each seed chooses for itself
+          --store             real stores on LMDB instead of the model in memory
+          --store-permille P  of a thousand seeds, so many with real stores (default 0)
+          --jobs J            processes at a time (default 1)
+          --trace             every event as a line
+
+        Faults: \(FaultSet.named.map { "\($0.name) (\($0.meaning))" }.joined(separator: "; ")).
+
+        Exit 0: nothing was found. 1: a violation; the report has the seed. 64: a wrong command line.
+        """
+
+    init(_ words: [String]) throws {
+        var words = words[...]
+        func number(_ name: String) throws -> UInt64 {
+            guard let word = words.popFirst() else { throw UsageError(text: "\(name) wants a number") }
+            let digits = word.hasPrefix("0x") ? UInt64(word.dropFirst(2), radix: 16) : UInt64(word)
+            guard let digits else { throw UsageError(text: "\(name) wants a number, not \(word)") }
+            return digits
+        }
+        func small(_ name: String, _ bound: UInt64) throws -> Int {
+            let value = try number(name)
+            guard value <= bound else { throw UsageError(text: "\(name) is at most \(bound)") }
+            return Int(value)
+        }
+        while let word = words.popFirst() {
+            switch word {
+            case "--seed": seed = try number(word)
+            case "--seeds": seeds = try number(word)
+            case "--first": first = try number(word)
+            case "--events": events = try small(word, 1_000_000_000)
+            case "--jobs": jobs = max(1, try small(word, 256))
+            case "--store": storePermille = 1_000
+            case "--store-permille": storePermille = try small(word, 1_000)
+            case "--trace": isTraced = true
+            case "--share": isShare = true
+            case "--help", "-h": isHelp = true
+            case "--faults":
+                guard let list = words.popFirst() else { throw UsageError(text: "--faults wants names") }
+                faults = try Self.faults(list)
+            default: throw UsageError(text: "unknown word \(word)")
+            }
+        }
+        guard isHelp || (seed == nil) != (seeds == nil) else { throw UsageError(text: "either --seed or --seeds is wanted") }
+        if isTraced, seed == nil { throw UsageError(text: "--trace goes with --seed") }
+    }
+
+    private static func faults(_ list: String) throws -> FaultSet {
+        if list == "all" { return .all }
+        if list == "none" { return [] }
+        var set = FaultSet()
+        for name in list.split(separator: ",") {
+            guard let known = FaultSet.named.first(where: { $0.name == name }) else {
+                throw UsageError(text: "unknown fault \(name); there are \(FaultSet.named.map(\.name).joined(separator: ", "))")
+            }
+            set.insert(known.fault)
+        }
+        return set
+    }
+
+    /// What makes a seed's world the same again.
+    func replay(_ seed: UInt64) -> String {
+        "kho-sim --seed \(seed) --events \(events)" + (faults.map { " --faults \($0.names.isEmpty ? "none" : $0.names)" } ?? "")
+            + (usesStore(seed) ? " --store" : "")
+    }
+
+    /// Spread evenly, and the same for a seed wherever it is run.
+    func usesStore(_ seed: UInt64) -> Bool { Int(seed &* 0x9E37_79B9_7F4A_7C15 >> 32) % 1_000 < storePermille }
+}
+
+/// A line on the standard output at once, so that it is there even if the process dies.
+func say(_ line: String) {
+    var text = line + "\n"
+    text.withUTF8 { bytes in _ = Glibc.write(1, bytes.baseAddress, bytes.count) }
+}
+
+/// The standard error, for `print(to:)`.
+struct StandardError: TextOutputStream {
+    nonisolated(unsafe) static var shared = StandardError()
+    func write(_ text: String) {
+        var text = text
+        text.withUTF8 { bytes in _ = Glibc.write(2, bytes.baseAddress, bytes.count) }
+    }
+}

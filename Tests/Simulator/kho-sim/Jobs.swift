@@ -1,0 +1,113 @@
+import Core
+import Glibc
+import Simulation
+
+/// Seeds in several processes: one that dies of a broken invariant takes only its own with it, and its seed is known.
+struct Jobs {
+    let arguments: Arguments
+    /// Seeds that a child runs: few, so that the children end together.
+    private static let shareSeeds: UInt64 = 20
+
+    init(_ arguments: Arguments) { self.arguments = arguments }
+
+    private final class Child {
+        let pid: pid_t
+        let descriptor: Int32
+        var text = ""
+        var seed: UInt64
+        let end: UInt64
+
+        init(pid: pid_t, descriptor: Int32, first: UInt64, end: UInt64) {
+            self.pid = pid
+            self.descriptor = descriptor
+            seed = first
+            self.end = end
+        }
+    }
+
+    /// The exit code.
+    func run(_ count: UInt64) throws -> Int32 {
+        let begin = MonotonicTime.now()
+        var sum = Sum()
+        var next = arguments.first
+        let end = arguments.first &+ count
+        var children: [Child] = []
+        // Stretches that a child left undone when it died.
+        var left: [(first: UInt64, end: UInt64)] = []
+        while next < end || !left.isEmpty || !children.isEmpty {
+            while children.count < arguments.jobs, next < end || !left.isEmpty {
+                if let share = left.popLast() {
+                    children.append(try spawn(share.first, share.end))
+                } else {
+                    let stop = min(end, next + Self.shareSeeds)
+                    children.append(try spawn(next, stop))
+                    next = stop
+                }
+            }
+            for child in try wait(&children) {
+                take(child, &sum)
+                var status: Int32 = 0
+                waitpid(child.pid, &status, 0)
+                guard status & 0x7F != 0 else { continue }
+                sum.violations += 1
+                print("VIOLATION seed \(child.seed): the process ended by signal \(status & 0x7F); its last words are above")
+                print("  revision \(Revision.text); replay: \(arguments.replay(child.seed)) --trace")
+                if child.seed + 1 < child.end { left.append((child.seed + 1, child.end)) }
+            }
+        }
+        let seconds = MonotonicTime.now().milliseconds(since: begin) / 1_000
+        print("\(sum.text), \(Int(Double(sum.events) / max(0.001, seconds))) events/s in \(arguments.jobs) processes, \(Int(seconds)) s, revision \(Revision.text)")
+        return sum.violations > 0 ? 1 : 0
+    }
+
+    /// Takes the lines that have come, and gives the children that have ended.
+    private func wait(_ children: inout [Child]) throws -> [Child] {
+        var polls = children.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        guard poll(&polls, nfds_t(polls.count), -1) >= 0 || errno == EINTR else { throw UsageError(text: "poll: errno \(errno)") }
+        var ended: [Child] = []
+        for (child, poll) in zip(children, polls) where poll.revents != 0 {
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            let count = read(child.descriptor, &buffer, buffer.count)
+            if count > 0 {
+                child.text += String(decoding: buffer[..<count], as: UTF8.self)
+                if let last = child.text.split(separator: "\n").last(where: { $0.hasPrefix("begin ") }), let seed = UInt64(last.dropFirst(6)) { child.seed = seed }
+            } else if count == 0 || errno != EINTR {
+                close(child.descriptor)
+                ended.append(child)
+            }
+        }
+        children.removeAll { child in ended.contains { $0 === child } }
+        return ended
+    }
+
+    private func take(_ child: Child, _ sum: inout Sum) {
+        for line in child.text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 2)
+            if words.first == "violation", words.count == 3, let seed = UInt64(words[1]) {
+                print("VIOLATION seed \(seed): \(words[2])")
+                print("  revision \(Revision.text); replay: \(arguments.replay(seed))")
+            } else if words.first == "sum" {
+                sum.add(encoded: line.dropFirst(4))
+            }
+        }
+    }
+
+    private func spawn(_ first: UInt64, _ end: UInt64) throws -> Child {
+        var pipes: [Int32] = [0, 0]
+        guard pipe(&pipes) == 0, fcntl(pipes[0], F_SETFD, FD_CLOEXEC) == 0, fcntl(pipes[1], F_SETFD, FD_CLOEXEC) == 0 else { throw UsageError(text: "no pipe: errno \(errno)") }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, pipes[1], 1)
+        var words = ["kho-sim", "--share", "--seeds", "\(end - first)", "--first", "\(first)", "--events", "\(arguments.events)"]
+        words += ["--store-permille", "\(arguments.storePermille)"]
+        if let faults = arguments.faults { words += ["--faults", faults.names.isEmpty ? "none" : faults.names] }
+        var argv = words.map { strdup($0) } + [nil]
+        defer { for word in argv { free(word) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, "/proc/self/exe", &actions, nil, &argv, environ)
+        close(pipes[1])
+        guard code == 0 else { throw UsageError(text: "no process: errno \(code)") }
+        return Child(pid: pid, descriptor: pipes[0], first: first, end: end)
+    }
+}

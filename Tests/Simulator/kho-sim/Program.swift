@@ -1,0 +1,65 @@
+import Core
+import Glibc
+import Simulation
+
+/// Runs what the command line asks for.
+struct Program {
+    let arguments: Arguments
+
+    init(_ arguments: Arguments) { self.arguments = arguments }
+
+    /// The exit code.
+    func run() throws -> Int32 {
+        if arguments.isHelp {
+            say(Arguments.help)
+            return 0
+        }
+        if let seed = arguments.seed { return runOne(seed) }
+        guard let count = arguments.seeds else { return 64 }
+        if arguments.isShare { return runShare(arguments.first, count) }
+        return try Jobs(arguments).run(count)
+    }
+
+    private func settings(_ seed: UInt64) -> WorldSettings {
+        var settings = WorldSettings(seed: seed, faults: arguments.faults, usesStore: arguments.usesStore(seed))
+        settings.traceLines = 0
+        return settings
+    }
+
+    /// One seed, with all that is to be said of it.
+    private func runOne(_ seed: UInt64) -> Int32 {
+        var settings = settings(seed)
+        settings.traceLines = arguments.isTraced ? 0 : 60
+        let result = Run.world(settings, events: arguments.events, sink: arguments.isTraced ? { say($0) } : nil)
+        say("seed \(seed): \(settings.summary)")
+        say("\(result.events) events, \(result.counts)")
+        say("trace \(Hex.encode(result.traceHash))")
+        guard let violation = result.violation else {
+            say("nothing was found")
+            return 0
+        }
+        report(seed, violation, result.lastLines)
+        return 1
+    }
+
+    private func report(_ seed: UInt64, _ violation: String, _ lines: [String]) {
+        for line in lines { say("  \(line)") }
+        say("VIOLATION: \(violation)")
+        say("revision \(Revision.text)")
+        say("replay: \(arguments.replay(seed))")
+    }
+
+    /// A stretch of seeds in this process: a line before each, and a last one with the sums.
+    private func runShare(_ first: UInt64, _ count: UInt64) -> Int32 {
+        var sum = Sum()
+        for number in 0..<count {
+            let seed = first &+ number
+            say("begin \(seed)")
+            let result = Run.world(settings(seed), events: arguments.events, sink: nil)
+            sum.add(result, usesStore: arguments.usesStore(seed))
+            if let violation = result.violation { say("violation \(seed) \(violation)") }
+        }
+        say("sum \(sum.encoded)")
+        return sum.violations > 0 ? 1 : 0
+    }
+}
