@@ -30,7 +30,14 @@ import Testing
         var figures = damage.flips(from: Int(seed % 1_009), stride: 1_009)
         figures += damage.flipsAfterPowerCuts(20)
         #expect(figures.violations.isEmpty, "\(figures.violations.prefix(5))")
-        #expect(figures.refusals > 0, "seed \(seed): \(figures)")
+    }
+
+    /// Enough of a log full of entries is damaged that something must be refused.
+    @Test func damageIsRefused() {
+        let workload = LogWorkload.all.first { $0.name == "compaction" } ?? LogWorkload.all[0]
+        let figures = DamageRig(workload, seed: 7).flips(from: 3, stride: 499)
+        #expect(figures.violations.isEmpty, "\(figures.violations.prefix(5))")
+        #expect(figures.refusals > 10, "\(figures)")
     }
 
     @Test func aFullDiskIsSeenBeforeItIsFull() {

@@ -105,10 +105,10 @@ final class Inode {
         if random.next() & 1 == 0 { settleSize(size) }
     }
 
-    /// The cache gives pages up; those that a failed sync called clean come back as the disk has them.
-    func evict(_ random: inout SeededRandom) {
+    /// The cache gives pages up; those that a failed sync called clean come back as the disk has them: all, or some.
+    func evict(_ random: inout SeededRandom, all: Bool) {
         lost.removeAll { sector in
-            guard !isDirty[Int(sector)], random.next() & 1 == 0 else { return false }
+            guard !isDirty[Int(sector)], all || random.next() & 1 == 0 else { return false }
             readBack(Int(sector))
             return true
         }

@@ -51,12 +51,13 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package func plan(_ fault: Fault, atCall call: Int) { plan = (call, fault) }
 
     /// Ends the process and begins another one: locks and open files are gone, the page cache stays, and a fault yet to come.
-    package func restart() {
+    /// What a failed sync left in the cache alone is given up in part, or as a whole.
+    package func restart(evictingAll: Bool = false) {
         life += 1
         isKilled = false
         if let planned = plan, planned.call <= calls { plan = nil }
         faulted = nil
-        root.forEachFile { $0.evict(&random) }
+        root.forEachFile { $0.evict(&random, all: evictingAll) }
         recount()
     }
 

@@ -38,6 +38,7 @@ final class StoreLife {
         try checkpoint(store)
         try apply(store, through: 110)
         disk.look()
+        try checkAlive()
         // An orderly stop is one like any other.
         store = try StateStore(
             directory: folder.path + "/elsewhere", cluster: StoreHistory.cluster, options: StoreHistory.options, disk: RecordingDisk.unrecorded(folder.path))
@@ -68,7 +69,7 @@ final class StoreLife {
             let start = Int(store.applied.position.index.rawValue)
             _ = try store.apply(Array(history.entries[start..<min(index, start + Int.random(in: 1...6, using: &random))]))
             disk.look()
-            if disk.shadow.isKilled { throw DiskError("apply", folder.path, SimulatedDisk.killed) }
+            try checkAlive()
         }
     }
 
@@ -91,8 +92,12 @@ final class StoreLife {
 
     private func settle() throws {
         // What returned is durable, unless the process died and only a tidying call noticed.
-        if disk.shadow.isKilled { throw DiskError("settle", folder.path, SimulatedDisk.killed) }
+        try checkAlive()
         if let next { durable = next }
         next = nil
+    }
+
+    private func checkAlive() throws {
+        if disk.shadow.isKilled { throw DiskError("live", folder.path, SimulatedDisk.killed) }
     }
 }
