@@ -142,6 +142,11 @@ let package = Package(
 
         // Tests: a folder for each room.
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Checks", "Console", "Configuration", "QueryService", "Wire", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records", "Core",
+            ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(
             name: "KhoClientTests", dependencies: ["TestSupport", "KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests",

@@ -30,15 +30,16 @@ struct EndCheck {
         let latest = writes.sorted { $0.end > $1.end }.prefix(2)
         for write in writes where write.outcome == .ok {
             let isThere = write.kind == .delete ? final.seen == 0 : final.seen == write.written
-            if isThere {
-                kept += 1
-                continue
-            }
             let mayBeFollowed: Bool
             if let own = index(write) {
                 mayBeFollowed = highest > own || open.contains { $0.number != write.number && $0.end >= write.called }
             } else {
                 mayBeFollowed = latest.contains { $0.number != write.number && $0.end >= write.called }
+            }
+            // A value is one write's, but of many deletions the last one alone is what is there.
+            if isThere && (write.kind != .delete || !mayBeFollowed) {
+                kept += 1
+                continue
             }
             if mayBeFollowed {
                 superseded += 1
