@@ -82,6 +82,8 @@ public enum Limits {
     /// Append messages, and bytes in them, sent to a follower and not yet answered.
     public static let inflightAppends = 64
     public static let inflightBytes = 16 << 20
+    /// Committed entries that a learner may lack when it is made a voter: what it receives within a moment.
+    public static let promotionEntries = 1_000
     /// Bytes of entries kept in memory for followers, beyond those not yet applied.
     public static let entryCacheBytes = 32 << 20
     /// Milliseconds that the log's time may run ahead of the last entry's in one step.

@@ -32,11 +32,24 @@ package struct Membership: Equatable, Sendable {
     package private(set) var voters: [NodeID]
     /// While a joint change is under way (Raft §6): who voted before it, ascending. Otherwise empty.
     package private(set) var outgoingVoters: [NodeID]
+    /// While a joint change is under way: who is no member any more after it, ascending. Otherwise empty.
+    package private(set) var leaving: [NodeID]
+    /// How queries find out that what they read is new enough.
+    package private(set) var readMode: ReadMode
+    /// The highest number that any member ever had: a number is never given twice, so that nothing a removed node said is ever
+    /// taken for the word of another.
+    package private(set) var highestID: NodeID
 
-    package init(members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = []) {
+    package init(
+        members: [Member], voters: [NodeID], outgoingVoters: [NodeID] = [], leaving: [NodeID] = [], readMode: ReadMode = .readIndex,
+        highestID: NodeID = .none
+    ) {
         self.members = members.sorted { $0.id < $1.id }
         self.voters = voters.sorted()
         self.outgoingVoters = outgoingVoters.sorted()
+        self.leaving = leaving.sorted()
+        self.readMode = readMode
+        self.highestID = max(highestID, self.members.last?.id ?? .none)
     }
 
     package static let empty = Membership(members: [], voters: [])
@@ -48,53 +61,64 @@ package struct Membership: Equatable, Sendable {
     package var learners: [NodeID] { members.map(\.id).filter { !isVoter($0) } }
     package var isJoint: Bool { !outgoingVoters.isEmpty }
 
-    /// The same with a learner more.
+    /// The number for a node that joins.
+    package var nextID: NodeID { NodeID(highestID.rawValue == .max ? .max : highestID.rawValue + 1) }
+
+    // MARK: Targets of changes
+
+    // What to propose. Who changes voters asks for the membership as it shall be in the end; the leader makes the joint one of it.
+
+    /// The same with a learner more, or with other addresses or a new incarnation of one.
     package func adding(learner: Member) -> Membership {
-        Membership(members: members.filter { $0.id != learner.id } + [learner], voters: voters, outgoingVoters: outgoingVoters)
+        with(members: members.filter { $0.id != learner.id } + [learner])
     }
 
-    // Layout: format u8 (1), count u16, then each member: id u32, incarnation u64, four strings with a length of
-    // 2 bytes; count u16 of voters, each u32; count u16 of outgoing voters, each u32.
-
-    package func encoded() -> [UInt8] {
-        var out = ByteWriter(capacity: 32 + members.count * 96)
-        out.write(UInt8(1))
-        out.write(UInt16(members.count))
-        for member in members {
-            out.write(member.id.rawValue)
-            out.write(member.incarnation.rawValue)
-            out.write16(member.name)
-            out.write16(member.peerAddress)
-            out.write16(member.adminAddress)
-            out.write16(member.clientAddress)
-        }
-        for group in [voters, outgoingVoters] {
-            out.write(UInt16(group.count))
-            for id in group { out.write(id.rawValue) }
-        }
-        return out.bytes
+    /// The same without the member, be it a voter or a learner.
+    package func removing(_ id: NodeID) -> Membership {
+        with(members: members.filter { $0.id != id }, voters: voters.filter { $0 != id })
     }
 
-    package init(decoding bytes: [UInt8]) throws(DecodingError) {
-        self = try bytes.reading { reader throws(DecodingError) in
-            guard try reader.readUInt8() == 1 else { throw DecodingError.invalid(at: 0, "unknown format of a membership") }
-            var members: [Member] = []
-            for _ in 0..<(try reader.readCount16(minimumSize: 20)) {
-                let id = NodeID(try reader.readUInt32())
-                let incarnation = Incarnation(try reader.readUInt64())
-                members.append(
-                    Member(
-                        id: id, name: try reader.readString16(), peerAddress: try reader.readString16(), adminAddress: try reader.readString16(),
-                        clientAddress: try reader.readString16(), incarnation: incarnation))
-            }
-            var groups: [[NodeID]] = []
-            for _ in 0..<2 {
-                var ids: [NodeID] = []
-                for _ in 0..<(try reader.readCount16(minimumSize: 4)) { ids.append(NodeID(try reader.readUInt32())) }
-                groups.append(ids)
-            }
-            try reader.expectEnd()
-            return Membership(members: members, voters: groups[0], outgoingVoters: groups[1])
-        }
+    /// The same with votes for these learners as well.
+    package func promoting(_ ids: NodeID...) -> Membership {
+        with(voters: voters + ids.filter { !voters.contains($0) })
     }
+
+    /// The same with a voter as a learner.
+    package func demoting(_ id: NodeID) -> Membership { with(voters: voters.filter { $0 != id }) }
+
+    /// The same with one voter out of the cluster and a learner voting in its place.
+    package func replacing(_ old: NodeID, with new: NodeID) -> Membership { promoting(new).removing(old) }
+
+    /// The same with another way to read.
+    package func reading(_ mode: ReadMode) -> Membership {
+        var copy = self
+        copy.readMode = mode
+        return copy
+    }
+
+    private func with(members: [Member]? = nil, voters: [NodeID]? = nil) -> Membership {
+        Membership(
+            members: members ?? self.members, voters: voters ?? self.voters, outgoingVoters: outgoingVoters, leaving: leaving,
+            readMode: readMode, highestID: highestID)
+    }
+
+    /// The membership that leads from this one to `target`: both groups vote, and nobody leaves yet.
+    package func joint(to target: Membership) -> Membership {
+        Membership(
+            members: members, voters: target.voters, outgoingVoters: voters, leaving: members.map(\.id).filter { !target.contains($0) },
+            readMode: readMode, highestID: highestID)
+    }
+
+    /// Where a joint membership leads. Another is its own end.
+    package var settled: Membership {
+        Membership(members: members.filter { !leaving.contains($0.id) }, voters: voters, readMode: readMode, highestID: highestID)
+    }
+}
+
+/// How a query finds out that what it reads is as new as the moment it was asked.
+package enum ReadMode: UInt8, Equatable, Sendable {
+    /// By a round of heartbeats to a quorum. Needs no clock.
+    case readIndex = 0
+    /// By a lease, as long as one is held; otherwise by a round. Needs clocks that differ in speed by 1 % at most and count pauses.
+    case lease = 1
 }

@@ -12,6 +12,8 @@ struct Progress: Sendable {
     }
 
     let id: NodeID
+    /// The life of its data directory that all this is known of.
+    let incarnation: Incarnation
     private(set) var state = State.probe
     /// Its log is the leader's through here, durably.
     private(set) var match = LogIndex(0)
@@ -22,6 +24,8 @@ struct Progress: Sendable {
     var sentCommit = LogIndex(0)
     /// The tick of its last message.
     var heardAt: Int
+    /// It said that it wants no office.
+    var isDraining = false
     /// Probing: the tick at which the message under way was sent, which has not been answered. Replicating: when a stuck window
     /// was last looked into.
     var probedAt: Int?
@@ -30,8 +34,9 @@ struct Progress: Sendable {
     /// In state snapshot without a transfer under way: the tick at which to try again.
     private(set) var retryAt: Int?
 
-    init(id: NodeID, next: LogIndex, now: Int) {
+    init(id: NodeID, incarnation: Incarnation, next: LogIndex, now: Int) {
         self.id = id
+        self.incarnation = incarnation
         self.next = next
         heardAt = now
     }

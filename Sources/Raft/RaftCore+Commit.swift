@@ -19,6 +19,13 @@ extension RaftCore {
         return true
     }
 
+    /// More is committed: what waited for that, and everybody hears of it.
+    mutating func committedMore() {
+        finishJointChange()
+        broadcastAppends()
+        leaveIfRemoved()
+    }
+
     /// A follower hears how far the leader has committed. Never back.
     mutating func learnCommit(_ index: LogIndex) {
         if index > commitIndex { setCommit(index) }
@@ -28,6 +35,6 @@ extension RaftCore {
         invariant(index > commitIndex && index <= log.lastIndex, "commit index \(index) after \(commitIndex), log through \(log.lastIndex)")
         commitIndex = index
         verifiedIndex = max(verifiedIndex, index)
-        memberships.commit(index)
+        if memberships.commit(index), role != .leader { membershipMayHaveChanged() }
     }
 }

@@ -14,8 +14,8 @@ extension RaftCore {
 
     mutating func tickFollower() {
         electionElapsed += 1
-        guard electionElapsed >= electionTimeout else { return }
-        if membership.isVoter(id) {
+        guard electionElapsed >= campaignTicks else { return }
+        if memberships.mayLead(id) {
             askForPreVotes()
         } else {
             // Without a vote it only stops believing in a leader that it does not hear.
@@ -84,7 +84,7 @@ extension RaftCore {
 
     /// The leader hands over: no pre-vote, for the leader itself wants the new term.
     mutating func timeoutNow(_ from: NodeID) {
-        guard role == .follower, from == leader, membership.isVoter(id) else { return }
+        guard role == .follower, from == leader, memberships.mayLead(id) else { return }
         campaign(transfer: true)
     }
 
@@ -128,7 +128,7 @@ extension RaftCore {
     mutating func becomeFollower(_ newTerm: Term, leader newLeader: NodeID) {
         let wasLeader = role == .leader
         if newTerm > term { enter(HardState(term: newTerm)) }
-        role = membership.isVoter(id) ? .follower : .learner
+        role = memberships.mayLead(id) ? .follower : .learner
         ballots = []
         follow(newLeader)
         resetElectionTimer()
@@ -143,6 +143,7 @@ extension RaftCore {
         guard leader != newLeader else { return }
         leader = newLeader
         failForwardedReads()
+        if newLeader != .none { endHandover(newLeader: newLeader) }
     }
 
     private mutating func becomeLeader() {
@@ -150,7 +151,7 @@ extension RaftCore {
         ballots = []
         follow(id)
         heartbeatElapsed = 0
-        progress = membership.members.map(\.id).filter { $0 != id }.map { Progress(id: $0, next: log.lastIndex.next, now: now) }
+        progress = membership.members.filter { $0.id != id }.map { newProgress(of: $0) }
         // Entries of older terms commit with one of this term only. A new cluster's first entry is its membership, so that it
         // is in the log as any later one.
         if membershipIndex == LogIndex(0) {
@@ -162,9 +163,10 @@ extension RaftCore {
     }
 
     /// A leader without a majority that answers steps down, so that its clients try elsewhere (thesis §6.2, "CheckQuorum").
-    var hearsQuorum: Bool {
-        membership.isQuorum { voter in voter == id || progress.contains { $0.id == voter && isActive($0) } }
-    }
+    var hearsQuorum: Bool { membership.isQuorum(hears) }
+
+    /// Itself, or a member that answers.
+    func hears(_ voter: NodeID) -> Bool { voter == id || progress.contains { $0.id == voter && isActive($0) } }
 
     /// Answered within the last election timeout.
     func isActive(_ progress: Progress) -> Bool { now - progress.heardAt < configuration.electionTicks }

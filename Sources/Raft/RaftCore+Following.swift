@@ -87,6 +87,6 @@ extension RaftCore {
     mutating func heartbeat(_ from: NodeID, _ commit: LogIndex, _ context: UInt64) {
         guard recognise(from) else { return }
         learnCommit(min(commit, verifiedIndex))
-        send(.heartbeatReply(context: context), to: from)
+        send(.heartbeatReply(context: context, isDraining: isDraining), to: from)
     }
 }

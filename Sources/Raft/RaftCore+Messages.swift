@@ -18,7 +18,7 @@ extension RaftCore {
         case let .appendAccepted(match): accepted(by: from, match: match)
         case let .appendRejected(previous, hint): rejected(by: from, previous: previous, hint: hint)
         case let .heartbeat(commit, context): heartbeat(from, commit, context)
-        case let .heartbeatReply(context): heartbeatAnswered(by: from, context)
+        case let .heartbeatReply(context, isDraining): heartbeatAnswered(by: from, context, isDraining: isDraining)
         case let .readRequest(read): readRequested(by: from, read)
         case let .readReply(read, index): readAnswered(read, index)
         case let .readRefused(read, refusal): readRefused(read, refusal)
@@ -40,13 +40,16 @@ extension RaftCore {
         }
     }
 
-    /// Who is no member is not heard; so a removed node disturbs nobody. Two exceptions. A node that has not joined yet knows no
-    /// member, and hears its cluster. And a leader is heard by every node of its cluster (thesis §4.1): that it was elected is proof
-    /// enough, and a node far behind must be able to learn the membership in which the leader stands.
+    /// Who is no member is not heard, with exceptions. A node that has not joined yet knows no member, and hears its cluster. A
+    /// leader is heard by every node of its cluster (thesis §4.1): that it was elected is proof enough, and a node far behind must be
+    /// able to learn the membership in which the leader stands. The leader of this node is heard in all it says, also one that its own
+    /// last entry has removed. And a candidate is: it may have been made a voter by an entry that
+    /// this node does not have yet, and its majority may need this one. A removed node gains nothing by it: who hears the
+    /// leader does not answer, and who has the entry that removed it has a longer log.
     private func isHeard(_ message: RaftMessage) -> Bool {
         switch message.body {
-        case .append, .heartbeat: true
-        default: membership.members.isEmpty || membership.contains(message.from)
+        case .append, .heartbeat, .vote, .preVote: true
+        default: membership.members.isEmpty || message.from == leader || membership.contains(message.from)
         }
     }
 
@@ -57,7 +60,8 @@ extension RaftCore {
         case .preVote: return true
         case .preVoteReply(granted: true): return true
         case let .vote(_, transfer):
-            if hearsLeader && !transfer { return false }
+            // That the leader wished it is believed of a member only.
+            if hearsLeader && !(transfer && membership.contains(message.from)) { return false }
             becomeFollower(message.term, leader: .none)
         case .append, .heartbeat: becomeFollower(message.term, leader: message.from)
         default: becomeFollower(message.term, leader: .none)

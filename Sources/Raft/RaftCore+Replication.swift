@@ -9,6 +9,10 @@ extension RaftCore {
             for proposal in proposals { output.append(.refused(proposal.id, .notLeader)) }
             return
         }
+        guard takesProposals else {
+            for proposal in proposals { output.append(.refused(proposal.id, .transferring)) }
+            return
+        }
         var answers: [RaftEffect] = []
         answers.reserveCapacity(proposals.count)
         for proposal in proposals {
@@ -48,7 +52,8 @@ extension RaftCore {
     mutating func tickLeader() {
         guard hearsQuorum else { return becomeFollower(term, leader: .none) }
         idleElapsed += 1
-        if idleElapsed * configuration.tickMilliseconds >= Int(Limits.logTimeIdleMilliseconds) {
+        handOverIfDraining()
+        if idleElapsed * configuration.tickMilliseconds >= Int(Limits.logTimeIdleMilliseconds), takesProposals {
             appendOwn(.time)
             broadcastAppends()
         }
@@ -117,7 +122,8 @@ extension RaftCore {
             progress[place].advance(match: match)
             if match >= log.base.index { progress[place].becomeReplicate(match: match) }
         }
-        if match > old, advanceCommit() { broadcastAppends() } else { replicate(to: place) }
+        if match > old, advanceCommit() { committedMore() } else { replicate(to: place) }
+        askSuccessor()
     }
 
     mutating func rejected(by node: NodeID, previous: LogIndex, hint: LogPosition) {
@@ -144,8 +150,9 @@ extension RaftCore {
 
     /// A sign of life moves on what is stuck: a message that was lost must not be waited for for ever. Once in a heartbeat's time
     /// at most, for rounds of reads bring many answers.
-    mutating func heartbeatAnswered(by node: NodeID, _ context: UInt64) {
+    mutating func heartbeatAnswered(by node: NodeID, _ context: UInt64, isDraining: Bool) {
         guard let place = hear(node) else { return }
+        progress[place].isDraining = isDraining
         if let probedAt = progress[place].probedAt, now - probedAt < configuration.heartbeatTicks {
             // Asked a moment ago.
         } else {

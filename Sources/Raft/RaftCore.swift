@@ -38,6 +38,12 @@ package struct RaftCore: Sendable {
     var ballots: [(voter: NodeID, granted: Bool)] = []
     /// A leader's view of every other member, ascending.
     var progress: [Progress] = []
+    /// A leader that hands over, or has done so and does not know yet to whom.
+    var handover: Handover?
+    /// It shall not lead as long as others can.
+    var isDraining = false
+    /// The tick before which a draining leader does not try again to hand over.
+    var drainNotBefore = 0
     var reads = ReadQueue()
     var forwarded: ForwardedReads
 
@@ -76,7 +82,7 @@ package struct RaftCore: Sendable {
             invariant(membership != nil, "entry \(entry.index) of the own log holds no membership that this version reads")
             if let membership { memberships.append(membership, at: entry.index) }
         }
-        role = membership.isVoter(configuration.id) ? .follower : .learner
+        role = memberships.mayLead(configuration.id) ? .follower : .learner
         resetElectionTimer()
         finish(into: &effects)
     }
@@ -123,6 +129,8 @@ package struct RaftCore: Sendable {
         case let .message(message): receive(message)
         case let .propose(proposals): propose(proposals)
         case let .proposeMembership(id, next): proposeMembership(id, next)
+        case let .transferLeadership(id, target): transferLeadership(id, to: target)
+        case let .drain(isDraining): drain(isDraining)
         case let .read(id): read(id)
         case let .persisted(number): persisted(number)
         case let .applied(index): invariant(index <= handedOver, "applied \(index), which was not handed over")
@@ -138,6 +146,7 @@ package struct RaftCore: Sendable {
         now += 1
         clock.wall = LogTime(milliseconds: wallMilliseconds)
         expireReads()
+        expireHandover()
         if role == .leader { tickLeader() } else { tickFollower() }
     }
 
@@ -145,7 +154,7 @@ package struct RaftCore: Sendable {
         writes.complete(number)
         // The vote for itself counts when it cannot be forgotten any more.
         if role == .candidate, isHardStateDurable { countVote(of: id, granted: true) }
-        if role == .leader, advanceCommit() { broadcastAppends() }
+        if role == .leader, advanceCommit() { committedMore() }
     }
 
     /// What the step gathered becomes effects.

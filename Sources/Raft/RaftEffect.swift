@@ -12,6 +12,8 @@ package enum RaftEffect: Equatable, Sendable {
     /// another one is.
     case accepted(ProposalID, LogPosition)
     case refused(ProposalID, Refusal)
+    /// The node to which leadership was to be transferred leads.
+    case handedOver(ProposalID, NodeID)
     /// The read may be answered from a state machine that has applied this index.
     case readReady(ReadID, LogIndex)
     case readFailed(ReadID, Refusal)
@@ -50,10 +52,20 @@ package enum Refusal: UInt8, Equatable, Sendable {
     case busy = 2
     /// A change of membership is under way or not allowed yet.
     case membershipPending = 3
-    /// The membership is no single step from the one in force, or leaves nobody to vote.
+    /// The membership is no step that can be made from the one in force, or leaves nobody to vote.
     case membershipInvalid = 4
     /// Leadership was lost, or no quorum answered, before the read could be confirmed.
     case noQuorum = 5
+    /// The leader hands over; it had no effect and may be tried again after a while, perhaps elsewhere.
+    case transferring = 6
+    /// A node that is to vote does not answer, or does not have nearly all of the log yet.
+    case learnerBehind = 7
+    /// Of those who are to vote no majority answers.
+    case quorumAtRisk = 8
+    /// The node that is to lead is no voter, does not answer, or leads already; or there is no such node.
+    case targetUnfit = 9
+    /// The target did not come to lead in time, or another did.
+    case transferFailed = 10
 }
 
 package enum RaftRole: UInt8, Equatable, Sendable {

@@ -9,8 +9,14 @@ package enum RaftEvent: Sendable {
     case message(RaftMessage)
     /// Commands to be replicated, in this order. Each is answered by `accepted` or `refused` in the same step.
     case propose([Proposal])
-    /// A membership to change to. At most one change is under way at a time. Answered as a proposal is.
+    /// A membership to change to, as it shall be in the end (`Membership` makes targets). A change of voters goes by way of a joint one,
+    /// of which `accepted` tells the position; the leader proposes the end itself. One change at a time. Answered as a proposal is.
     case proposeMembership(ProposalID, Membership)
+    /// The leader shall hand over to this voter, or to the one that is best fit. Answered by `handedOver` or `refused`, at the latest
+    /// after an election timeout.
+    case transferLeadership(ProposalID, to: NodeID?)
+    /// The node shall not lead as long as others can, or shall again. Forgotten at a restart.
+    case drain(Bool)
     /// A read asks for an index that is as new as this moment. Answered by `readReady` or `readFailed`, perhaps much later.
     case read(ReadID)
     /// The log made everything durable through the append effect of this number.

@@ -8,7 +8,7 @@ import Core
 //   7 appendRejected  previous u64, hint position  8 heartbeat       commit u64, context u64
 //   9 heartbeatReply  context u64                 10 readRequest     read u64
 //  11 readReply       read u64, index u64         12 readRefused     read u64, refusal u8
-//  13 timeoutNow
+//  13 timeoutNow                                 14 heartbeatReply  context u64, draining u8
 //
 // An entry: group u16 | index u64 | term u64 | kind u8 | time i64 | payload with a length of 4 bytes.
 
@@ -45,7 +45,9 @@ extension RaftMessage {
         case let .heartbeat(commit, context):
             out.write(commit.rawValue)
             out.write(context)
-        case let .heartbeatReply(context): out.write(context)
+        case let .heartbeatReply(context, isDraining):
+            out.write(context)
+            if isDraining { out.write(isDraining) }
         case let .readRequest(read): out.write(read.rawValue)
         case let .readReply(read, index):
             out.write(read.rawValue)
@@ -68,7 +70,7 @@ extension RaftMessage {
         case .appendAccepted: 6
         case .appendRejected: 7
         case .heartbeat: 8
-        case .heartbeatReply: 9
+        case let .heartbeatReply(_, isDraining): isDraining ? 14 : 9
         case .readRequest: 10
         case .readReply: 11
         case .readRefused: 12
@@ -118,6 +120,7 @@ extension RaftMessage {
             }
             return .readRefused(read, refusal)
         case 13: return .timeoutNow
+        case 14: return .heartbeatReply(context: try reader.readUInt64(), isDraining: try reader.readBool())
         default: throw .invalid(at: 1, "unknown kind of message")
         }
     }

@@ -31,7 +31,8 @@ package struct RaftMessage: Equatable, Sendable {
         case appendRejected(previous: LogIndex, hint: LogPosition)
         /// I still lead. `context` is that of the newest round of reads that waits for a quorum.
         case heartbeat(commit: LogIndex, context: UInt64)
-        case heartbeatReply(context: UInt64)
+        /// `isDraining`: the sender wants no office.
+        case heartbeatReply(context: UInt64, isDraining: Bool = false)
         /// A follower's or learner's read asks for the leader's read index.
         case readRequest(ReadID)
         case readReply(ReadID, LogIndex)

@@ -254,6 +254,7 @@ final class Driver {
         case let .apply(entries): surroundings.applyLane.post(.apply(entries))
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
+        case .handedOver: break
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }

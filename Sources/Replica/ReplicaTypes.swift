@@ -23,13 +23,25 @@ package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
     case diskFull = 5
     /// It has more than `Limits.entryPayloadBytes`.
     case tooLarge = 6
+    /// A node that is to vote does not answer, or does not have nearly all of the log yet.
+    case learnerBehind = 7
+    /// Of those who are to vote no majority answers.
+    case quorumAtRisk = 8
+    /// The node that is to lead is no voter that answers, or leads already.
+    case targetUnfit = 9
+    /// The node that was to lead did not come to it in time.
+    case transferFailed = 10
 
     init(_ refusal: Refusal) {
         switch refusal {
         case .notLeader, .noQuorum: self = .notLeader
-        case .busy: self = .busy
+        case .busy, .transferring: self = .busy
         case .membershipPending: self = .membershipPending
         case .membershipInvalid: self = .membershipInvalid
+        case .learnerBehind: self = .learnerBehind
+        case .quorumAtRisk: self = .quorumAtRisk
+        case .targetUnfit: self = .targetUnfit
+        case .transferFailed: self = .transferFailed
         }
     }
 }

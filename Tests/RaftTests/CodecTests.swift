@@ -18,7 +18,8 @@ import Testing
                 LogEntry(index: LogIndex(11), term: Term(4), kind: .empty, time: .zero),
             ], commit: LogIndex(5)),
         .appendAccepted(match: LogIndex(9)), .appendRejected(previous: LogIndex(9), hint: position),
-        .heartbeat(commit: LogIndex(4), context: 77), .heartbeatReply(context: .max), .readRequest(ReadID(1 << 60)),
+        .heartbeat(commit: LogIndex(4), context: 77), .heartbeatReply(context: .max),
+        .heartbeatReply(context: 3, isDraining: true), .readRequest(ReadID(1 << 60)),
         .readReply(ReadID(2), LogIndex(3)), .readRefused(ReadID(2), .noQuorum), .timeoutNow,
     ]
 
@@ -67,7 +68,7 @@ import Testing
         bytes[0] = 2
         #expect(throws: DecodingError.invalid(at: 0, "unknown format of a message")) { try RaftMessage(decoding: bytes) }
         bytes[0] = 1
-        bytes[1] = 14
+        bytes[1] = 99
         #expect(throws: DecodingError.invalid(at: 1, "unknown kind of message")) { try RaftMessage(decoding: bytes) }
         // The kind of the first entry: an unknown one must never be applied as nothing.
         bytes[1] = 5

@@ -21,7 +21,7 @@ import Testing
     /// In a joint configuration both majorities, not one of the union.
     @Test func aJointQuorumIsBothMajorities() {
         let ids = (1...6).map { n($0) }
-        let joint = Membership(members: ids.map(testMember), voters: [n(4), n(5), n(6)], outgoingVoters: [n(1), n(2), n(3)])
+        let joint = Membership(members: ids.map { testMember($0) }, voters: [n(4), n(5), n(6)], outgoingVoters: [n(1), n(2), n(3)])
         #expect(!joint.isQuorum { $0 <= n(4) })
         #expect(joint.isQuorum { [n(1), n(2), n(4), n(5)].contains($0) })
         #expect(joint.quorumIndex { LogIndex($0 <= n(3) ? 9 : $0 == n(4) ? 9 : 2) } == LogIndex(2))
@@ -186,6 +186,9 @@ import Testing
         #expect(!old.isSingleStep(to: testMembership(voters: 3, learners: 3)))
         #expect(!old.isSingleStep(to: testMembership(voters: 4)))
         #expect(!old.isSingleStep(to: testMembership(voters: 2, learners: 2)))
+        #expect(old.isSingleStep(to: old.reading(.lease)) && !old.isSingleStep(to: old.reading(.lease).removing(n(4))))
+        // A number is not given twice.
+        #expect(!old.removing(n(4)).isSingleStep(to: old) && old.removing(n(4)).nextID == n(5))
         #expect(!old.isSingleStep(to: with(reborn)))
         #expect(!old.isSingleStep(to: with(long)))
         #expect(!old.isSingleStep(to: Membership(members: old.members + [testMember(n(4))], voters: old.voters)))

@@ -114,7 +114,7 @@ import Testing
 
     @Test func noMembersMessagesAreDropped() {
         var one = OneCore()
-        one.hear(9, 7, .vote(last: at(99, 6), transfer: true))
+        one.hear(9, 7, .voteReply(granted: true))
         one.hear(9, 7, .readRequest(ReadID(1)))
         #expect(one.core.term == Term(0) && one.waiting.isEmpty && one.sent.isEmpty)
         // For another node, or from itself.

@@ -43,6 +43,8 @@ struct SimulatedNode {
     var state = State()
     var lives: UInt64 = 0
     var ticks: Int64 = 0
+    /// Of its directory; 0 for one that the cluster began with.
+    var incarnation = Incarnation(0)
 
     init(_ configuration: RaftConfiguration, membership: Membership) {
         self.configuration = configuration
@@ -117,11 +119,11 @@ struct SimulatedNode {
 /// Members n1…, of which the first `voters` vote.
 func testMembership(voters: Int, learners: Int = 0) -> Membership {
     let ids = (1...voters + learners).map { NodeID(UInt32($0)) }
-    return Membership(members: ids.map(testMember), voters: Array(ids.prefix(voters)))
+    return Membership(members: ids.map { testMember($0) }, voters: Array(ids.prefix(voters)))
 }
 
-func testMember(_ id: NodeID) -> Membership.Member {
-    Membership.Member(id: id, peerAddress: "\(id):1", adminAddress: "\(id):2")
+func testMember(_ id: NodeID, _ incarnation: Incarnation = Incarnation(0)) -> Membership.Member {
+    Membership.Member(id: id, peerAddress: "\(id):1", adminAddress: "\(id):2", incarnation: incarnation)
 }
 
 func n(_ number: UInt32) -> NodeID { NodeID(number) }

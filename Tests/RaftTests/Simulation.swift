@@ -2,8 +2,9 @@ import Core
 
 @testable import Raft
 
-/// A cluster of three voters and a learner under everything that a network, disks and operators do to it, by one seed. Invariants
-/// are checked after every event. The first violation is kept in `violation`, and nothing happens after it.
+/// A cluster under everything that a network, disks and operators do to it, by one seed: it begins with three voters and a learner, and
+/// its members come and go. Invariants are checked after every event. The first violation is kept in `violation`, and nothing
+/// happens after it.
 struct Simulation {
     let seed: UInt64
     var dice: Draws
@@ -32,12 +33,17 @@ struct Simulation {
     /// Reads under way: node, read → the highest commit index known to anybody when it began.
     var reads: [Pair: LogIndex] = [:]
     var seen: [(term: Term, commit: LogIndex, life: UInt64)] = []
+    /// Transfers of leadership that were asked for and not answered: node's place, number.
+    var handovers: Set<Pair> = []
+    /// Directories made so far.
+    var directories: UInt64 = 0
     var nextNumber: UInt64 = 1
     // What happened, so that a test that nothing happens in fails.
     var counts = Counts()
 
     struct Counts: Sendable {
         var elections = 0, applied = 0, readsAnswered = 0, readsFailed = 0, snapshots = 0, crashes = 0, memberships = 0, truncations = 0, wipes = 0
+        var joins = 0, joint = 0, handedOver = 0, removedLeaders = 0
         static func += (a: inout Counts, b: Counts) {
             a.elections += b.elections
             a.applied += b.applied
@@ -48,6 +54,10 @@ struct Simulation {
             a.memberships += b.memberships
             a.truncations += b.truncations
             a.wipes += b.wipes
+            a.joins += b.joins
+            a.joint += b.joint
+            a.handedOver += b.handedOver
+            a.removedLeaders += b.removedLeaders
         }
     }
 
@@ -58,19 +68,26 @@ struct Simulation {
         crashWeight = [2, 5, 12][dice.below(3)]
         cutWeight = [1, 3, 6][dice.below(3)]
         let membership = testMembership(voters: 3, learners: 1)
-        for id in membership.members.map(\.id) {
+        for place in 0..<Self.places {
+            let id = place < membership.members.count ? membership.members[place].id : .none
             var configuration = RaftConfiguration(
-                id: id, electionTicks: 10, heartbeatTicks: 2, tickMilliseconds: 100, seed: seed &* 31 &+ UInt64(id.rawValue))
+                id: id, electionTicks: 10, heartbeatTicks: 2, tickMilliseconds: 100, seed: seed &* 31 &+ UInt64(place))
             configuration.appendEntriesMax = 1 + dice.below(4)
             configuration.appendBytesMax = 100 + dice.below(400)
             configuration.inflightAppendsMax = 1 + dice.below(4)
             configuration.inflightBytesMax = 200 + dice.below(2_000)
             configuration.uncommittedBytesMax = 500 + dice.below(3_000)
-            nodes.append(SimulatedNode(configuration, membership: membership))
+            configuration.promotionEntriesMax = dice.below(20)
+            nodes.append(SimulatedNode(configuration, membership: id == .none ? .empty : membership))
             seen.append((Term(0), LogIndex(0), 0))
         }
-        for place in nodes.indices { perform(nodes[place].start(), at: place) }
+        for place in nodes.indices where nodes[place].id != .none { perform(nodes[place].start(), at: place) }
     }
+
+    /// As many nodes can run at once.
+    static let places = 8
+
+    func place(of id: NodeID) -> Int? { id == .none ? nil : nodes.firstIndex { $0.id == id } }
 
     // MARK: What happens
 
@@ -79,7 +96,13 @@ struct Simulation {
     }
 
     private mutating func happen() {
-        let place = dice.below(nodes.count)
+        // One of the nodes that there are.
+        var place = 0
+        var skipped = dice.below(nodes.count { $0.id != .none })
+        while nodes[place].id == .none || skipped > 0 {
+            if nodes[place].id != .none { skipped -= 1 }
+            place += 1
+        }
         switch dice.below(1_000) {
         case ..<(450 - diskWeight):
             deliver(dice.below(10) == 0 ? dice.below(max(1, network.count)) : 0)
@@ -93,13 +116,14 @@ struct Simulation {
         case ..<945: checkpointAndCompact(place)
         case ..<955: if !transfers.isEmpty { finishTransfer(dice.below(transfers.count), delivered: dice.below(3) > 0) }
         case ..<(955 + crashWeight): crash(place)
-        case ..<975: for down in nodes.indices where nodes[down].core == nil { restart(down) }
-        case ..<(975 + cutWeight): cut()
-        case ..<990: cuts = []
-        case ..<992: changeMembership(place)
-        case ..<994: step(place, .unreachable(nodes[dice.below(nodes.count)].id))
-        case ..<997: if nodes[place].core?.role == .leader { handover(place) }
-        default: if dice.below(8) == 0 { wipeLearner() }
+        case ..<973: for down in nodes.indices where nodes[down].core == nil { restart(down) }
+        case ..<(973 + cutWeight): cut()
+        case ..<984: cuts = []
+        case ..<990: if let leader = anyLeader { changeMembership(leader) }
+        case ..<992: step(place, .unreachable(nodes[dice.below(nodes.count)].id))
+        case ..<996: if let leader = anyLeader { handOver(leader) }
+        case ..<997: step(place, .drain(dice.below(2) == 0))
+        default: if dice.below(4) == 0 { wipeLearner() }
         }
     }
 
@@ -117,7 +141,8 @@ struct Simulation {
             if dice.below(20) == 0 || (!cuts.isEmpty && cuts.contains(Pair(message.from, message.to))) { return }
             if dice.below(20) == 0 { network.append(message) }
         }
-        guard let to = nodes.firstIndex(where: { $0.id == message.to }) else { return }
+        guard let to = self.place(of: message.to), isAdmitted(message.from, at: to), let from = self.place(of: message.from), isAdmitted(message.to, at: from)
+        else { return }
         step(to, .message(message))
     }
 
@@ -152,10 +177,12 @@ struct Simulation {
         step(place, .compacted(through: index))
     }
 
-    private mutating func crash(_ place: Int) {
+    mutating func crash(_ place: Int) {
+        guard nodes[place].id != .none else { return }
         nodes[place].crash(keeping: dice.below(nodes[place].writing.count + 1))
         transfers.removeAll { $0.from == place || $0.to == place }
         reads = reads.filter { $0.key.a != UInt64(place) }
+        handovers = handovers.filter { $0.a != UInt64(place) }
         counts.crashes += 1
         for sender in nodes.indices where sender != place { step(sender, .unreachable(nodes[place].id)) }
         // A transfer to a node that went down fails; the sender's driver says so.
@@ -165,6 +192,7 @@ struct Simulation {
     }
 
     mutating func restart(_ place: Int) {
+        guard nodes[place].id != .none else { return }
         perform(nodes[place].start(), at: place)
         check(place)
     }
@@ -176,37 +204,12 @@ struct Simulation {
         for place in nodes.indices where nodes[leader].core?.membership.contains(nodes[place].id) == true { read(place) }
     }
 
-    private mutating func wipeLearner() {
-        let place = nodes.count - 1
-        crash(place)
-        nodes[place].disk = SimulatedNode.Disk()
-        seen[place].term = Term(0)
-        counts.wipes += 1
-    }
-
     private mutating func cut() {
         let one = nodes[dice.below(nodes.count)].id
         for other in nodes.map(\.id) where other != one && dice.below(3) > 0 {
             cuts.insert(Pair(one, other))
             if dice.below(3) > 0 { cuts.insert(Pair(other, one)) }
         }
-    }
-
-    private mutating func changeMembership(_ place: Int) {
-        guard let membership = nodes[place].core?.membership, membership.contains(nodes[place].id) else { return }
-        let learner = nodes[nodes.count - 1].id
-        nextNumber += 1
-        var member = testMember(learner)
-        member.clientAddress = "\(nextNumber)"
-        let without = membership.members.filter { $0.id != learner }
-        let next = membership.contains(learner) && dice.below(2) == 0
-            ? Membership(members: without, voters: membership.voters) : Membership(members: without + [member], voters: membership.voters)
-        step(place, .proposeMembership(ProposalID(nextNumber), next))
-    }
-
-    private mutating func handover(_ place: Int) {
-        guard let core = nodes[place].core else { return }
-        network.append(RaftMessage(from: core.id, to: nodes[dice.below(3)].id, term: core.term, body: .timeoutNow))
     }
 
     mutating func finishTransfer(_ number: Int, delivered: Bool) {
@@ -225,7 +228,7 @@ struct Simulation {
 
     // MARK: Effects
 
-    private mutating func step(_ place: Int, _ event: RaftEvent) {
+    mutating func step(_ place: Int, _ event: RaftEvent) {
         guard nodes[place].core != nil, violation == nil else { return }
         perform(nodes[place].step(event), at: place)
         check(place)
@@ -240,7 +243,7 @@ struct Simulation {
             case let .send(message): sent(message, by: place)
             case let .apply(entries): for entry in entries { apply(entry, at: place) }
             case let .sendSnapshot(to):
-                guard let receiver = nodes.firstIndex(where: { $0.id == to }) else { continue }
+                guard let receiver = self.place(of: to) else { continue }
                 transfers.removeAll { $0.from == place && $0.to == receiver }
                 transfers.append((place, receiver, nodes[place].state))
             case let .readReady(id, index):
@@ -254,8 +257,15 @@ struct Simulation {
                 counts.readsFailed += 1
                 if reads.removeValue(forKey: Pair(UInt64(place), id.rawValue)) == nil { fail("read \(id) failed, but does not wait") }
             case let .statusChanged(status): if status.role == .leader { elected(status.term, place) }
-            case .membershipChanged: counts.memberships += 1
-            case .accepted, .refused, .alarm: break
+            case let .membershipChanged(membership):
+                counts.memberships += 1
+                if membership.isJoint { counts.joint += 1 }
+                if nodes[place].core?.role == .leader, !membership.isVoter(nodes[place].id) { counts.removedLeaders += 1 }
+            case let .handedOver(id, _):
+                counts.handedOver += 1
+                if handovers.remove(Pair(UInt64(place), id.rawValue)) == nil { fail("transfer \(id) is answered, but nobody waits") }
+            case let .refused(id, _): handovers.remove(Pair(UInt64(place), id.rawValue))
+            case .accepted, .alarm: break
             }
         }
     }

@@ -4,7 +4,7 @@ import Core
 
 /// A cluster that is told what happens to it, and says what it does.
 ///
-///     cluster 3 [learners 1] [election 10] [heartbeat 2] [entries 64] [bytes 4096] [inflight 8] [uncommitted 4096]
+///     cluster 3 [learners 1] [election 10] [heartbeat 2] [entries 64] [bytes 4096] [inflight 8] [uncommitted 4096] [promotion 1000]
 ///     join n4                     a node that has not joined yet and knows no member
 ///     tick n1|all [count]         campaign n1   ticks until it asks for votes
 ///     elect n1                    the other followers give up their leader, n1 campaigns, and only what is of the election is delivered
@@ -12,7 +12,9 @@ import Core
 ///     drop n1 n2|all              keep n1 n2    sets what is under way aside; `release` lets it arrive after all
 ///     cut n1 n2                   isolate n1    messages are lost from now on;  heal
 ///     disk n1 slow|fast           persist n1 [count]    a slow disk writes when it is told to
-///     propose n1 x y              read n1 7     add n1 n4   remove n1 n4   move n1 n4   handover n1 n2
+///     propose n1 x y              read n1 7     handover n1 n2   a timeoutNow as if n1 had sent it
+///     add n1 n4 [9]   remove n1 n4   move n1 n4   promote n1 n4 n5   demote n1 n2   replace n1 n2 n4   voters n1 n2 n3
+///     transfer n1 n2|any          drain n1 [off]
 ///     crash n1                    restart n1    wipe n1     unreachable n1 n2
 ///     checkpoint n1               compact n1 5  snapshot n1 n3 [lost]
 ///     status                      log n1        followers n1    quiet   loud
@@ -65,7 +67,12 @@ struct Transcript {
                 return Proposal(id: ProposalID(nextProposal), payload: Array(word.utf8))
             }))
         case ("read", 3): step(try place(words[1]), .read(ReadID(UInt64(try int(words[2])))))
-        case ("add", 3), ("remove", 3), ("move", 3): try changeMembership(words)
+        case ("add", 3...), ("remove", 3), ("move", 3), ("promote", 3...), ("demote", 3), ("replace", 4), ("voters", 3...):
+            try changeMembership(words)
+        case ("transfer", 3):
+            defer { nextProposal += 1 }
+            step(try place(words[1]), .transferLeadership(ProposalID(nextProposal), to: words[2] == "any" ? nil : try id(words[2])))
+        case ("drain", 2...): step(try place(words[1]), .drain(words.count == 2))
         case ("handover", 3):
             let (from, to) = (try id(words[1]), try id(words[2]))
             network.append(RaftMessage(from: from, to: to, term: nodes[try place(words[1])].core?.term ?? Term(0), body: .timeoutNow))
@@ -127,6 +134,7 @@ struct Transcript {
             case "entries": configuration.appendEntriesMax = value
             case "bytes": configuration.appendBytesMax = value
             case "inflight": configuration.inflightAppendsMax = value
+            case "promotion": configuration.promotionEntriesMax = value
             case "uncommitted": configuration.uncommittedBytesMax = value
             default: throw Failure(text: "no such setting: \(words[at])")
             }
@@ -204,16 +212,22 @@ struct Transcript {
 
     private mutating func changeMembership(_ words: [String]) throws {
         let place = try place(words[1])
-        let id = try id(words[2])
+        let ids = try words[2...].map { try $0.hasPrefix("n") ? id($0) : .none }
         guard let old = nodes[place].core?.membership else { return }
-        var member = testMember(id)
+        var member = testMember(ids[0])
         let next: Membership
         switch words[0] {
-        case "add": next = old.adding(learner: member)
-        case "remove": next = Membership(members: old.members.filter { $0.id != id }, voters: old.voters.filter { $0 != id })
+        case "add":
+            if words.count > 3 { member.incarnation = Incarnation(UInt64(try int(words[3]))) }
+            next = old.adding(learner: member)
+        case "remove": next = old.removing(ids[0])
+        case "promote": next = ids.reduce(old) { $0.promoting($1) }
+        case "demote": next = old.demoting(ids[0])
+        case "replace": next = old.replacing(ids[0], with: ids[1])
+        case "voters": next = Membership(members: old.members.filter { !old.isVoter($0.id) || ids.contains($0.id) }, voters: ids, highestID: old.highestID)
         default:
             member.peerAddress += "0"
-            next = Membership(members: old.members.filter { $0.id != id } + [member], voters: old.voters)
+            next = old.adding(learner: member)
         }
         defer { nextProposal += 1 }
         step(place, .proposeMembership(ProposalID(nextProposal), next))
@@ -304,15 +318,21 @@ struct Transcript {
         case let .apply(entries): return "applies \(entries.map { text($0) }.joined(separator: ", "))"
         case let .accepted(id, position): return "accepts p\(id) at \(text(position))"
         case let .refused(id, refusal): return "refuses p\(id): \(refusal)"
+        case let .handedOver(id, leader): return "has handed over to \(leader), p\(id)"
         case let .readReady(id, index): return "answers read \(id) at \(index)"
         case let .readFailed(id, refusal): return "fails read \(id): \(refusal)"
         case let .sendSnapshot(id): return "asks for a snapshot to \(id)"
         case let .membershipChanged(membership):
-            return "has members \(membership.members.map { "\($0.id)\(membership.isVoter($0.id) ? "" : "L")" }.joined(separator: " "))"
+            let members = membership.members.map { "\($0.id)\(membership.isVoter($0.id) ? "" : "L")" }.joined(separator: " ")
+            guard membership.isJoint else { return "has members \(members)" }
+            let leaving = membership.leaving.isEmpty ? "" : ", then without \(text(membership.leaving))"
+            return "has members \(members): voters \(text(membership.outgoingVoters)) and \(text(membership.voters))\(leaving)"
         case let .statusChanged(status): return "is \(status.role) in term \(status.term), leader \(Self.name(status.leader))"
         case let .alarm(alarm): return "alarm \(alarm)"
         }
     }
+
+    private func text(_ ids: [NodeID]) -> String { ids.map { "\($0)" }.joined(separator: " ") }
 
     private func text(_ position: LogPosition) -> String { "\(position.index)/\(position.term)" }
 
@@ -339,7 +359,7 @@ struct Transcript {
         case let .appendAccepted(match): body = "accepted through \(match)"
         case let .appendRejected(previous, hint): body = "rejected \(previous), hint \(text(hint))"
         case let .heartbeat(commit, context): body = "heartbeat commit \(commit) context \(context)"
-        case let .heartbeatReply(context): body = "heartbeat answered, context \(context)"
+        case let .heartbeatReply(context, isDraining): body = "heartbeat answered, context \(context)\(isDraining ? ", draining" : "")"
         case let .readRequest(read): body = "read \(wire(read))"
         case let .readReply(read, index): body = "read \(wire(read)) at \(index)"
         case let .readRefused(read, refusal): body = "read \(wire(read)) refused: \(refusal)"

@@ -74,7 +74,7 @@ extension AdminService {
         let old = stack.replica.membership
         let known = old.members.first { $0.name.utf8.elementsEqual(name.utf8) }
         if let known, old.isVoter(known.id) { throw Failure(.refused, path: "name", "\(name) is a voter") }
-        let id = known?.id ?? NodeID((old.members.map(\.id.rawValue).max() ?? 0) + 1)
+        let id = known?.id ?? old.nextID
         guard old.members.count < Limits.members || known != nil else { throw Failure(.refused, "a cluster has at most \(Limits.members) members") }
         guard CertificateName.isPart(name), let incarnation = Incarnation(hex: try text(body, "incarnation")) else {
             throw Failure(.invalidRequest, path: "incarnation", "expected 16 hexadecimal digits")

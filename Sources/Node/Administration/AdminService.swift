@@ -142,7 +142,12 @@ struct AdminService: Sendable {
         case let .applied(_, position): return ["index": .int(Int64(position.index.rawValue))]
         case .refused(.busy): throw Failure(.throttled, retryAfterMilliseconds: 50)
         case .refused(.membershipPending): throw Failure(.unavailable, "another change of the membership is under way", retryAfterMilliseconds: 200)
-        case .refused(.membershipInvalid): throw Failure(.refused, "the membership allows one change at a time")
+        case .refused(.membershipInvalid): throw Failure(.refused, "no such change can be made to the membership as it is")
+        case .refused(.learnerBehind):
+            throw Failure(.unavailable, "a node that is to vote does not answer, or has not caught up yet", retryAfterMilliseconds: 1_000)
+        case .refused(.quorumAtRisk): throw Failure(.refused, "of the nodes that are to vote no majority answers")
+        case .refused(.targetUnfit): throw Failure(.refused, "the node that is to lead is no voter that answers, or leads already")
+        case .refused(.transferFailed): throw Failure(.unavailable, "the node that was to lead did not come to it in time", retryAfterMilliseconds: 1_000)
         case .refused(.diskFull): throw Failure(.unavailable, "the leader's disk is nearly full; free space there")
         case .refused(.tooLarge): throw Failure(.tooLarge)
         case .refused(.notLeader): throw Failure(.unavailable, "no leader is known here, or it is another node", retryAfterMilliseconds: 200)
