@@ -125,6 +125,9 @@ let package = Package(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 
+        // Weapons against the consensus core.
+        .executableTarget(name: "kho-search", dependencies: ["Search", "Core"], path: "Tests/Simulator/kho-search", swiftSettings: common),
+        .target(name: "Search", dependencies: ["Raft", "Core"], path: "Tests/Simulator/Search", swiftSettings: common),
         // The deterministic simulator.
         .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
         .target(
@@ -141,6 +144,7 @@ let package = Package(
             name: "kho-crash", dependencies: ["CrashRig", "Core"], path: "Tests/Support/kho-crash", swiftSettings: common),
 
         // Tests: a folder for each room.
+        .testTarget(name: "SearchTests", dependencies: ["Search"], path: "Tests/SearchTests", swiftSettings: common),
         .testTarget(name: "TidyTests", path: "Tests/TidyTests", swiftSettings: common),
         .testTarget(
             name: "FuzzTests",

@@ -24,6 +24,9 @@ struct WriteTracker: Sendable {
         durableIndex = lastIndex
     }
 
+    /// What each write under way leaves the log and the hard state at, the oldest first.
+    var lasts: [(last: LogIndex, hardState: HardState)] { underWay.map { ($0.last, $0.hardState) } }
+
     /// Notes a write after which the log ends at `last`, and gives its number.
     mutating func begin(last: LogIndex, hardState: HardState) -> AppendNumber {
         lastNumber = AppendNumber(lastNumber.rawValue + 1)

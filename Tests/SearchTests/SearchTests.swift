@@ -1,0 +1,51 @@
+import Search
+import Testing
+
+/// The search at a size that an unoptimised build does in seconds; `kho-search` goes deeper.
+@Suite struct SearchTests {
+    @Test func nothingIsFoundInASmallCluster() {
+        var bounds = SearchBounds()
+        bounds.depth = 7
+        var search = Search(bounds)
+        let result = search.run()
+        #expect(result.violation == nil, "\(result.path)")
+        #expect(result.isComplete)
+        #expect(result.depth == 7)
+        #expect(result.states > 5_000)
+    }
+
+    /// With two nodes and few events, nothing is left out: the search ends by itself.
+    @Test func aSmallSpaceIsSearchedWhole() {
+        var bounds = SearchBounds()
+        bounds.voters = 2
+        bounds.timeouts = 2
+        bounds.heartbeats = 0
+        bounds.requests = 1
+        bounds.crashes = 1
+        bounds.depth = 200
+        var search = Search(bounds)
+        let result = search.run()
+        #expect(result.violation == nil, "\(result.path)")
+        #expect(result.isComplete)
+        #expect(result.widths.last == 0, "events are left after depth \(result.depth)")
+        #expect(result.states > 1_000)
+    }
+
+    @Test func theSameBoundsVisitTheSameStates() {
+        var bounds = SearchBounds()
+        bounds.depth = 5
+        bounds.reads = 1
+        bounds.losses = 1
+        bounds.duplicates = 1
+        bounds.overtakings = 1
+        var one = Search(bounds), two = Search(bounds)
+        #expect(one.run().widths == two.run().widths)
+    }
+
+    @Test func itStopsAtItsBoundOfStates() {
+        var bounds = SearchBounds()
+        bounds.statesMax = 100
+        var search = Search(bounds)
+        #expect(!search.run().isComplete)
+    }
+}

@@ -1,0 +1,67 @@
+/// What may happen at most on one path of a search. Every bound multiplies the states.
+package struct SearchBounds: Equatable, Sendable {
+    /// Voters of the cluster, 1 to 5.
+    package var voters = 3
+    /// Elections that begin because a node hears no leader.
+    package var timeouts = 3
+    /// Ticks of a leader: heartbeats, and the look whether a quorum answers.
+    package var heartbeats = 1
+    /// Commands of clients.
+    package var requests = 3
+    /// Reads through a quorum.
+    package var reads = 0
+    /// Nodes that lose everything that is not durable.
+    package var crashes = 2
+    /// Messages lost.
+    package var losses = 0
+    /// Messages delivered twice.
+    package var duplicates = 0
+    /// Messages that overtake the one before them.
+    package var overtakings = 0
+    /// Changes of the membership.
+    package var changes = 0
+    /// Events of a path.
+    package var depth = 12
+    /// States after which the search ends unfinished.
+    package var statesMax = 5_000_000
+
+    package init() {}
+}
+
+/// One thing that can happen in a world.
+package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
+    /// The node hears no leader for the whole of its timeout.
+    case timeout(node: Int)
+    case heartbeat(node: Int)
+    case deliver(from: Int, to: Int)
+    case lose(from: Int, to: Int)
+    /// Delivers the message and leaves it where it was.
+    case duplicate(from: Int, to: Int)
+    /// Delivers the second message of the link.
+    case overtake(from: Int, to: Int)
+    /// The node's oldest write becomes durable.
+    case persist(node: Int)
+    case crash(node: Int)
+    case restart(node: Int)
+    case request(node: Int)
+    case read(node: Int)
+    case change(node: Int, kind: Int)
+
+    package var description: String {
+        func n(_ node: Int) -> String { "n\(node + 1)" }
+        return switch self {
+        case let .timeout(node): "\(n(node)) hears no leader"
+        case let .heartbeat(node): "\(n(node)) ticks"
+        case let .deliver(from, to): "\(n(from)) → \(n(to)) delivered"
+        case let .lose(from, to): "\(n(from)) → \(n(to)) lost"
+        case let .duplicate(from, to): "\(n(from)) → \(n(to)) delivered, and again later"
+        case let .overtake(from, to): "\(n(from)) → \(n(to)) delivered before the one ahead of it"
+        case let .persist(node): "\(n(node)) writes durably"
+        case let .crash(node): "\(n(node)) crashes"
+        case let .restart(node): "\(n(node)) restarts"
+        case let .request(node): "a command for \(n(node))"
+        case let .read(node): "a read at \(n(node))"
+        case let .change(node, kind): "\(n(node)) is asked for change \(kind) of the membership"
+        }
+    }
+}
