@@ -54,9 +54,10 @@ extension RaftMessage {
             print.add(3)
             print.add(commit)
             print.add(context)
-        case let .heartbeatReply(context):
+        case let .heartbeatReply(context, isDraining):
             print.add(4)
             print.add(context)
+            print.add(isDraining)
         default: print.add(encoded())
         }
         return print
