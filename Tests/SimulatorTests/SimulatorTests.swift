@@ -75,9 +75,11 @@ import Testing
 
     /// The folder of the test binary, where `kho-sim` is too.
     private static let folder: String = {
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
-        let path = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let own = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let paths = [own] + CommandLine.arguments
+        let path = paths.first { access(String($0.prefix(upTo: $0.lastIndex(of: "/") ?? $0.startIndex)) + "/kho-sim", X_OK) == 0 } ?? own
         return String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex))
     }()
 

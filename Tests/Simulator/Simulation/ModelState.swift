@@ -9,8 +9,8 @@ import Store
 struct ModelState {
     /// What the commands of `Workload.foundation` name.
     static let administrator = PrincipalID(2)
-    static let owner = PrincipalID(3)
-    static let dataset = DatasetID(1)
+    static let owner = PrincipalID(4)
+    static let dataset = DatasetID(5)
 
     struct Record {
         var modifiedAt: LogIndex

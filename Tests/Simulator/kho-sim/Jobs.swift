@@ -50,13 +50,13 @@ struct Jobs {
                 waitpid(child.pid, &status, 0)
                 guard status & 0x7F != 0 else { continue }
                 sum.violations += 1
-                print("VIOLATION seed \(child.seed): the process ended by signal \(status & 0x7F); its last words are above")
-                print("  revision \(Revision.text); replay: \(arguments.replay(child.seed)) --trace")
+                say("VIOLATION seed \(child.seed): the process ended by signal \(status & 0x7F); its last words are above")
+                say("  revision \(Revision.text); replay: \(arguments.replay(child.seed)) --trace")
                 if child.seed + 1 < child.end { left.append((child.seed + 1, child.end)) }
             }
         }
         let seconds = MonotonicTime.now().milliseconds(since: begin) / 1_000
-        print("\(sum.text), \(Int(Double(sum.events) / max(0.001, seconds))) events/s in \(arguments.jobs) processes, \(Int(seconds)) s, revision \(Revision.text)")
+        say("\(sum.text), \(Int(Double(sum.events) / max(0.001, seconds))) events/s in \(arguments.jobs) processes, \(Int(seconds)) s, revision \(Revision.text)")
         return sum.violations > 0 ? 1 : 0
     }
 
@@ -84,8 +84,8 @@ struct Jobs {
         for line in child.text.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 2)
             if words.first == "violation", words.count == 3, let seed = UInt64(words[1]) {
-                print("VIOLATION seed \(seed): \(words[2])")
-                print("  revision \(Revision.text); replay: \(arguments.replay(seed))")
+                say("VIOLATION seed \(seed): \(words[2])")
+                say("  revision \(Revision.text); replay: \(arguments.replay(seed))")
             } else if words.first == "sum" {
                 sum.add(encoded: line.dropFirst(4))
             }
