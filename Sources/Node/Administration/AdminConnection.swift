@@ -14,16 +14,20 @@ final class AdminConnection: ChannelInboundHandler {
     private static let requestsInFlight = 64
     private let service: AdminService
     private let clusterName: String
+    private let wallClock: @Sendable () -> Int64
     private var state = ServerConnectionState(port: .administration, requestsInFlight: AdminConnection.requestsInFlight)
     private var splitter = FrameSplitter(frameBytesMax: Limits.greetingFrameBytes)
     private var inbound: [UInt8] = []
     private var caller: CertificateName?
+    /// Looks whether the certificate still holds.
+    private var watch: RepeatedTask?
     private var remote = "?"
     private var isGreeted = false
 
-    init(service: AdminService, clusterName: String) {
+    init(service: AdminService, clusterName: String, wallClock: @escaping @Sendable () -> Int64) {
         self.service = service
         self.clusterName = clusterName
+        self.wallClock = wallClock
     }
 
     func channelActive(context: ChannelHandlerContext) { accept(context) }
@@ -49,8 +53,27 @@ final class AdminConnection: ChannelInboundHandler {
                 service.refused(peer.name, remote: remote)
                 return fatal(WireError(.unauthenticated), context)
             }
+            watch(until: peer.notAfter, context)
         }
         context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Ends the connection when the certificate, which is checked by TLS only once, is worth nothing any more.
+    ///
+    /// - Parameter end: seconds since 1970.
+    private func watch(until end: Int64, _ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        watch = context.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { task in
+            let (handler, context) = bound.value
+            guard handler.wallClock() / 1_000 >= end else { return }
+            task.cancel()
+            handler.fatal(WireError(.unauthenticated), context)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        watch?.cancel()
+        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -121,6 +144,7 @@ final class AdminConnection: ChannelInboundHandler {
     }
 
     private func fatal(_ error: WireError, _ context: ChannelHandlerContext) {
+        watch?.cancel()
         state.closed()
         write(error, 0, context)
         context.close(promise: nil)

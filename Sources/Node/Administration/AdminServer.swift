@@ -17,9 +17,13 @@ final class AdminServer: Sendable {
     private static let connectionsMax = 256
     private let open = Atomic(0)
 
-    init(service: AdminService, group: any EventLoopGroup) {
+    /// Milliseconds since 1970, by which certificates end.
+    private let wallClock: @Sendable () -> Int64
+
+    init(service: AdminService, group: any EventLoopGroup, wallClock: @escaping @Sendable () -> Int64 = { WallClock.now() }) {
         self.service = service
         self.group = group
+        self.wallClock = wallClock
     }
 
     func start(address: String, identity: TLSIdentity, clusterName: String) async throws(NodeError) {
@@ -36,9 +40,9 @@ final class AdminServer: Sendable {
                         return channel.close()
                     }
                     channel.closeFuture.whenComplete { [self] _ in open.subtract(1, ordering: .relaxed) }
-                    return channel.eventLoop.makeCompletedFuture { [service] in
+                    return channel.eventLoop.makeCompletedFuture { [service, wallClock] in
                         try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
-                        try channel.pipeline.syncOperations.addHandler(AdminConnection(service: service, clusterName: clusterName))
+                        try channel.pipeline.syncOperations.addHandler(AdminConnection(service: service, clusterName: clusterName, wallClock: wallClock))
                     }
                 }
                 .bind(host: listen.host, port: listen.port).get()

@@ -14,6 +14,8 @@ extension AdminService {
             verb = known
         }
         guard let document = body["document"] else { throw Failure(.invalidRequest, path: "document", "it is missing") }
+        // The right is checked again where the change is applied.
+        try await barrier(stack)
         let actor = try administrator(caller, try view(stack) { view throws(StoreError) in view.catalogue })
         let answer = try await propose(
             .catalogue(.init(actor: actor.id, change: CatalogueChange(verb: verb, kind: kind, document: document))), stack)
@@ -24,9 +26,9 @@ extension AdminService {
     }
 
     /// Every object of a kind: `{kind}`.
-    func list(_ body: Document) async throws(Failure) -> Document {
+    func list(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let kind = try kind(body)
-        let catalogue = try await newestCatalogue()
+        let catalogue = try await newestCatalogue(for: caller)
         return switch kind {
         case .agency: .array(catalogue.agencies.map(catalogue.document(of:)))
         case .principal: .array(catalogue.principals.map(catalogue.document(of:)))
@@ -36,10 +38,10 @@ extension AdminService {
     }
 
     /// One object: `{kind, code}`; a principal's code is `agency/system`.
-    func show(_ body: Document) async throws(Failure) -> Document {
+    func show(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let kind = try kind(body)
         let code = try text(body, "code")
-        let catalogue = try await newestCatalogue()
+        let catalogue = try await newestCatalogue(for: caller)
         let (found, codes): (Document?, [String]) =
             switch kind {
             case .agency: (catalogue.agency(code: code).map(catalogue.document(of:)), catalogue.agencies.map(\.code))
@@ -56,13 +58,13 @@ extension AdminService {
     }
 
     /// Why a principal sees what it sees: `{as: agency/system, dataset, key?}`. Tells of rights, never of values.
-    func explain(_ body: Document) async throws(Failure) -> Document {
+    func explain(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let path = try text(body, "as")
         let code = try text(body, "dataset")
         let stack = try stack()
         try await barrier(stack)
         let key = body["key"]?.string.map { Array($0.utf8) }
-        let found: Result<Document?, Failure> = try view(stack) { view throws(StoreError) in
+        let found: Result<Document?, Failure> = try authorised(caller, stack) { view throws(StoreError) in
             let catalogue = view.catalogue
             guard let principal = catalogue.principal(path: path) else {
                 return .failure(Failure(.notFound, path: "as", "there is no principal \(path)"))
@@ -76,10 +78,10 @@ extension AdminService {
         return document
     }
 
-    private func newestCatalogue() async throws(Failure) -> Catalogue {
+    private func newestCatalogue(for caller: CertificateName) async throws(Failure) -> Catalogue {
         let stack = try stack()
         try await barrier(stack)
-        return try view(stack) { view throws(StoreError) in view.catalogue }
+        return try authorised(caller, stack) { view throws(StoreError) in view.catalogue }
     }
 
     private func kind(_ body: Document) throws(Failure) -> ObjectKind {

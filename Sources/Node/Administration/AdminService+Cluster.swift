@@ -68,8 +68,10 @@ extension AdminService {
     // MARK: Members
 
     /// Adds a learner, or adds one again whose data directory is new: `{name, peer, admin, client, incarnation}`. Only the leader can.
-    func addMember(_ body: Document) async throws(Failure) -> Document {
+    func addMember(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
+        try await barrier(stack)
+        try authorise(caller, stack)
         let name = try text(body, "name")
         let old = stack.replica.membership
         let known = old.members.first { $0.name.utf8.elementsEqual(name.utf8) }
@@ -91,21 +93,29 @@ extension AdminService {
             index = try document(result)["index"] ?? .null
         }
         return [
-            "clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name), "members": try members(),
-            "index": index,
+            "clusterID": .string(stack.place.cluster.description), "node": .int(Int64(id.rawValue)), "name": .string(name),
+            "members": Self.document(of: stack.replica.membership), "index": index,
         ]
     }
 
-    func members() throws(Failure) -> Document {
-        let membership = try stack().replica.membership
-        return .array(membership.members.map { $0.document(isVoter: membership.isVoter($0.id)) })
+    /// The members as this node knows them. Works without a quorum.
+    func members(_ caller: CertificateName) async throws(Failure) -> Document {
+        let stack = try stack()
+        await barrierIfPossible(stack)
+        try authorise(caller, stack)
+        return Self.document(of: stack.replica.membership)
+    }
+
+    static func document(of membership: Membership) -> Document {
+        .array(membership.members.map { $0.document(isVoter: membership.isVoter($0.id)) })
     }
 
     // MARK: Looking
 
     /// What the node says of itself. Works without a quorum.
-    func status() async throws(Failure) -> Document {
+    func status(_ caller: CertificateName) async throws(Failure) -> Document {
         guard let stack = runtime.stack, case let .object(own) = identify() else { return identify() }
+        try authorise(caller, stack)
         let replica = stack.replica
         let status: ReplicaStatus = await withCheckedContinuation { continuation in replica.status { continuation.resume(returning: $0) } }
         var alarms: [Document] = []
@@ -133,11 +143,11 @@ extension AdminService {
         ])
     }
 
-    /// Every dataset's number of records and digest, with the index they are of. Waits for no barrier: digests are compared at equal
-    /// indexes.
-    func figures() async throws(Failure) -> Document {
+    /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. Works without a quorum.
+    func figures(_ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
-        let (index, rows) = try view(stack) { view throws(StoreError) in
+        await barrierIfPossible(stack)
+        let (index, rows) = try authorised(caller, stack) { view throws(StoreError) in
             let catalogue = view.catalogue
             let rows: [Document] = try view.figures().map { row in
                 [

@@ -2,6 +2,7 @@ import Catalogue
 import Core
 import Replica
 import Store
+import Synchronization
 import Wire
 
 /// What administrators can ask of a node, by the method's name. Every act and every refusal leaves a line in the audit file.
@@ -45,17 +46,17 @@ struct AdminService: Sendable {
         case "cluster.genesis": return try await genesis(caller)
         default: break
         }
-        try authorise(caller)
+        // Each of the others looks at the caller's right in the state that it answers from.
         switch method {
-        case "node.status": return try await status()
-        case "cluster.figures": return try await figures()
-        case "cluster.rescan": return try rescan(body)
-        case "member.add": return try await addMember(body)
-        case "member.list": return try members()
+        case "node.status": return try await status(caller)
+        case "cluster.figures": return try await figures(caller)
+        case "cluster.rescan": return try await rescan(body, caller)
+        case "member.add": return try await addMember(body, caller)
+        case "member.list": return try await members(caller)
         case "catalogue.apply": return try await apply(body, caller)
-        case "catalogue.list": return try await list(body)
-        case "catalogue.show": return try await show(body)
-        case "access.explain": return try await explain(body)
+        case "catalogue.list": return try await list(body, caller)
+        case "catalogue.show": return try await show(body, caller)
+        case "access.explain": return try await explain(body, caller)
         default: throw Failure(.unsupported, "no such method: \(method)")
         }
     }
@@ -100,10 +101,27 @@ struct AdminService: Sendable {
         return stack
     }
 
-    /// The certificate's holder must be an active administrator of the catalogue, once there is one.
-    private func authorise(_ caller: CertificateName) throws(Failure) {
-        guard let stack = runtime.stack else { return }
-        let catalogue = try view(stack) { view throws(StoreError) in view.catalogue }
+    /// Looks at the state for a caller who must be an active administrator of its catalogue, once there is one: the right is that of the moment
+    /// of which the answer is.
+    func authorised<T>(
+        _ caller: CertificateName, _ stack: ReplicaStack, _ body: (borrowing ReadView) throws(StoreError) -> T
+    ) throws(Failure) -> T {
+        let found: Result<T, Failure> = try view(stack) { view throws(StoreError) in
+            do throws(Failure) { try check(caller, view.catalogue) } catch { return .failure(error) }
+            return .success(try body(view))
+        }
+        switch found {
+        case let .success(value): return value
+        case let .failure(failure): throw failure
+        }
+    }
+
+    /// The same where nothing else is read from the state.
+    func authorise(_ caller: CertificateName, _ stack: ReplicaStack) throws(Failure) {
+        try authorised(caller, stack) { _ throws(StoreError) in }
+    }
+
+    private func check(_ caller: CertificateName, _ catalogue: Catalogue) throws(Failure) {
         guard !catalogue.agencies.isEmpty else { return }
         _ = try administrator(caller, catalogue)
     }
@@ -128,6 +146,31 @@ struct AdminService: Sendable {
             throw Failure(.unavailable, "no quorum: this node reaches no leader with a majority of the voters", retryAfterMilliseconds: 200)
         }
     }
+
+    /// Waits the same way where there is a quorum, and not for long where there is none: for what must work without.
+    func barrierIfPossible(_ stack: ReplicaStack) async {
+        let replica = stack.replica
+        await withCheckedContinuation { continuation in
+            let waiting = Waiting(continuation)
+            replica.readBarrier { _ in waiting.end() }
+            Task {
+                try? await Task.sleep(nanoseconds: Self.barrierPatienceMilliseconds * 1_000_000)
+                waiting.end()
+            }
+        }
+    }
+
+    /// Someone who goes on at the first of several ends.
+    private final class Waiting: Sendable {
+        private let continuation: Mutex<CheckedContinuation<Void, Never>?>
+
+        init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = Mutex(continuation) }
+
+        func end() { continuation.withLock { $0.take() }?.resume() }
+    }
+
+    /// Milliseconds: several times what a quorum takes to answer.
+    private static let barrierPatienceMilliseconds: UInt64 = 500
 
     /// Replicates a command; what the catalogue answers.
     func propose(_ command: Command, _ stack: ReplicaStack) async throws(Failure) -> Document {

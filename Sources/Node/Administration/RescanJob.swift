@@ -61,9 +61,11 @@ final class RescanJob: Sendable {
 
 extension AdminService {
     /// `{begin?}`: begins a rescan of the stored records unless one is under way, and says how far it is. Once it has ended: what is kept and what
-    /// was found of each dataset, in one snapshot. A difference is this node's own damage.
-    func rescan(_ body: Document) throws(Failure) -> Document {
+    /// was found of each dataset, in one snapshot. A difference is this node's own damage. Works without a quorum.
+    func rescan(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
+        await barrierIfPossible(stack)
+        try authorise(caller, stack)
         if body["begin"]?.bool == true { stack.rescan.begin(stack.store) }
         let (number, state) = stack.rescan.now
         var members: [Document.Member] = [.init("number", .int(Int64(number)))]
