@@ -11,7 +11,7 @@ extension Fixture {
     func rot(_ text: String) throws -> Int {
         try store.checkpoint()
         let path = dataFile
-        let bytes = try DurableFiles.read(path, limit: 64 << 20) ?? []
+        let bytes = try DurableFiles().read(path, limit: 64 << 20) ?? []
         let wanted = Array(text.utf8)
         let file = open(path, O_WRONLY | O_CLOEXEC)
         defer { _ = Glibc.close(file) }
