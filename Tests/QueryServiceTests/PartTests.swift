@@ -93,4 +93,19 @@ import Wire
             for other in masks { #expect((PageToken(sealed, key: key, selection: selection, fields: other) == token) == (mask == other)) }
         }
     }
+
+    /// It holds the last key examined, which its bearer may not see, nor how long it is.
+    @Test func everyPageTokenIsAsLong() {
+        let key = [UInt8](repeating: 7, count: 32)
+        func sealed(_ position: PageToken.Position) -> [UInt8] {
+            PageToken(use: .count, principal: PrincipalID(1), dataset: DatasetID(2), policyIndex: LogIndex(3), position: position)
+                .sealed(key: key, selection: Selection(), fields: nil)
+        }
+        let lengths = [0, 1, 40, Limits.recordKeyBytes].flatMap { count in
+            [PageToken.Position.at, PageToken.Position.after].map { sealed($0([UInt8](repeating: 0x61, count: count))).count }
+        }
+        #expect(Set(lengths) == [556])
+        let longest = PageToken.Position.after([UInt8](repeating: 0x61, count: Limits.recordKeyBytes))
+        #expect(PageToken(sealed(longest), key: key, selection: Selection(), fields: nil)?.position == longest)
+    }
 }
