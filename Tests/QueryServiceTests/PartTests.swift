@@ -13,7 +13,7 @@ import Wire
         Request(stream: stream, principal: PrincipalID(1), body: .scan(Scan(preamble: preamble, selection: Selection())))
     }
     private func step(_ stream: UInt32, isPartial: Bool) -> Request {
-        Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial))
+        Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial, .linearizable))
     }
     private func get(_ stream: UInt32) -> Request {
         Request(stream: stream, principal: PrincipalID(1), body: .get(Get(preamble: preamble, key: [1])))
