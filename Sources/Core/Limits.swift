@@ -66,8 +66,14 @@ public enum Limits {
     /// `lightRequestBytes` are not counted: their number is bounded.
     public static let requestBytesInFlight = 32 << 20
     public static let lightRequestBytes = 4_096
-    /// Client connections of a query node.
+    /// Client connections of a query node, and those of one principal.
     public static let connections = 10_000
+    public static let connectionsPerPrincipal = 1_000
+    /// Bytes of frames of more than `lightRequestBytes` that a query node has received, in part or whole, and not yet answered: of all
+    /// connections, and of those of one principal. A connection has the first bytes of an incomplete frame free.
+    public static let receivedBytes = 256 << 20
+    public static let receivedBytesPerPrincipal = 64 << 20
+    public static let receivedBytesFree = 16 << 10
     /// Principal handles of one connection.
     public static let handlesPerConnection = 1_024
     /// Bytes waiting to be written to a connection before its requests are no longer read.

@@ -56,6 +56,7 @@ extension Answering {
         guard state.policyIndex == view.state.policyIndex else { return count(message, view, &plans) }
         guard let plan = plan(message.preamble.dataset, for: .count, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
         do throws(StoreError) {
+            state.basis = basis.older(of: state.basis)
             let end = try view.scan(
                 from: ReadView.Start(state.position), to: message.selection.to, prefix: message.selection.prefix, through: plan, for: .count,
                 examinedMax: settings.examinedMax
@@ -66,13 +67,21 @@ extension Answering {
             var token: [UInt8] = []
             if !end.isComplete, let last = end.lastKey {
                 state.position = .after(last)
-                guard MonotonicTime.now().milliseconds(since: state.began) > settings.stepMilliseconds else {
-                    return connection.submit(Request(stream: request.stream, principal: request.principal, body: .countStep(state)))
+                guard isTimeOver(since: state.began, state.basis) else {
+                    return connection.submit(
+                        Request(stream: request.stream, principal: request.principal, body: .countStep(state), mustBeNewest: basis.isNewest))
                 }
                 token = self.token(state.position, .count, message.selection, nil, plan, view)
             }
-            connection.reply(Counted(info: info(view, plan.schema.version), records: state.total, token: token), on: request.stream)
+            let info = info(view, plan.schema.version, with: state.basis)
+            connection.reply(Counted(info: info, records: state.total, token: token), on: request.stream)
         } catch { damaged(error) }
+    }
+
+    /// Whether what has begun is answered as it is: only after a stretch of time, or when its first part is as old as the request allows.
+    private func isTimeOver(since began: MonotonicTime, _ oldest: Basis?) -> Bool {
+        if MonotonicTime.now().milliseconds(since: began) > settings.stepMilliseconds { return true }
+        return basis.isNewest ? false : request.maxAgeMilliseconds.map { basis.older(of: oldest).milliseconds() > $0 } ?? false
     }
 
     // MARK: Scanning
@@ -100,7 +109,8 @@ extension Answering {
         let asked = message.batchRecords == 0 ? 512 : min(Int(message.batchRecords), Limits.scanBatchRecords)
         let most = min(asked, scan.remaining ?? .max)
         let start = connection.out.beginFrame(.scanBatch, stream: request.stream)
-        var writer = ScanBatchWriter(info: info(view, plan.schema.version), into: &connection.out)
+        scan.mustBeNewest = basis.isNewest
+        var writer = ScanBatchWriter(info: info(view, plan.schema.version, with: partial?.basis), into: &connection.out)
         let rowsPlace = connection.out.count
         if let partial { writer.append(rows: partial.rows, bytes: partial.bytes, into: &connection.out) }
         let soft = min(settings.batchBytes, connection.frameBytesMax / 2)
@@ -131,13 +141,16 @@ extension Answering {
         }
         if let overflow { scan.position = .at(overflow) } else if let last = end.lastKey { scan.position = .after(last) }
         let isFull = overflow != nil || writer.rows >= most || connection.out.count - start >= soft
-        if !isFull, !end.isComplete, MonotonicTime.now().milliseconds(since: began) <= settings.stepMilliseconds {
+        if !isFull, !end.isComplete, !isTimeOver(since: began, partial?.basis) {
             scan.partial = PartialBatch(
                 rows: writer.rows, bytes: Array(connection.out.bytes[rowsPlace...]), start: partial?.start ?? from,
-                policyIndex: view.state.policyIndex, began: began)
+                policyIndex: view.state.policyIndex, began: began, basis: basis.older(of: partial?.basis))
             connection.out.cancelFrame(at: start)
             connection.scans[request.stream] = scan
-            return connection.submit(Request(stream: request.stream, principal: request.principal, body: .scanStep(isPartial: true)))
+            return connection.submit(
+                Request(
+                    stream: request.stream, principal: request.principal, body: .scanStep(isPartial: true, message.preamble.consistency),
+                    mustBeNewest: basis.isNewest))
         }
         scan.partial = nil
         scan.remaining = scan.remaining.map { $0 - writer.rows }

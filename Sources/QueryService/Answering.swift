@@ -12,8 +12,8 @@ struct Answering {
     let connection: ClientConnection
     let worker: LoopWorker
     let settings: QuerySettings
-    /// nil behind a barrier; otherwise how old the snapshot may be, if that is known.
-    let staleness: UInt64??
+    /// How new the snapshot is.
+    let basis: Basis
 
     func answer(_ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard !connection.isCancelled(request.stream) else { return fail(.cancelled) }
@@ -39,40 +39,63 @@ struct Answering {
         fail(code)
     }
 
-    func info(_ view: borrowing ReadView, _ schemaVersion: UInt32 = 0) -> ReplyInfo {
+    /// The caller is not a principal, or no longer: every refusal for that goes through here, with a line for the auditor.
+    func refuseUnauthenticated() {
+        worker.audit(.unauthenticated(certificate: connection.certificate?.description ?? "?", remote: connection.remote))
+        fail(.unauthenticated)
+    }
+
+    /// Whether the principal is an active one, and the one that the connection's certificate names. Otherwise the request is answered with an
+    /// error, behind a barrier, since an older state may not know the principal yet.
+    func isAuthenticated(_ view: borrowing ReadView) -> Bool {
+        if let who = view.catalogue.principal(request.principal), who.active, isConfirmed(view) { return true }
+        if basis.isNewest { refuseUnauthenticated() } else { again() }
+        return false
+    }
+
+    /// A binding made from an older state is looked at once more in the first snapshot behind a barrier.
+    private func isConfirmed(_ view: borrowing ReadView) -> Bool {
+        guard basis.isNewest, connection.unconfirmed.contains(request.principal) else { return true }
+        guard let name = connection.certificate, principal(name, view)?.id == request.principal else { return false }
+        connection.unconfirmed.remove(request.principal)
+        return true
+    }
+
+    /// - Parameter other: the basis of what else the answer holds.
+    func info(_ view: borrowing ReadView, _ schemaVersion: UInt32 = 0, with other: Basis? = nil) -> ReplyInfo {
         ReplyInfo(
             appliedIndex: view.state.position.index, policyIndex: view.state.policyIndex,
-            stalenessMilliseconds: UInt32(clamping: (staleness ?? 0) ?? 0), schemaVersion: schemaVersion)
+            stalenessMilliseconds: basis.older(of: other).milliseconds(), schemaVersion: schemaVersion)
     }
 
     /// The principal's plan for the dataset, if it may do the action with some record and the snapshot is young enough. Otherwise the
     /// request is answered with an error, and nil.
     func plan(_ dataset: DatasetID, for action: Actions, _ view: borrowing ReadView, _ plans: inout PlanCache) -> AccessPlan? {
-        guard let who = view.catalogue.principal(request.principal), who.active else {
-            fail(.unauthenticated)
-            return nil
-        }
+        guard isAuthenticated(view) else { return nil }
         let found = plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time)
         guard let plan = found, plan.actions.contains(action) else {
             // An older state may not know of the right yet, nor of the dataset.
-            if staleness != nil { again() } else { deny(dataset) }
+            if basis.isNewest { deny(dataset) } else { again() }
             return nil
         }
-        guard let staleness else { return plan }
+        guard !basis.isNewest else { return plan }
         // Where rights can be taken away, an older state may still show what they no longer show.
-        guard plan.isOpen else {
+        guard plan.showsOnlyWhatIsOpen else {
             again()
             return nil
         }
-        guard let staleness, let most = request.maxAgeMilliseconds, staleness <= UInt64(most) else {
-            connection.fail(request.stream, WireError(.stale, retryAfterMilliseconds: 200))
-            return nil
-        }
-        return plan
+        return isYoungEnough() ? plan : nil
+    }
+
+    /// Whether the older state is no older than the request allows. Otherwise the request is answered with an error.
+    func isYoungEnough() -> Bool {
+        if let most = request.maxAgeMilliseconds, basis.milliseconds() <= most, basis != .older(since: nil) { return true }
+        connection.fail(request.stream, WireError(.stale, retryAfterMilliseconds: 200))
+        return false
     }
 
     /// Answers the request behind a barrier instead.
-    private func again() {
+    func again() {
         var newest = request
         newest.mustBeNewest = true
         connection.submit(newest)
@@ -81,26 +104,44 @@ struct Answering {
     // MARK: The connection
 
     private func bind(_ view: borrowing ReadView) {
-        guard let name = connection.certificate else { return fail(.unauthenticated) }
-        guard let role = Role(rawValue: name.role), name.cluster.utf8.elementsEqual(settings.clusterName.utf8),
-            let principal = view.catalogue.principal(role: role, agency: name.agency, system: name.system)
-        else {
-            worker.audit(.unauthenticated(certificate: name.description, remote: connection.remote))
-            return fail(.unauthenticated)
-        }
+        guard let name = connection.certificate else { return refuseUnauthenticated() }
+        // Without a quorum, so that open datasets can be read: the older state says who it is, if it is known how old that is.
+        guard basis != .older(since: nil) else { return unavailable() }
+        guard let principal = principal(name, view) else { return basis.isNewest ? refuseUnauthenticated() : unavailable() }
+        let isKnown = connection.hasHandle(for: principal.id)
         guard let handle = connection.giveHandle(to: principal.id) else { return fail(.throttled) }
+        if basis.isNewest { connection.unconfirmed.remove(principal.id) } else if !isKnown { connection.unconfirmed.insert(principal.id) }
         connection.reply(Bound(handle: handle, principal: "\(name.role)/\(name.agency)/\(name.system)"), on: request.stream)
     }
 
+    private func unavailable() { connection.fail(request.stream, WireError(.unavailable, retryAfterMilliseconds: 200)) }
+
+    /// The active principal that the certificate names.
+    private func principal(_ name: CertificateName, _ view: borrowing ReadView) -> Principal? {
+        guard let role = Role(rawValue: name.role), name.cluster.utf8.elementsEqual(settings.clusterName.utf8) else { return nil }
+        return view.catalogue.principal(role: role, agency: name.agency, system: name.system)
+    }
+
     private func openSession(_ view: borrowing ReadView) {
-        guard let who = view.catalogue.principal(request.principal), who.active else { return fail(.unauthenticated) }
-        worker.propose(.openSession(who.id), stream: request.stream, operation: request.operation, dataset: DatasetID(0), from: connection)
+        guard isAuthenticated(view) else { return }
+        worker.propose(.openSession(request.principal), stream: request.stream, operation: request.operation, dataset: DatasetID(0), from: connection)
     }
 
     private func write(_ message: Write, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard isAuthenticated(view) else { return }
         guard let denial = WriteCheck.denied(message, principal: request.principal, view: view, plans: &plans) else {
             return worker.propose(message, stream: request.stream, principal: request.principal, from: connection)
         }
+        // A retry of what took effect is answered so, even if the right has gone since.
+        do throws(StoreError) {
+            if let outcome = try view.answer(to: message.sequence, of: message.session, by: request.principal) {
+                switch ProposalAnswer(outcome) {
+                case let .written(index): return connection.reply(Written(info: info(view), index: index), on: request.stream)
+                case let .failed(error): return connection.fail(request.stream, error)
+                case .session: return fail(.internal)
+                }
+            }
+        } catch { return fail(.internal) }
         worker.audit(
             .denied(principal: connection.principalText, operation: request.operation, dataset: denial.dataset, remote: connection.remote))
         connection.fail(request.stream, WireError(denial.code, operation: denial.operation))

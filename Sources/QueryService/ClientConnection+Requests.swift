@@ -46,13 +46,16 @@ extension ClientConnection {
     /// Whether the request is light enough beside those under way; then it is counted.
     func admit(_ header: FrameHeader, _ opcode: Opcode) -> Bool {
         guard header.length > Limits.lightRequestBytes, opcode.direction == .request else { return true }
-        guard heavy.isEmpty || heavyBytes + header.length <= worker.settings.requestBytesMax else { return false }
+        guard heavy.isEmpty || heavyBytes + header.length <= worker.settings.requestBytesMax, worker.occupancy.take(header.length, for: principalText)
+        else { return false }
         heavy[header.stream] = header.length
         heavyBytes += header.length
         return true
     }
 
     private func principal(_ handle: UInt32) -> PrincipalID? { state.knows(handle: handle) ? principals[Int(handle) - 1] : nil }
+
+    func hasHandle(for principal: PrincipalID) -> Bool { principals.contains(principal) }
 
     /// A handle for the principal on this connection, the one it has already if it has; nil if the connection has all that it may.
     func giveHandle(to principal: PrincipalID) -> UInt32? {
@@ -82,7 +85,10 @@ extension ClientConnection {
     func continueScan(_ stream: UInt32) {
         guard let scan = scans[stream], !scan.isStepping, scan.credit > 0 else { return }
         scans[stream]?.isStepping = true
-        submit(Request(stream: stream, principal: scan.principal, body: .scanStep(isPartial: false)))
+        submit(
+            Request(
+                stream: stream, principal: scan.principal, body: .scanStep(isPartial: false, scan.message.preamble.consistency),
+                mustBeNewest: scan.mustBeNewest))
     }
 
     // MARK: Requests on their way to the worker

@@ -23,8 +23,14 @@ final class ClientConnection: ChannelInboundHandler {
     private var patience: Patience
     /// Bytes received and not yet taken apart.
     private var inbound: [UInt8] = []
+    /// Those of them that are counted among the bytes that all connections hold.
+    private var heldBytes = 0
+    /// Counted among its principal's connections.
+    private var hasPlace = false
     /// The principals that the handles 1, 2, … stand for.
     var principals: [PrincipalID] = []
+    /// Those of them that an older state has named.
+    var unconfirmed: Set<PrincipalID> = []
     /// Scans under way by their streams.
     var scans: [UInt32: ScanState] = [:]
     /// Requests that the worker does not have yet.
@@ -50,7 +56,7 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     /// The certificate's name as auditors read it.
-    var principalText: String { certificate.map { "\($0.role)/\($0.agency)/\($0.system)" } ?? "?" }
+    private(set) var principalText = "?"
 
     // MARK: The channel
 
@@ -77,6 +83,9 @@ final class ClientConnection: ChannelInboundHandler {
         scans = [:]
         queue.removeAll()
         inbound = []
+        worker.occupancy.give(heldBytes + heavyBytes, of: principalText)
+        (heldBytes, heavyBytes, heavy) = (0, 0, [:])
+        if hasPlace { worker.occupancy.leave(principalText) }
         state.closed()
         worker.remove(self)
     }
@@ -89,11 +98,14 @@ final class ClientConnection: ChannelInboundHandler {
     private func handshakeCompleted(_ negotiated: String?, _ context: ChannelHandlerContext) {
         guard negotiated == QueryProtocol.name, let peer = TLSPeer(pipeline: context.pipeline.syncOperations) else { return close() }
         certificate = peer.name
+        principalText = "\(peer.name.role)/\(peer.name.agency)/\(peer.name.system)"
         certificateEndsAt = peer.notAfter
         guard peer.name.cluster.utf8.elementsEqual(worker.settings.clusterName.utf8), peer.name.role != "node" else {
             worker.audit(.unauthenticated(certificate: peer.name.description, remote: remote))
             return fatal(WireError(.unauthenticated))
         }
+        hasPlace = worker.occupancy.enter(principalText)
+        guard hasPlace else { return fatal(WireError(.throttled, retryAfterMilliseconds: 1_000)) }
         // A session that is resumed does not show its certificate again.
         endIfExpired(worker.settings.wallClock())
     }
@@ -123,6 +135,22 @@ final class ClientConnection: ChannelInboundHandler {
         guard isOpen else { return }
         let buffer = unwrapInboundIn(data)
         buffer.withUnsafeReadableBytes { inbound.append(contentsOf: $0) }
+        hold()
+    }
+
+    /// Has the bytes of a large frame that is not complete counted among those that all connections hold. If there is no room, the
+    /// connection ends: what has come of the frame is worth nothing without the rest.
+    private func hold() {
+        let most = max(0, inbound.count - Limits.receivedBytesFree)
+        if most < heldBytes {
+            worker.occupancy.give(heldBytes - most, of: principalText)
+            heldBytes = most
+        } else if most > heldBytes {
+            guard worker.occupancy.take(most - heldBytes, for: principalText) else {
+                return fatal(WireError(.throttled, retryAfterMilliseconds: 1_000))
+            }
+            heldBytes = most
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -148,12 +176,13 @@ final class ClientConnection: ChannelInboundHandler {
         patience.received(
             tookFrames: splitter.offset > 0, isBetweenFrames: splitter.offset == bytes.count, now: worker.settings.clock())
         if splitter.offset == bytes.count {
-            bytes.removeAll(keepingCapacity: bytes.capacity <= 1 << 18)
+            bytes.removeAll(keepingCapacity: bytes.capacity <= Limits.receivedBytesFree)
         } else {
             bytes.removeSubrange(..<splitter.offset)
         }
         splitter.discardedConsumedBytes()
         swap(&bytes, &inbound)
+        hold()
     }
 
     private func take(_ header: FrameHeader, _ body: consuming ByteReader) {
@@ -189,7 +218,10 @@ final class ClientConnection: ChannelInboundHandler {
     func answered(_ stream: UInt32) {
         scans[stream] = nil
         if !cancelled.isEmpty { cancelled.remove(stream) }
-        if !heavy.isEmpty, let bytes = heavy.removeValue(forKey: stream) { heavyBytes -= bytes }
+        if !heavy.isEmpty, let bytes = heavy.removeValue(forKey: stream) {
+            heavyBytes -= bytes
+            worker.occupancy.give(bytes, of: principalText)
+        }
         state.answered(stream)
         if state.isDrained { flushOutgoingAndClose() }
     }
@@ -280,7 +312,8 @@ final class ClientConnection: ChannelInboundHandler {
     }
 
     private func endIfExpired(_ wallMilliseconds: Int64) {
-        guard certificateEndsAt <= wallMilliseconds / 1_000 else { return }
+        guard isOpen, certificateEndsAt <= wallMilliseconds / 1_000 else { return }
+        worker.audit(.unauthenticated(certificate: certificate?.description ?? "?", remote: remote))
         fatal(WireError(.unauthenticated))
     }
 
@@ -294,6 +327,7 @@ final class ClientConnection: ChannelInboundHandler {
     var load: QueryLoad {
         QueryLoad(
             connections: 1, requestsUnderWay: state.requestsInFlight, scans: scans.count, requestsKeptBack: queue.count,
-            receivedBytes: inbound.count, outgoingBytes: outgoingBytes, paused: isReadingPaused ? 1 : 0)
+            receivedBytes: inbound.count, heldBytes: heldBytes + heavyBytes,
+            outgoingBytes: outgoingBytes, paused: isReadingPaused ? 1 : 0)
     }
 }

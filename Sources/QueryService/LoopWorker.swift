@@ -16,12 +16,18 @@ final class LoopWorker: @unchecked Sendable {
     let store: StateStore
     let settings: QuerySettings
     let audit: @Sendable (QueryEvent) -> Void
-    private var plans = PlanCache()
+    /// What all connections of the server occupy together.
+    let occupancy: Occupancy
+    var plans = PlanCache()
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
 
     private struct Item {
         let connection: ClientConnection
         let request: Request
+        /// Answered from the state as it is here, not behind a barrier.
+        var isOlder = false
+        /// The turn before which it was ready.
+        var turn = 0
     }
 
     /// Came since the last barrier was asked for.
@@ -30,15 +36,24 @@ final class LoopWorker: @unchecked Sendable {
     private var barriersUnderWay = 0
     /// A barrier that travels while another is on its way serves those who came meanwhile sooner; more would not.
     private static let barriersMax = 2
+    /// Ready to be answered: what is short, and what may take long.
+    private var short = FairQueue<Item>()
+    private var long = FairQueue<Item>()
+    /// The next turn waits until sockets were read.
+    private var isResting = false
+    /// Short requests that are answered before the time is looked at.
+    private static let shortAtOnce = 16
+    private(set) var figures = TurnFigures()
 
     init(
-        eventLoop: any EventLoop, replica: Replica, store: StateStore, settings: QuerySettings,
+        eventLoop: any EventLoop, replica: Replica, store: StateStore, settings: QuerySettings, occupancy: Occupancy,
         audit: @escaping @Sendable (QueryEvent) -> Void
     ) {
         self.eventLoop = eventLoop
         self.replica = replica
         self.store = store
         self.settings = settings
+        self.occupancy = occupancy
         self.audit = audit
     }
 
@@ -74,20 +89,25 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     private func flush() {
-        guard !arriving.isEmpty, barriersUnderWay < Self.barriersMax else { return }
         var batch: [Item] = []
         swap(&batch, &arriving)
-        answerStale(&batch)
-        guard !batch.isEmpty else { return }
-        barriersUnderWay += 1
-        let waiting = Waiting(items: batch)
-        replica.readBarrier { [self] barrier in
-            eventLoop.execute { [self] in
-                barriersUnderWay -= 1
-                answer(waiting.items, barrier)
-                flush()
+        // Reads that may be older do not wait for the barriers of others, which without a quorum take their time.
+        for item in batch where item.request.maxAgeMilliseconds != nil { ready(item, isOlder: true) }
+        batch.removeAll { $0.request.maxAgeMilliseconds != nil }
+        if barriersUnderWay < Self.barriersMax, !batch.isEmpty {
+            barriersUnderWay += 1
+            let waiting = Waiting(items: batch)
+            replica.readBarrier { [self] barrier in
+                eventLoop.execute { [self] in
+                    barriersUnderWay -= 1
+                    came(barrier, for: waiting.items)
+                    flush()
+                }
             }
+        } else {
+            arriving = batch
         }
+        turn()
     }
 
     /// `@unchecked Sendable` because the items go to another thread and back without being looked at there.
@@ -96,116 +116,90 @@ final class LoopWorker: @unchecked Sendable {
         init(items: [Item]) { self.items = items }
     }
 
-    /// Answers reads that may be older, if the state here is young enough, and takes them out.
-    private func answerStale(_ batch: inout [Item]) {
-        guard batch.contains(where: { $0.request.maxAgeMilliseconds != nil }) else { return }
-        let stale = batch.filter { $0.request.maxAgeMilliseconds != nil }
-        batch.removeAll { $0.request.maxAgeMilliseconds != nil }
-        answer(stale, .passed, staleness: .some(replica.stalenessMilliseconds))
+    private func came(_ barrier: ReadBarrier, for items: [Item]) {
+        for item in items where item.connection.isOpen {
+            if barrier == .passed {
+                ready(item, isOlder: false)
+            } else if case .bind = item.request.body {
+                // So that open datasets can be read without a quorum.
+                ready(item, isOlder: true)
+            } else {
+                fail(item, WireError(.unavailable, retryAfterMilliseconds: 200))
+                item.connection.flushSoon()
+            }
+        }
     }
 
-    /// - Parameter staleness: nil behind a barrier; otherwise how old the state may be, if that is known.
-    private func answer(_ items: [Item], _ barrier: ReadBarrier, staleness: UInt64?? = nil) {
-        let live = items.filter { $0.connection.isOpen }
-        guard barrier == .passed else {
-            for item in live {
-                item.connection.fail(item.request.stream, WireError(.unavailable, retryAfterMilliseconds: 200))
-                item.connection.done(item.request)
-            }
-            return flushAll(live)
-        }
-        let settings = settings
-        var answered = 0
+    private func ready(_ item: Item, isOlder: Bool) {
+        var item = item
+        item.isOlder = isOlder
+        item.turn = figures.turns
+        let owner = ObjectIdentifier(item.connection)
+        if item.request.isLong { long.add(item, of: owner) } else { short.add(item, of: owner) }
+    }
+
+    private func fail(_ item: Item, _ error: WireError) {
+        item.connection.fail(item.request.stream, error)
+        item.connection.done(item.request)
+    }
+
+    // MARK: Turns
+
+    /// Answers some of what is ready from one snapshot, one request of a connection after one of another. What is left, and what takes long,
+    /// waits until sockets were read: a loop that always had work would never come to it.
+    private func turn() {
+        guard !isResting, !(short.isEmpty && long.isEmpty) else { return }
+        figures.turns += 1
+        let began = MonotonicTime.now()
+        // Before the snapshot is taken, so that it is no older.
+        let older = Basis.older(
+            since: replica.stalenessMilliseconds.map { MonotonicTime(nanoseconds: began.nanoseconds - min(began.nanoseconds, ($0 + 1) * 1_000_000)) })
+        var answered: [ClientConnection] = []
+        var longs = 0
+        func isOver() -> Bool { MonotonicTime.now().milliseconds(since: began) >= settings.turnMilliseconds }
         do throws(StoreError) {
             try store.withReadView { view throws(StoreError) in
-                for item in live {
-                    answered += 1
-                    // Who does not take its answers is answered when it does.
-                    guard !item.connection.isFull else {
-                        item.connection.putBack(item.request)
-                        continue
+                repeat {
+                    for _ in 0..<Self.shortAtOnce {
+                        guard let item = short.next() else { break }
+                        figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.turn)
+                        answer(item, item.isOlder ? older : .newest, view, &answered)
                     }
-                    let answering = Answering(
-                        request: item.request, connection: item.connection, worker: self, settings: settings, staleness: staleness)
-                    answering.answer(view, &plans)
-                    item.connection.done(item.request)
-                }
+                    // One at the least, so that many short ones do not keep the long ones for ever.
+                    if let item = long.next() {
+                        longs += 1
+                        answer(item, item.isOlder ? older : .newest, view, &answered)
+                    }
+                } while !isOver() && !(short.isEmpty && long.isEmpty)
             }
         } catch {
-            for item in live[answered...] {
-                item.connection.fail(item.request.stream, WireError(.internal))
-                item.connection.done(item.request)
+            while let item = short.next() ?? long.next() {
+                fail(item, WireError(.internal))
+                answered.append(item.connection)
             }
         }
-        flushAll(live)
-    }
-
-    private func flushAll(_ items: [Item]) {
+        figures.longMax = max(figures.longMax, longs)
         // One write for each connection, however many answers it got.
-        for item in items { item.connection.flushOutgoing() }
-    }
-
-    // MARK: Writes
-
-    /// Forwards a write that the newest snapshot here allows; otherwise it is looked at again behind a barrier.
-    func submit(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
-        let allowed: Bool
-        do throws(StoreError) {
-            allowed = try store.withReadView { view throws(StoreError) in
-                WriteCheck.denied(write, principal: principal, view: view, plans: &plans) == nil
-            }
-        } catch { return connection.fail(stream, WireError(.internal)) }
-        if allowed {
-            propose(write, stream: stream, principal: principal, from: connection)
-        } else {
-            connection.submit(Request(stream: stream, principal: principal, body: .write(write)))
+        for connection in answered { connection.flushOutgoing() }
+        guard longs > 0 || !(short.isEmpty && long.isEmpty) else { return }
+        isResting = true
+        eventLoop.assumeIsolated().scheduleTask(in: Self.rest) { [self] in
+            isResting = false
+            turn()
         }
     }
 
-    func propose(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
-        let command = WriteCommand(
-            principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex,
-            operations: write.operations)
-        propose(.write(command), stream: stream, operation: "\(write.opcode)", dataset: write.operations.first?.dataset ?? DatasetID(0), from: connection)
-    }
+    /// A task for now would be run before sockets are read.
+    private static let rest = TimeAmount.microseconds(100)
 
-    func propose(_ command: Command, stream: UInt32, operation: String, dataset: DatasetID, from connection: ClientConnection) {
-        let finished = Finished(connection: connection, stream: stream, operation: operation, dataset: dataset)
-        replica.propose(command.encoded()) { [self] result in
-            eventLoop.execute { [self] in finish(finished, result) }
-        }
-    }
-
-    /// `@unchecked Sendable` because it goes to another thread and back without being looked at there.
-    private final class Finished: @unchecked Sendable {
-        let connection: ClientConnection
-        let stream: UInt32
-        let operation: String
-        let dataset: DatasetID
-
-        init(connection: ClientConnection, stream: UInt32, operation: String, dataset: DatasetID) {
-            self.connection = connection
-            self.stream = stream
-            self.operation = operation
-            self.dataset = dataset
-        }
-    }
-
-    private func finish(_ finished: Finished, _ result: ProposalResult) {
-        let connection = finished.connection
+    private func answer(_ item: Item, _ basis: Basis, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
+        let connection = item.connection
         guard connection.isOpen else { return }
-        switch ProposalAnswer(result) {
-        case let .written(index):
-            let applied = store.applied
-            let info = ReplyInfo(appliedIndex: applied.position.index, policyIndex: applied.policyIndex)
-            connection.reply(Written(info: info, index: index), on: finished.stream)
-        case let .session(session): connection.reply(SessionOpened(session: session), on: finished.stream)
-        case let .failed(error):
-            if error.code == .denied {
-                audit(.denied(principal: connection.principalText, operation: finished.operation, dataset: finished.dataset, remote: connection.remote))
-            }
-            connection.fail(finished.stream, error)
-        }
-        connection.flushSoon()
+        if answered.last !== connection { answered.append(connection) }
+        // Who does not take its answers is answered when it does.
+        guard !connection.isFull else { return connection.putBack(item.request) }
+        let answering = Answering(request: item.request, connection: connection, worker: self, settings: settings, basis: basis)
+        answering.answer(view, &plans)
+        connection.done(item.request)
     }
 }

@@ -20,8 +20,11 @@ struct PageToken: Equatable {
     let policyIndex: LogIndex
     let position: Position
 
-    // Plain: format u8 (1), use u8, principal u32, dataset u32, policy index u64, after u8, key string16. Selection and fields are bound
-    // as associated bytes.
+    // Plain: format u8 (1), use u8, principal u32, dataset u32, policy index u64, after u8, key bytes16, zeros. Selection and fields are
+    // bound as associated bytes.
+
+    /// Bytes of every token before it is sealed: its length would tell that of a key which its bearer may not see.
+    static let plainBytes = 21 + Limits.recordKeyBytes
 
     func sealed(key: [UInt8], selection: Selection, fields: FieldMask?) -> [UInt8] {
         var out = ByteWriter(capacity: 64)
@@ -38,6 +41,7 @@ struct PageToken: Equatable {
             out.write(true)
             out.write16(key)
         }
+        out.write(raw: [UInt8](repeating: 0, count: max(0, Self.plainBytes - out.count)))
         return AESGCM.seal(out.bytes, key: key, nonce: SystemRandom.bytes(AESGCM.nonceBytes), associated: Self.bound(selection, fields))
     }
 

@@ -11,15 +11,22 @@ enum ProposalAnswer: Equatable {
 
     init(_ result: ProposalResult) {
         switch result {
-        case let .applied(.written(index)?, _): self = .written(index)
-        case let .applied(.sessionOpened(session)?, _): self = .session(session)
-        case let .applied(.rejected(rejection)?, _): self = .failed(WireError(rejection))
-        // Nothing else comes of a client's command.
-        case .applied: self = .failed(WireError(.internal))
+        case let .applied(outcome, _): self.init(outcome)
         case .refused(.busy): self = .failed(WireError(.throttled, retryAfterMilliseconds: 50))
         case .refused(.tooLarge): self = .failed(WireError(.tooLarge))
         case .refused: self = .failed(WireError(.unavailable, retryAfterMilliseconds: 200))
         case .unknown: self = .failed(WireError(.outcomeUnknown, retryAfterMilliseconds: 200))
+        }
+    }
+
+    /// Of what was applied, now or, for a retry, before.
+    init(_ outcome: CommandOutcome?) {
+        switch outcome {
+        case let .written(index): self = .written(index)
+        case let .sessionOpened(session): self = .session(session)
+        case let .rejected(rejection): self = .failed(WireError(rejection))
+        // Nothing else comes of a client's command.
+        case .catalogueChanged, nil: self = .failed(WireError(.internal))
         }
     }
 }

@@ -10,6 +10,8 @@ package struct QueryLoad: Equatable, Sendable {
     package var requestsKeptBack = 0
     /// Bytes received that are no whole frame yet.
     package var receivedBytes = 0
+    /// Bytes of large frames, received in part or being answered, that are counted for all connections together.
+    package var heldBytes = 0
     /// Bytes of answers that wait to be written.
     package var outgoingBytes = 0
     /// Connections whose requests are not read, since they do not take their answers.
@@ -19,6 +21,16 @@ package struct QueryLoad: Equatable, Sendable {
         QueryLoad(
             connections: a.connections + b.connections, requestsUnderWay: a.requestsUnderWay + b.requestsUnderWay, scans: a.scans + b.scans,
             requestsKeptBack: a.requestsKeptBack + b.requestsKeptBack, receivedBytes: a.receivedBytes + b.receivedBytes,
-            outgoingBytes: a.outgoingBytes + b.outgoingBytes, paused: a.paused + b.paused)
+            heldBytes: a.heldBytes + b.heldBytes, outgoingBytes: a.outgoingBytes + b.outgoingBytes, paused: a.paused + b.paused)
     }
+}
+
+/// What an event loop has done in its turns: a turn answers some of the requests that are ready, and between two of them sockets are read.
+package struct TurnFigures: Equatable, Sendable {
+    /// Turns so far.
+    package var turns = 0
+    /// The most requests that take long, or steps of them, in one turn.
+    package var longMax = 0
+    /// The most turns that began between a short request's being ready and its answer.
+    package var shortWaitMax = 0
 }

@@ -27,7 +27,12 @@ package final class QueryServer: Sendable {
     ) {
         self.settings = settings
         self.group = group
-        workers = group.makeIterator().map { LoopWorker(eventLoop: $0, replica: replica, store: store, settings: settings, audit: audit) }
+        let occupancy = Occupancy(
+            connectionsPerPrincipalMax: settings.connectionsPerPrincipalMax, bytesMax: settings.receivedBytesMax,
+            bytesPerPrincipalMax: settings.receivedBytesPerPrincipalMax)
+        workers = group.makeIterator().map {
+            LoopWorker(eventLoop: $0, replica: replica, store: store, settings: settings, occupancy: occupancy, audit: audit)
+        }
     }
 
     /// Connections that are open now.
@@ -76,6 +81,13 @@ package final class QueryServer: Sendable {
         var sum = QueryLoad()
         for worker in workers { sum = sum + ((try? await worker.eventLoop.submit { worker.load }.get()) ?? QueryLoad()) }
         return sum
+    }
+
+    /// What the event loops have done in their turns.
+    package func turns() async -> [TurnFigures] {
+        var all: [TurnFigures] = []
+        for worker in workers { if let figures = try? await worker.eventLoop.submit({ worker.figures }).get() { all.append(figures) } }
+        return all
     }
 
     /// Closes what is too slow now, as otherwise once a second.

@@ -10,6 +10,11 @@ package struct QuerySettings: Sendable {
     package var clusterID: ClusterID
     /// Client connections at a time.
     package var connectionsMax = Limits.connections
+    /// Those of one principal among them.
+    package var connectionsPerPrincipalMax = Limits.connectionsPerPrincipal
+    /// Bytes of large frames, received in part or being answered, of all connections, and of those of one principal.
+    package var receivedBytesMax = Limits.receivedBytes
+    package var receivedBytesPerPrincipalMax = Limits.receivedBytesPerPrincipal
     /// Milliseconds for the TLS handshake and HELLO, and for a frame that has begun (and 1 ms more for 64 bytes of it).
     package var patienceMilliseconds = UInt64(Limits.handshakeMilliseconds)
     /// Milliseconds without a byte taken by a client whose answers wait.
@@ -26,6 +31,8 @@ package struct QuerySettings: Sendable {
     package var stepMilliseconds: Double = 250
     /// Records that one step of a scan or a count examines before others on the loop are served.
     package var examinedMax = Limits.scanExaminedRecords
+    /// Milliseconds of requests that an event loop answers before it reads its sockets again.
+    package var turnMilliseconds: Double = 5
     /// Bytes after which a batch of a scan ends.
     package var batchBytes = 1 << 20
 

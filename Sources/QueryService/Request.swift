@@ -14,7 +14,7 @@ struct Request {
         /// The first step of a scan.
         case scan(Scan)
         /// A next step of the scan that runs on the stream; of a batch that has begun, or of a new one.
-        case scanStep(isPartial: Bool)
+        case scanStep(isPartial: Bool, Consistency)
         /// A write that the snapshot at hand did not allow: looked at again behind a barrier, since the right may be new.
         case write(Write)
         case openSession
@@ -24,7 +24,8 @@ struct Request {
     /// `PrincipalID(0)` for a BIND.
     let principal: PrincipalID
     let body: Body
-    /// It allowed an older state, but its dataset is not open: an older state might show what was revoked since, so it waits for a barrier.
+    /// It allowed an older state, but asks for what can be revoked, which an older state might still show: it waits for a barrier. So do the steps
+    /// that follow one behind a barrier.
     var mustBeNewest = false
 
     /// It may take long, so that a connection has only a few of them with the worker at a time.
@@ -41,7 +42,7 @@ struct Request {
     var isContinuation: Bool {
         switch body {
         case .countStep: true
-        case let .scanStep(isPartial): isPartial
+        case let .scanStep(isPartial, _): isPartial
         default: false
         }
     }
@@ -70,7 +71,9 @@ struct Request {
         case let .multiGet(message): consistency = message.preamble.consistency
         case let .count(message): consistency = message.preamble.consistency
         case let .scan(message): consistency = message.preamble.consistency
-        case .bind, .countStep, .scanStep, .write, .openSession: return nil
+        case let .countStep(state): consistency = state.message.preamble.consistency
+        case let .scanStep(_, asked): consistency = asked
+        case .bind, .write, .openSession: return nil
         }
         if case let .stale(age) = consistency { return age }
         return nil
@@ -86,6 +89,8 @@ struct CountState {
     /// The rights that the total was counted under.
     let policyIndex: LogIndex
     let began: MonotonicTime
+    /// That of the oldest snapshot so far; nil before the first.
+    var basis: Basis?
 }
 
 /// Rows of a batch that is not full yet. A short batch would tell how many hidden records the step examined.
@@ -97,6 +102,8 @@ struct PartialBatch {
     /// The rights that they were read under; under others they are read again.
     let policyIndex: LogIndex
     let began: MonotonicTime
+    /// That of the oldest snapshot they are from.
+    let basis: Basis
 }
 
 /// A scan, from its request to its last frame.
@@ -111,6 +118,8 @@ struct ScanState {
     var partial: PartialBatch?
     /// A step waits for its snapshot.
     var isStepping = true
+    /// Its last step was behind a barrier, and so are those that follow.
+    var mustBeNewest = false
 
     init(message: Scan, principal: PrincipalID) {
         self.message = message

@@ -127,7 +127,7 @@ import Wire
         let later = await world.server.load()
         #expect(later.paused == 1 && later.requestsUnderWay <= load.requestsUnderWay && later.requestsUnderWay > 100, "\(later)")
         #expect(later.outgoingBytes < most + (1 << 20), "\(later)")
-        #expect(world.replica.store.openReadViews == 0, "a connection that waits keeps a snapshot")
+        #expect(world.store.openReadViews == 0, "a connection that waits keeps a snapshot")
         // It reads again: everything is answered.
         try await lazy.setReading(true)
         _ = try await lazy.wait(for: "every answer") { frames in

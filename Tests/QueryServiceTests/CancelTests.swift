@@ -52,7 +52,7 @@ import Wire
         #expect(try batches(client, 1).count == 1)
         load = await world.server.load()
         #expect(load.scans == 0 && load.requestsUnderWay == 0 && load.requestsKeptBack == 0)
-        #expect(world.replica.store.openReadViews == 0)
+        #expect(world.store.openReadViews == 0)
         client.close()
         await world.stop()
     }
@@ -115,7 +115,7 @@ import Wire
         #expect(client.frames.filter { (1...20).contains($0.stream) }.count == 20)
         let load = await world.server.load()
         #expect(load.scans == 0 && load.requestsUnderWay == 0 && load.requestsKeptBack == 0)
-        #expect(world.replica.store.openReadViews == 0)
+        #expect(world.store.openReadViews == 0)
         client.close()
         await world.stop()
     }
@@ -145,7 +145,7 @@ import Wire
         client.close()
         try await until("the connection is gone") { world.server.connections == 0 }
         #expect(await world.server.load() == QueryLoad())
-        try await until("nothing looks at a snapshot") { world.replica.store.openReadViews == 0 }
+        try await until("nothing looks at a snapshot") { world.store.openReadViews == 0 }
         await world.stop()
     }
 }

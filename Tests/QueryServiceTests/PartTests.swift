@@ -13,7 +13,7 @@ import Wire
         Request(stream: stream, principal: PrincipalID(1), body: .scan(Scan(preamble: preamble, selection: Selection())))
     }
     private func step(_ stream: UInt32, isPartial: Bool) -> Request {
-        Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial))
+        Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial, .linearizable))
     }
     private func get(_ stream: UInt32) -> Request {
         Request(stream: stream, principal: PrincipalID(1), body: .get(Get(preamble: preamble, key: [1])))
@@ -92,5 +92,20 @@ import Wire
             let sealed = token.sealed(key: key, selection: selection, fields: mask)
             for other in masks { #expect((PageToken(sealed, key: key, selection: selection, fields: other) == token) == (mask == other)) }
         }
+    }
+
+    /// It holds the last key examined, which its bearer may not see, nor how long it is.
+    @Test func everyPageTokenIsAsLong() {
+        let key = [UInt8](repeating: 7, count: 32)
+        func sealed(_ position: PageToken.Position) -> [UInt8] {
+            PageToken(use: .count, principal: PrincipalID(1), dataset: DatasetID(2), policyIndex: LogIndex(3), position: position)
+                .sealed(key: key, selection: Selection(), fields: nil)
+        }
+        let lengths = [0, 1, 40, Limits.recordKeyBytes].flatMap { count in
+            [PageToken.Position.at, PageToken.Position.after].map { sealed($0([UInt8](repeating: 0x61, count: count))).count }
+        }
+        #expect(Set(lengths) == [556])
+        let longest = PageToken.Position.after([UInt8](repeating: 0x61, count: Limits.recordKeyBytes))
+        #expect(PageToken(sealed(longest), key: key, selection: Selection(), fields: nil)?.position == longest)
     }
 }

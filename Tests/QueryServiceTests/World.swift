@@ -23,39 +23,27 @@ final class World: Sendable {
     let group: MultiThreadedEventLoopGroup
     let replica: Replica
     let store: StateStore
+    let partners: Partners
     let server: QueryServer
     let port: Int
     let events = Mutex<[QueryEvent]>([])
     static let cluster = "thu-nghiem"
     static let consumers = ["own", "stat", "tax", "near", "nobody"]
 
-    private struct NoTransport: ReplicaTransport {
-        func send(_ bytes: [UInt8], to node: NodeID, bulk: Bool) -> Bool { false }
-        func membershipChanged(_ membership: Membership) {}
-    }
-
     private final class EventSink: Sendable {
         let world = Mutex<World?>(nil)
         func add(_ event: QueryEvent) { world.withLock { $0 }?.events.withLock { $0.append(event) } }
     }
 
-    init(settings change: (inout QuerySettings) -> Void = { _ in }) async throws {
+    /// - Parameter count: voters beside the one that serves.
+    init(partners count: Int = 0, settings change: (inout QuerySettings) -> Void = { _ in }) async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("kho-query-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let certificates = try Certificates.shared.get()
         let clusterID = ClusterID(high: 3, low: 4)
-        store = try StateStore(directory: folder.path + "/state", cluster: clusterID, options: .init(mapBytes: 256 << 20))
-        var logOptions = LogOptions()
-        logOptions.segmentBytes = 1 << 20
-        let (log, recovered) = try SegmentLog.open(
-            directory: folder.path + "/log", identity: LogIdentity(cluster: clusterID, node: NodeID(1), incarnation: Incarnation(1)),
-            options: logOptions)
-        var options = ReplicaOptions(node: NodeID(1))
-        options.electionTicks = 5
-        options.heartbeatTicks = 1
-        let member = Membership.Member(id: NodeID(1), name: "n1", peerAddress: "", adminAddress: "", incarnation: Incarnation(1))
-        options.firstMembership = Membership(members: [member], voters: [NodeID(1)])
-        replica = try Replica(options: options, machine: store, log: log, recovered: recovered, transport: NoTransport(), failed: { _ in })
+        partners = Partners(count)
+        (replica, store) = try partners.make(NodeID(1), in: folder.path + "/1", cluster: clusterID)
+        try partners.start(in: folder.path, cluster: clusterID)
         replica.start()
         group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         var settings = QuerySettings(node: "n1", version: "0", clusterName: Self.cluster, clusterID: clusterID)
@@ -70,6 +58,7 @@ final class World: Sendable {
     func stop() async {
         await server.stop(withinMilliseconds: 200)
         replica.stop()
+        partners.stop()
         try? await group.shutdownGracefully()
         try? FileManager.default.removeItem(at: folder)
     }
@@ -84,7 +73,8 @@ final class World: Sendable {
     // MARK: Rights
 
     @discardableResult
-    func apply(_ command: Command) async throws -> CommandOutcome? {
+    func apply(_ command: Command, on other: Replica? = nil) async throws -> CommandOutcome? {
+        let replica = other ?? replica
         for _ in 0..<500 {
             let result = await withCheckedContinuation { continuation in replica.propose(command.encoded()) { continuation.resume(returning: $0) } }
             if case let .applied(outcome, _) = result { return outcome }
@@ -94,8 +84,10 @@ final class World: Sendable {
     }
 
     @discardableResult
-    func change(_ kind: ObjectKind, _ document: Document, _ verb: CatalogueChange.Verb = .apply) async throws -> CommandOutcome? {
-        let outcome = try await apply(.catalogue(.init(actor: PrincipalID(2), change: .init(verb: verb, kind: kind, document: document))))
+    func change(
+        _ kind: ObjectKind, _ document: Document, _ verb: CatalogueChange.Verb = .apply, on other: Replica? = nil
+    ) async throws -> CommandOutcome? {
+        let outcome = try await apply(.catalogue(.init(actor: PrincipalID(2), change: .init(verb: verb, kind: kind, document: document))), on: other)
         if case let .rejected(rejection)? = outcome { throw InVain("\(rejection)") }
         return outcome
     }

@@ -1,0 +1,75 @@
+import Access
+import Catalogue
+import Core
+import NIOCore
+import Replica
+import Store
+import Wire
+
+extension LoopWorker {
+    /// Forwards a write that the newest snapshot here allows; otherwise it is looked at again behind a barrier.
+    func submit(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
+        let allowed: Bool
+        do throws(StoreError) {
+            allowed = try store.withReadView { view throws(StoreError) in
+                WriteCheck.denied(write, principal: principal, view: view, plans: &plans) == nil
+            }
+        } catch { return connection.fail(stream, WireError(.internal)) }
+        // Who was bound from an older state is looked at behind a barrier first.
+        if allowed, !connection.unconfirmed.contains(principal) {
+            propose(write, stream: stream, principal: principal, from: connection)
+        } else {
+            connection.submit(Request(stream: stream, principal: principal, body: .write(write)))
+        }
+    }
+
+    func propose(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
+        let command = WriteCommand(
+            principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex,
+            operations: write.operations)
+        propose(.write(command), stream: stream, operation: "\(write.opcode)", dataset: write.operations.first?.dataset ?? DatasetID(0), from: connection)
+    }
+
+    func propose(_ command: Command, stream: UInt32, operation: String, dataset: DatasetID, from connection: ClientConnection) {
+        let finished = Finished(connection: connection, stream: stream, operation: operation, dataset: dataset)
+        replica.propose(command.encoded()) { [self] result in
+            eventLoop.execute { [self] in finish(finished, result) }
+        }
+    }
+
+    /// `@unchecked Sendable` because it goes to another thread and back without being looked at there.
+    private final class Finished: @unchecked Sendable {
+        let connection: ClientConnection
+        let stream: UInt32
+        let operation: String
+        let dataset: DatasetID
+
+        init(connection: ClientConnection, stream: UInt32, operation: String, dataset: DatasetID) {
+            self.connection = connection
+            self.stream = stream
+            self.operation = operation
+            self.dataset = dataset
+        }
+    }
+
+    private func finish(_ finished: Finished, _ result: ProposalResult) {
+        let connection = finished.connection
+        guard connection.isOpen else { return }
+        switch ProposalAnswer(result) {
+        case let .written(index):
+            let applied = store.applied
+            let info = ReplyInfo(appliedIndex: applied.position.index, policyIndex: applied.policyIndex)
+            connection.reply(Written(info: info, index: index), on: finished.stream)
+        case let .session(session): connection.reply(SessionOpened(session: session), on: finished.stream)
+        case let .failed(error):
+            if error.code == .denied {
+                audit(.denied(principal: connection.principalText, operation: finished.operation, dataset: finished.dataset, remote: connection.remote))
+            }
+            if error.code == .unauthenticated {
+                audit(.unauthenticated(certificate: connection.certificate?.description ?? "?", remote: connection.remote))
+            }
+            connection.fail(finished.stream, error)
+        }
+        connection.flushSoon()
+    }
+}
