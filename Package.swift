@@ -171,7 +171,10 @@ let package = Package(
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",
             swiftSettings: common),
-        .testTarget(name: "NodeTests", dependencies: ["Node", "Configuration", "Core"], path: "Tests/NodeTests", swiftSettings: common),
+        .testTarget(
+            name: "NodeTests",
+            dependencies: ["TestSupport", "Node", "Harness", "Wire", "Transport", "Configuration", "Core"], path: "Tests/NodeTests",
+            swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(
             name: "QueryServiceTests",

@@ -109,7 +109,7 @@ import Testing
     /// A table is refused like a key, also where nothing stands under it.
     @Test(arguments: [
         ("[listne]\n", "f:1: unknown table [listne]; did you mean \"listen\"?"), ("[listen]\n[foo]\n", "f:2: unknown table [foo]"),
-        ("a = 1\n[listen]\n[listen.deep]\n[listen.deep.x]\n[\"listen.tls\"]\n", "taken"), ("[listen.peer]\n", "f:1: unknown table [listen.peer]; did you mean \"listen.tls\"?"),
+        ("a = 1\n[listen]\n[listen.deep]\n[listen.deep.x]\n[\"listen.tls\"]\n", "taken"), ("[listen.peer]\n", "f:1: unknown table [listen.peer]; did you mean \"listen.deep\"?"),
         ("b = 1\n[foo]\n", "f:1: unknown key b"), ("[foo]\nb = 1\n", "f:2: unknown key foo.b"), ("[foo]\n[bar]\nb = 1\n", "f:1: unknown table [foo]"),
         ("[a]\n", "f:1: unknown table [a]"),
     ])
