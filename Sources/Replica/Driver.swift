@@ -49,7 +49,7 @@ final class Driver {
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
             tickMilliseconds: options.tickMilliseconds, seed: SystemRandom.uint64())
         configuration.waitingReadsMax = 1_000_000
-        core = RaftCore(configuration, restored: restored, into: &effects)
+        core = RaftCore(configuration, restored: restored, at: MonotonicTime.now(), into: &effects)
         carryOutAll()
     }
 
@@ -143,7 +143,7 @@ final class Driver {
     }
 
     private func step(_ event: RaftEvent) {
-        core.step(event, into: &effects)
+        core.step(event, at: MonotonicTime.now(), into: &effects)
         carryOutAll()
     }
 
@@ -255,6 +255,7 @@ final class Driver {
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
         case .handedOver: break
+        case let .leaseChanged(lease): loop.publish(lease)
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }

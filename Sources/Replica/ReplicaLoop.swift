@@ -55,6 +55,7 @@ final class ReplicaLoop: Sendable {
         var status: RaftStatus
         var membership: Membership
         var freshAt: MonotonicTime?
+        var lease = ReadLease.none
     }
 
     init(options: ReplicaOptions, restored: RestoredState, mailbox: Mailbox<Item>, surroundings: Surroundings) {
@@ -75,6 +76,10 @@ final class ReplicaLoop: Sendable {
     /// The last moment at which the state here was known to be current.
     var freshAt: MonotonicTime? { published.withLock { $0.freshAt } }
 
+    /// The newest read lease, or none.
+    var readLease: ReadLease { published.withLock { $0.lease } }
+
+    func publish(_ lease: ReadLease) { published.withLock { $0.lease = lease } }
     func publish(_ status: RaftStatus) { published.withLock { $0.status = status } }
     func publish(_ membership: Membership) { published.withLock { $0.membership = membership } }
     func publish(freshAt time: MonotonicTime) {

@@ -33,7 +33,8 @@ import Testing
         #expect(counts.memberships > 50, "\(counts)")
         #expect(counts.truncations > 10, "\(counts)")
         #expect(counts.wipes > 5, "\(counts)")
-        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 1 && counts.handedOver > 4, "\(counts)")
+        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 1 && counts.handedOver > 2, "\(counts)")
+        #expect(counts.leaseReads > 0 && counts.leaseRefusals > 50 && counts.fenced > 10, "\(counts)")
     }
 
     /// The same seed does the same.
