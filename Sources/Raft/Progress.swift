@@ -24,6 +24,8 @@ struct Progress: Sendable {
     var sentCommit = LogIndex(0)
     /// The tick of its last message.
     var heardAt: Int
+    /// The newest heartbeat with which it has made its promise, by the leader's clock; 0 if it has made none.
+    var promisedStamp: UInt64 = 0
     /// It said that it wants no office.
     var isDraining = false
     /// Probing: the tick at which the message under way was sent, which has not been answered. Replicating: when a stuck window

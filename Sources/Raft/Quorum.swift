@@ -16,14 +16,17 @@ extension Membership {
     }
 
     /// The highest index that a majority of each group has reached; 0 without voters.
-    func quorumIndex(_ reached: (NodeID) -> LogIndex) -> LogIndex {
-        var lowest: LogIndex?
+    func quorumIndex(_ reached: (NodeID) -> LogIndex) -> LogIndex { LogIndex(quorumValue { reached($0).rawValue }) }
+
+    /// The highest number that a majority of each group has reached; 0 without voters.
+    func quorumValue(_ reached: (NodeID) -> UInt64) -> UInt64 {
+        var lowest: UInt64?
         for group in quorumGroups {
-            guard !group.isEmpty else { return LogIndex(0) }
+            guard !group.isEmpty else { return 0 }
             // Descending: of n voters, n/2 + 1 have reached what stands at place n/2.
-            let index = group.map(reached).sorted(by: >)[group.count / 2]
-            lowest = min(lowest ?? index, index)
+            let value = group.map(reached).sorted(by: >)[group.count / 2]
+            lowest = min(lowest ?? value, value)
         }
-        return lowest ?? LogIndex(0)
+        return lowest ?? 0
     }
 }

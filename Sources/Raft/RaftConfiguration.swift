@@ -12,6 +12,14 @@ package struct RaftConfiguration: Sendable {
     /// Seed of the draws: another one in each life of a node, for the numbers of its forwarded reads begin at a draw.
     package var seed: UInt64
 
+    /// Whether the node wants read leases, in a cluster that reads by them: one that answers queries.
+    package var wantsLease = false
+    /// Milliseconds for which a voter promises not to elect another leader, and those that a lease lasts at the most.
+    package var promiseMilliseconds: UInt64 = 500
+    package var leaseMilliseconds: UInt64 = 400
+    /// By how much, of a thousand, the clocks of two nodes may differ in speed.
+    package var driftPerMille: UInt64 = 10
+
     // Bounds, by default those of `Limits`; tests make them small.
     package var appendEntriesMax = Limits.appendEntries
     package var appendBytesMax = Limits.appendBytes
@@ -28,6 +36,9 @@ package struct RaftConfiguration: Sendable {
         self.tickMilliseconds = tickMilliseconds
         self.seed = seed
     }
+
+    var promiseNanoseconds: UInt64 { promiseMilliseconds * 1_000_000 }
+    var leaseNanoseconds: UInt64 { leaseMilliseconds * 1_000_000 }
 }
 
 /// What a core begins with: what the log and the state machine's checkpoint held.

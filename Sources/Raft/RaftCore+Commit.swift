@@ -7,9 +7,9 @@ extension RaftCore {
 
     /// The leader counts who has what durably, itself by its own disk. True if more is committed than before.
     mutating func advanceCommit() -> Bool {
-        let index = membership.quorumIndex { voter in
+        let index = fence(membership.quorumIndex { voter in
             voter == id ? writes.durableIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
-        }
+        })
         // An entry of an older term may be on a majority and still be replaced (Raft §5.4.2, figure 8): it commits with one of this
         // term after it.
         guard index > commitIndex, log.term(at: index) == term else { return false }
@@ -21,7 +21,7 @@ extension RaftCore {
 
     /// More is committed: what waited for that, and everybody hears of it.
     mutating func committedMore() {
-        finishJointChange()
+        _ = finishJointChange()
         broadcastAppends()
         leaveIfRemoved()
     }

@@ -14,8 +14,11 @@ extension RaftCore {
 
     mutating func tickFollower() {
         electionElapsed += 1
+        tickHolder()
         guard electionElapsed >= campaignTicks else { return }
         if memberships.mayLead(id) {
+            // A promise may last longer than the wait for a leader.
+            if isBound { return }
             askForPreVotes()
         } else {
             // Without a vote it only stops believing in a leader that it does not hear.
@@ -36,14 +39,14 @@ extension RaftCore {
         countPreVote(of: id, granted: true)
     }
 
-    private mutating func campaign(transfer: Bool) {
+    private mutating func campaign(transfer: Bool, released: UInt64 = 0) {
         role = .candidate
         enter(HardState(term: Term(term.rawValue + 1), vote: id))
         follow(.none)
         resetElectionTimer()
         ballots = []
         // With the vote for itself on the disk first; `persisted` counts it.
-        for voter in otherVoters { send(.vote(last: log.last, transfer: transfer), to: voter, afterDisk: true) }
+        for voter in otherVoters { send(.vote(last: log.last, transfer: transfer, released: released), to: voter, afterDisk: true) }
     }
 
     private var otherVoters: [NodeID] {
@@ -83,9 +86,9 @@ extension RaftCore {
     }
 
     /// The leader hands over: no pre-vote, for the leader itself wants the new term.
-    mutating func timeoutNow(_ from: NodeID) {
-        guard role == .follower, from == leader, memberships.mayLead(id) else { return }
-        campaign(transfer: true)
+    mutating func timeoutNow(_ from: NodeID, released: UInt64) {
+        guard role == .follower, from == leader, memberships.mayLead(id), mayCampaign(released: released) else { return }
+        campaign(transfer: true, released: released)
     }
 
     // MARK: Answering
@@ -122,6 +125,7 @@ extension RaftCore {
         hardState = next
         verifiedIndex = commitIndex
         failForwardedReads()
+        dropLease()
     }
 
     /// Follows `newLeader`, or nobody for now, in a term that is this one or newer.
@@ -134,6 +138,7 @@ extension RaftCore {
         resetElectionTimer()
         if wasLeader {
             progress = []
+            grants = []
             failQueuedReads()
         }
     }
@@ -143,6 +148,7 @@ extension RaftCore {
         guard leader != newLeader else { return }
         leader = newLeader
         failForwardedReads()
+        dropLease()
         if newLeader != .none { endHandover(newLeader: newLeader) }
     }
 
@@ -151,6 +157,7 @@ extension RaftCore {
         ballots = []
         follow(id)
         heartbeatElapsed = 0
+        (lastStamp, releasedStamp) = (0, 0)
         progress = membership.members.filter { $0.id != id }.map { newProgress(of: $0) }
         // Entries of older terms commit with one of this term only. A new cluster's first entry is its membership, so that it
         // is in the log as any later one.

@@ -84,9 +84,10 @@ extension RaftCore {
 
     /// The answer does not wait for anything, and says only that this node follows that leader. The commit index counts as
     /// far as the own log was compared with this leader's.
-    mutating func heartbeat(_ from: NodeID, _ commit: LogIndex, _ context: UInt64) {
+    mutating func heartbeat(_ from: NodeID, _ commit: LogIndex, _ context: UInt64, _ stamp: UInt64) {
         guard recognise(from) else { return }
+        makePromise(stamp: stamp)
         learnCommit(min(commit, verifiedIndex))
-        send(.heartbeatReply(context: context, isDraining: isDraining), to: from)
+        send(.heartbeatReply(context: context, stamp: stamp, isDraining: isDraining), to: from)
     }
 }

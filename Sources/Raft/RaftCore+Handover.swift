@@ -3,7 +3,8 @@ import Core
 /// Leaving office in good order: to one voter that has the whole log, without an election's wait (thesis §3.10).
 extension RaftCore {
     /// New entries would keep the target from ever having all, and what a leader takes that is no member any more nobody will tell it.
-    var takesProposals: Bool { handover == nil && membership.isVoter(id) }
+    /// While leases live nothing can be handed over yet, and nobody needs to wait.
+    var takesProposals: Bool { (handover == nil || hasGrants) && membership.isVoter(id) }
 
     /// `target`: nil for the best there is.
     mutating func transferLeadership(_ proposal: ProposalID, to target: NodeID?) {
@@ -12,22 +13,26 @@ extension RaftCore {
         guard let target = target ?? successor, target != id, membership.voters.contains(target),
             let peer = progress.first(where: { $0.id == target }), isActive(peer)
         else { return output.append(.refused(proposal, .targetUnfit)) }
-        beginHandover(Handover(proposal: proposal, target: target, deadline: now + configuration.electionTicks))
+        beginHandover(of: proposal, to: target)
     }
 
-    mutating func beginHandover(_ handover: Handover) {
-        self.handover = handover
-        if let place = progress.firstIndex(where: { $0.id == handover.target }) { replicate(to: place) }
+    /// Leases are not renewed from now on, and end before anything else happens.
+    mutating func beginHandover(of proposal: ProposalID?, to target: NodeID) {
+        let leaseTicks = hasGrants ? Int(withDrift(configuration.leaseNanoseconds) / 1_000_000) / max(1, configuration.tickMilliseconds) + 2 : 0
+        handover = Handover(proposal: proposal, target: target, deadline: now + leaseTicks + configuration.electionTicks)
+        if let place = progress.firstIndex(where: { $0.id == target }) { replicate(to: place) }
         askSuccessor()
     }
 
-    /// Tells the target to campaign once it has the whole log.
+    /// Tells the target to campaign once no lease lives and it has the whole log. Promises made until now are released, and count no more.
     mutating func askSuccessor() {
-        guard role == .leader, let handover, !handover.isAsked,
+        guard role == .leader, let handover, !handover.isAsked, !hasGrants,
             progress.contains(where: { $0.id == handover.target && $0.match == log.lastIndex })
         else { return }
         self.handover?.isAsked = true
-        send(.timeoutNow, to: handover.target)
+        releasedStamp = lastStamp
+        for place in progress.indices { progress[place].promisedStamp = 0 }
+        send(.timeoutNow(released: lastStamp), to: handover.target)
         if !membership.isVoter(id) { becomeFollower(term, leader: .none) }
     }
 
@@ -67,7 +72,7 @@ extension RaftCore {
     mutating func handOverIfDraining() {
         guard isDraining, handover == nil, now >= drainNotBefore, let target = successor else { return }
         drainNotBefore = now + 2 * configuration.electionTicks
-        beginHandover(Handover(proposal: nil, target: target, deadline: now + configuration.electionTicks))
+        beginHandover(of: nil, to: target)
     }
 
     /// Ticks without a leader after which this node campaigns. A draining one leaves it to the others for a while, unless it is alone.

@@ -13,7 +13,8 @@ extension RaftCore {
         }
         let entry: Membership
         if membership.isSingleStep(to: next) {
-            entry = Membership(members: next.members, voters: next.voters, readMode: next.readMode, highestID: max(next.highestID, membership.highestID))
+            entry = Membership(
+                members: next.members, voters: next.voters, readMode: next.readMode, highestID: max(next.highestID, membership.highestID))
         } else if membership.isChangeOfVoters(to: next) {
             if let refusal = refusal(ofVoters: next) { return output.append(.refused(proposal, refusal)) }
             entry = membership.joint(to: next)
@@ -38,10 +39,12 @@ extension RaftCore {
     }
 
     /// The joint membership is committed: the new voters go on alone. Whoever leads does it, also one elected in between.
-    mutating func finishJointChange() {
-        guard role == .leader, membership.isJoint, membershipIndex <= commitIndex else { return }
+    /// True if it was time.
+    mutating func finishJointChange() -> Bool {
+        guard role == .leader, membership.isJoint, membershipIndex <= commitIndex, hasCommittedInTerm, leasesOutliveNoPromise else { return false }
         appendOwn(.membership, membership.settled.encoded())
         membershipMayHaveChanged()
+        return true
     }
 
     /// A leader that has no vote any more leads until that is committed; then it hands over and goes. If nobody can take over at once,
@@ -49,7 +52,7 @@ extension RaftCore {
     mutating func leaveIfRemoved() {
         guard role == .leader, !membership.isVoter(id), membershipIndex <= commitIndex, handover == nil else { return }
         guard let target = successor else { return becomeFollower(term, leader: .none) }
-        beginHandover(Handover(proposal: nil, target: target, deadline: now + configuration.electionTicks))
+        beginHandover(of: nil, to: target)
     }
 
     /// A membership in the log is in force at once, not first when it is committed (thesis §4.1).

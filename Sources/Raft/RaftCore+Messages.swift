@@ -5,6 +5,7 @@ extension RaftCore {
     mutating func receive(_ message: RaftMessage) {
         guard message.to == id, message.from != id, message.from != .none, isPlausible(message), isHeard(message) else { return }
         if message.term < term { return answerOldTerm(message) }
+        guard !isBound(against: message) else { return }
         if message.term > term {
             guard enterTerm(of: message) else { return }
         }
@@ -12,17 +13,19 @@ extension RaftCore {
         switch message.body {
         case let .preVote(last): preVoteRequested(by: from, term: message.term, last: last)
         case let .preVoteReply(granted): preVoteAnswered(by: from, term: message.term, granted: granted)
-        case let .vote(last, _): voteRequested(by: from, last: last)
+        case let .vote(last, _, _): voteRequested(by: from, last: last)
         case let .voteReply(granted): if role == .candidate { countVote(of: from, granted: granted) }
         case let .append(previous, entries, commit): append(from, previous, entries, commit)
         case let .appendAccepted(match): accepted(by: from, match: match)
         case let .appendRejected(previous, hint): rejected(by: from, previous: previous, hint: hint)
-        case let .heartbeat(commit, context): heartbeat(from, commit, context)
-        case let .heartbeatReply(context, isDraining): heartbeatAnswered(by: from, context, isDraining: isDraining)
+        case let .heartbeat(commit, context, stamp): heartbeat(from, commit, context, stamp)
+        case let .heartbeatReply(context, stamp, isDraining): heartbeatAnswered(by: from, context, stamp, isDraining: isDraining)
         case let .readRequest(read): readRequested(by: from, read)
         case let .readReply(read, index): readAnswered(read, index)
         case let .readRefused(read, refusal): readRefused(read, refusal)
-        case .timeoutNow: timeoutNow(from)
+        case let .timeoutNow(released): timeoutNow(from, released: released)
+        case let .leaseRequest(nonce): leaseRequested(by: from, nonce: nonce)
+        case let .leaseGranted(nonce, nanoseconds, index): leaseGranted(by: from, nonce: nonce, nanoseconds: nanoseconds, index: index)
         }
     }
 
@@ -31,12 +34,13 @@ extension RaftCore {
         let bound: UInt64 = 1 << 62
         guard message.term.rawValue > 0, message.term.rawValue < bound else { return false }
         switch message.body {
-        case let .preVote(last), let .vote(last, _): return last.index.rawValue < bound && last.term.rawValue < bound
+        case let .preVote(last), let .vote(last, _, _): return last.index.rawValue < bound && last.term.rawValue < bound
         case let .append(previous, _, commit): return previous.index.rawValue < bound && commit.rawValue < bound
         case let .appendAccepted(match): return match.rawValue < bound
         case let .appendRejected(previous, hint): return previous.rawValue < bound && hint.index.rawValue < bound
-        case let .heartbeat(commit, _): return commit.rawValue < bound
-        case .preVoteReply, .voteReply, .heartbeatReply, .readRequest, .readReply, .readRefused, .timeoutNow: return true
+        case let .heartbeat(commit, _, _): return commit.rawValue < bound
+        case let .leaseGranted(_, nanoseconds, index): return nanoseconds < bound && index.rawValue < bound
+        case .preVoteReply, .voteReply, .heartbeatReply, .readRequest, .readReply, .readRefused, .timeoutNow, .leaseRequest: return true
         }
     }
 
@@ -59,7 +63,7 @@ extension RaftCore {
         switch message.body {
         case .preVote: return true
         case .preVoteReply(granted: true): return true
-        case let .vote(_, transfer):
+        case let .vote(_, transfer, _):
             // That the leader wished it is believed of a member only.
             if hearsLeader && !(transfer && membership.contains(message.from)) { return false }
             becomeFollower(message.term, leader: .none)

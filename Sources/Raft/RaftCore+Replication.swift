@@ -27,10 +27,10 @@ extension RaftCore {
         output.append(contentsOf: answers)
     }
 
-    /// Bytes that are not committed or not on the own disk are bounded; one entry always has room, however large. Computed from the
-    /// log, so that nothing leaks when leadership or entries are lost.
+    /// Bytes that are not committed, not on the own disk or not applied are bounded; one entry always has room, however large. Computed
+    /// from the log, so that nothing leaks when leadership or entries are lost.
     private func hasRoom(for weight: Int) -> Bool {
-        let open = log.weight(after: min(commitIndex, writes.durableIndex))
+        let open = log.weight(after: min(commitIndex, writes.durableIndex, appliedIndex))
         return open == 0 || open + weight <= configuration.uncommittedBytesMax
     }
 
@@ -51,6 +51,8 @@ extension RaftCore {
 
     mutating func tickLeader() {
         guard hearsQuorum else { return becomeFollower(term, leader: .none) }
+        tickLeases()
+        guard role == .leader else { return }
         idleElapsed += 1
         handOverIfDraining()
         if idleElapsed * configuration.tickMilliseconds >= Int(Limits.logTimeIdleMilliseconds), takesProposals {
@@ -71,11 +73,9 @@ extension RaftCore {
     }
 
     /// The commit index goes out no further than the receiver is known to have the leader's log.
-    func heartbeatBody(for peer: Progress) -> RaftMessage.Body {
-        .heartbeat(commit: min(peer.match, commitIndex), context: reads.context)
+    mutating func sendHeartbeat(to peer: Progress) {
+        send(.heartbeat(commit: min(peer.match, commitIndex), context: reads.context, stamp: nextStamp()), to: peer.id)
     }
-
-    mutating func sendHeartbeat(to peer: Progress) { send(heartbeatBody(for: peer), to: peer.id) }
 
     // MARK: Sending
 
@@ -150,8 +150,10 @@ extension RaftCore {
 
     /// A sign of life moves on what is stuck: a message that was lost must not be waited for for ever. Once in a heartbeat's time
     /// at most, for rounds of reads bring many answers.
-    mutating func heartbeatAnswered(by node: NodeID, _ context: UInt64, isDraining: Bool) {
+    mutating func heartbeatAnswered(by node: NodeID, _ context: UInt64, _ stamp: UInt64, isDraining: Bool) {
         guard let place = hear(node) else { return }
+        // What no heartbeat had, or what was released, is no promise.
+        if stamp > releasedStamp, stamp <= lastStamp { progress[place].promisedStamp = max(progress[place].promisedStamp, stamp) }
         progress[place].isDraining = isDraining
         if let probedAt = progress[place].probedAt, now - probedAt < configuration.heartbeatTicks {
             // Asked a moment ago.

@@ -50,6 +50,7 @@ extension RaftCore {
         if let first = tail.first { noteAppended(from: first.index) }
         commitIndex = position.index
         handedOver = position.index
+        appliedIndex = position.index
         verifiedIndex = max(position.index, min(verifiedIndex, log.lastIndex))
         membershipMayHaveChanged()
         acceptInstalled(position.index)

@@ -21,6 +21,8 @@ package struct RaftCore: Sendable {
     var commitIndex: LogIndex
     /// Entries through this one were handed to the state machine.
     var handedOver: LogIndex
+    /// Entries through this one are in the state machine.
+    var appliedIndex: LogIndex
     /// A follower's log is known to be its leader's through here: compared in this term, or committed.
     var verifiedIndex: LogIndex
 
@@ -44,6 +46,23 @@ package struct RaftCore: Sendable {
     var isDraining = false
     /// The tick before which a draining leader does not try again to hand over.
     var drainNotBefore = 0
+    // Read leases. Times are those of the node's clock in nanoseconds.
+    /// The step's.
+    var time: UInt64 = 0
+    var promise = Promise()
+    /// A node that has been before may have promised what it does not know any more: it waits until here.
+    var waitUntil: UInt64 = 0
+    /// A leader's: the newest of its heartbeats that asked for promises, and through which of them they are released.
+    var lastStamp: UInt64 = 0
+    var releasedStamp: UInt64 = 0
+    var grants: [LeaseGrant] = []
+    /// A holder's.
+    var lease = ReadLease.none
+    var leaseNonce: UInt64
+    /// When the last four requests were made, by their numbers; 0 for none, or one that was answered.
+    var leaseAsks: [UInt64] = [0, 0, 0, 0]
+    /// The tick of the next request.
+    var leaseAskAt = 0
     var reads = ReadQueue()
     var forwarded: ForwardedReads
 
@@ -56,14 +75,17 @@ package struct RaftCore: Sendable {
     /// What the driver was told last.
     private var toldStatus: RaftStatus?
     private var toldMembership = Membership.empty
+    private var toldLease = ReadLease.none
 
-    /// Begins a life of the node. The first effects say the membership, if there is one, and the status.
-    package init(_ configuration: RaftConfiguration, restored: RestoredState, into effects: inout [RaftEffect]) {
+    /// Begins a life of the node. The first effects say the membership, if there is one, and the status. `time`: the node's clock now.
+    package init(_ configuration: RaftConfiguration, restored: RestoredState, at time: MonotonicTime, into effects: inout [RaftEffect]) {
         let applied = restored.applied
         invariant(restored.base.index <= applied.position.index, "the log begins after what is applied")
         self.configuration = configuration
         draws = Draws(seed: configuration.seed)
-        forwarded = ForwardedReads(nonce: draws.next())
+        let nonce = draws.next()
+        forwarded = ForwardedReads(nonce: nonce)
+        leaseNonce = ~nonce
         clock = LogClock(tickMilliseconds: configuration.tickMilliseconds)
         log = RaftLog(base: restored.base, time: restored.base == applied.position ? applied.time : .zero)
         for entry in restored.entries { log.append(entry) }
@@ -76,6 +98,7 @@ package struct RaftCore: Sendable {
         memberships = MembershipHistory(applied.membership, at: applied.membershipIndex)
         commitIndex = applied.position.index
         handedOver = applied.position.index
+        appliedIndex = applied.position.index
         verifiedIndex = applied.position.index
         for entry in restored.entries where entry.index > applied.position.index && entry.kind == .membership {
             let membership = Self.membership(of: entry)
@@ -84,6 +107,9 @@ package struct RaftCore: Sendable {
         }
         role = memberships.mayLead(configuration.id) ? .follower : .learner
         resetElectionTimer()
+        self.time = time.nanoseconds
+        // A promise is made in a term that is durable: who has none has never made one.
+        if hardState.term > Term(0) { waitUntil = self.time + withDrift(self.configuration.promiseNanoseconds) }
         finish(into: &effects)
     }
 
@@ -123,7 +149,11 @@ package struct RaftCore: Sendable {
 
     /// Takes one event, and appends what is to be done to `effects`, in the order in which it is to be done. At most one of them is
     /// an `append`. Costs what the event's entries and the members it concerns cost; nothing is proportional to the log.
-    package mutating func step(_ event: RaftEvent, into effects: inout [RaftEffect]) {
+    ///
+    /// `time`: the node's clock (CLOCK_BOOTTIME), read after the event has happened, for this step alone: an older reading could make a
+    /// promise or a lease seem to last that has ended.
+    package mutating func step(_ event: RaftEvent, at time: MonotonicTime, into effects: inout [RaftEffect]) {
+        self.time = max(self.time, time.nanoseconds)
         switch event {
         case let .tick(wall): tick(wall)
         case let .message(message): receive(message)
@@ -133,7 +163,9 @@ package struct RaftCore: Sendable {
         case let .drain(isDraining): drain(isDraining)
         case let .read(id): read(id)
         case let .persisted(number): persisted(number)
-        case let .applied(index): invariant(index <= handedOver, "applied \(index), which was not handed over")
+        case let .applied(index):
+            invariant(index <= handedOver, "applied \(index), which was not handed over")
+            appliedIndex = max(appliedIndex, index)
         case let .snapshotInstalled(snapshot): installed(snapshot)
         case let .snapshotFinished(node, position, delivered): snapshotFinished(node, position, delivered)
         case let .compacted(index): log.compact(through: min(index, handedOver))
@@ -167,6 +199,13 @@ package struct RaftCore: Sendable {
         if toldStatus.map({ $0.role != status.role || $0.term != status.term || $0.leader != status.leader }) ?? true {
             toldStatus = status
             effects.append(.statusChanged(status))
+        }
+        if configuration.wantsLease {
+            let lease = readLease
+            if lease != toldLease {
+                toldLease = lease
+                effects.append(.leaseChanged(lease))
+            }
         }
         let newHardState = hardState == writes.issued ? nil : hardState
         if newHardState != nil || appendedFrom != nil || !delayed.isEmpty {

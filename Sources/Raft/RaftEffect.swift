@@ -23,6 +23,9 @@ package enum RaftEffect: Equatable, Sendable {
     case membershipChanged(Membership)
     /// Role, term or leader changed.
     case statusChanged(RaftStatus)
+    /// The node's own right to answer queries changed, or what it has received under it. To be known to all readers before the
+    /// effects that follow are carried out: an acknowledgement among them lets the leader answer writers. Only if it wants leases.
+    case leaseChanged(ReadLease)
     /// Something that an administrator should hear of.
     case alarm(RaftAlarm)
 }

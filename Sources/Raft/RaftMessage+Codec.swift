@@ -8,7 +8,15 @@ import Core
 //   7 appendRejected  previous u64, hint position  8 heartbeat       commit u64, context u64
 //   9 heartbeatReply  context u64                 10 readRequest     read u64
 //  11 readReply       read u64, index u64         12 readRefused     read u64, refusal u8
-//  13 timeoutNow                                 14 heartbeatReply  context u64, draining u8
+//  13 timeoutNow
+//
+// With what only leases and draining need, so that the bytes of the others stay what they are:
+//
+//  14 heartbeatReply  context u64, stamp u64, draining u8
+//  15 heartbeat       commit u64, context u64, stamp u64
+//  16 vote            last position, transfer u8, released u64
+//  17 timeoutNow      released u64
+//  18 leaseRequest    nonce u64                  19 leaseGranted    nonce u64, nanoseconds u64, index u64
 //
 // An entry: group u16 | index u64 | term u64 | kind u8 | time i64 | payload with a length of 4 bytes.
 
@@ -30,9 +38,10 @@ extension RaftMessage {
         switch body {
         case let .preVote(last): out.write(last)
         case let .preVoteReply(granted), let .voteReply(granted): out.write(granted)
-        case let .vote(last, transfer):
+        case let .vote(last, transfer, released):
             out.write(last)
             out.write(transfer)
+            if released > 0 { out.write(released) }
         case let .append(previous, entries, commit):
             out.write(previous)
             out.write(commit.rawValue)
@@ -42,12 +51,15 @@ extension RaftMessage {
         case let .appendRejected(previous, hint):
             out.write(previous.rawValue)
             out.write(hint)
-        case let .heartbeat(commit, context):
+        case let .heartbeat(commit, context, stamp):
             out.write(commit.rawValue)
             out.write(context)
-        case let .heartbeatReply(context, isDraining):
+            if stamp > 0 { out.write(stamp) }
+        case let .heartbeatReply(context, stamp, isDraining):
             out.write(context)
-            if isDraining { out.write(isDraining) }
+            guard stamp > 0 || isDraining else { break }
+            out.write(stamp)
+            out.write(isDraining)
         case let .readRequest(read): out.write(read.rawValue)
         case let .readReply(read, index):
             out.write(read.rawValue)
@@ -55,7 +67,12 @@ extension RaftMessage {
         case let .readRefused(read, refusal):
             out.write(read.rawValue)
             out.write(refusal.rawValue)
-        case .timeoutNow: break
+        case let .timeoutNow(released): if released > 0 { out.write(released) }
+        case let .leaseRequest(nonce): out.write(nonce)
+        case let .leaseGranted(nonce, nanoseconds, index):
+            out.write(nonce)
+            out.write(nanoseconds)
+            out.write(index.rawValue)
         }
         return out.bytes
     }
@@ -64,17 +81,19 @@ extension RaftMessage {
         switch body {
         case .preVote: 1
         case .preVoteReply: 2
-        case .vote: 3
+        case let .vote(_, _, released): released > 0 ? 16 : 3
         case .voteReply: 4
         case .append: 5
         case .appendAccepted: 6
         case .appendRejected: 7
-        case .heartbeat: 8
-        case let .heartbeatReply(_, isDraining): isDraining ? 14 : 9
+        case let .heartbeat(_, _, stamp): stamp > 0 ? 15 : 8
+        case let .heartbeatReply(_, stamp, isDraining): stamp > 0 || isDraining ? 14 : 9
         case .readRequest: 10
         case .readReply: 11
         case .readRefused: 12
-        case .timeoutNow: 13
+        case let .timeoutNow(released): released > 0 ? 17 : 13
+        case .leaseRequest: 18
+        case .leaseGranted: 19
         }
     }
 
@@ -119,8 +138,17 @@ extension RaftMessage {
                 throw .invalid(at: reader.position - 1, "unknown refusal")
             }
             return .readRefused(read, refusal)
-        case 13: return .timeoutNow
-        case 14: return .heartbeatReply(context: try reader.readUInt64(), isDraining: try reader.readBool())
+        case 13: return .timeoutNow()
+        case 14: return .heartbeatReply(context: try reader.readUInt64(), stamp: try reader.readUInt64(), isDraining: try reader.readBool())
+        case 15:
+            let commit = LogIndex(try reader.readUInt64())
+            return .heartbeat(commit: commit, context: try reader.readUInt64(), stamp: try reader.readUInt64())
+        case 16: return .vote(last: try reader.readPosition(), transfer: try reader.readBool(), released: try reader.readUInt64())
+        case 17: return .timeoutNow(released: try reader.readUInt64())
+        case 18: return .leaseRequest(nonce: try reader.readUInt64())
+        case 19:
+            let nonce = try reader.readUInt64()
+            return .leaseGranted(nonce: nonce, nanoseconds: try reader.readUInt64(), index: LogIndex(try reader.readUInt64()))
         default: throw .invalid(at: 1, "unknown kind of message")
         }
     }

@@ -56,8 +56,9 @@ final class Driver {
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
             tickMilliseconds: options.tickMilliseconds, seed: host.draw())
         configuration.waitingReadsMax = 1_000_000
+        configuration.wantsLease = options.wantsLease
         options.adjustCore(&configuration)
-        core = RaftCore(configuration, restored: restored, into: &effects)
+        core = RaftCore(configuration, restored: restored, at: host.now(), into: &effects)
         host.watch?(core)
         carryOutAll()
     }
@@ -166,7 +167,7 @@ final class Driver {
     }
 
     private func step(_ event: RaftEvent) {
-        core.step(event, into: &effects)
+        core.step(event, at: host.now(), into: &effects)
         host.watch?(core)
         carryOutAll()
     }
@@ -292,6 +293,7 @@ final class Driver {
         case let .accepted(id, position): answer(id, position)
         case let .refused(id, refusal): refuse(id, refusal)
         case let .handedOver(id, node): if case let .transfer(completion)? = askers.removeValue(forKey: id) { completion(.leads(node)) }
+        case let .leaseChanged(lease): loop.publish(lease)
         case let .readReady(id, index): passed(id, index)
         case let .readFailed(id, _):
             if let round = reads.removeValue(forKey: id) { for completion in round.completions { completion(.noQuorum) } }

@@ -67,6 +67,7 @@ final class ReplicaLoop: LaneWork {
         var status: RaftStatus
         var membership: Membership
         var freshAt: MonotonicTime?
+        var lease = ReadLease.none
     }
 
     init(options: ReplicaOptions, restored: RestoredState, lane: Lane<Item>, surroundings: Surroundings) {
@@ -87,6 +88,9 @@ final class ReplicaLoop: LaneWork {
     /// The last moment at which the state here was known to be current.
     var freshAt: MonotonicTime? { published.withLock { $0.freshAt } }
 
+    /// The newest read lease, or none.
+    var readLease: ReadLease { published.withLock { $0.lease } }
+    func publish(_ lease: ReadLease) { published.withLock { $0.lease = lease } }
     func publish(_ status: RaftStatus) { published.withLock { $0.status = status } }
     func publish(_ membership: Membership) { published.withLock { $0.membership = membership } }
     func publish(freshAt time: MonotonicTime) {

@@ -112,6 +112,8 @@ package struct ReplicaOptions: Sendable {
     package var proposalMilliseconds: UInt64 = 10_000
     /// Milliseconds between two barriers of a replica that nobody asks, so that it knows how old its state is.
     package var freshnessMilliseconds: UInt64 = 200
+    /// Whether the node wants read leases where the cluster reads by them: a query node.
+    package var wantsLease = false
     /// The membership of a new cluster, in force until the log has one.
     package var firstMembership = Membership.empty
     /// Sets bounds of the core other than the usual ones, for simulations: small ones are met often.

@@ -20,7 +20,10 @@ import Testing
         .appendAccepted(match: LogIndex(9)), .appendRejected(previous: LogIndex(9), hint: position),
         .heartbeat(commit: LogIndex(4), context: 77), .heartbeatReply(context: .max),
         .heartbeatReply(context: 3, isDraining: true), .readRequest(ReadID(1 << 60)),
-        .readReply(ReadID(2), LogIndex(3)), .readRefused(ReadID(2), .noQuorum), .timeoutNow,
+        .readReply(ReadID(2), LogIndex(3)), .readRefused(ReadID(2), .noQuorum), .timeoutNow(),
+        .vote(last: position, transfer: true, released: 5), .heartbeat(commit: LogIndex(4), context: 77, stamp: 9),
+        .heartbeatReply(context: 3, stamp: 9), .timeoutNow(released: 7), .leaseRequest(nonce: 8),
+        .leaseGranted(nonce: 8, nanoseconds: 400_000_000, index: LogIndex(6)),
     ]
 
     static func message(_ body: RaftMessage.Body) -> RaftMessage { RaftMessage(from: n(1), to: n(3), term: Term(9), body: body) }

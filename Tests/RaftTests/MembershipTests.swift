@@ -89,7 +89,7 @@ import Testing
         var effects: [RaftEffect] = []
         let applied = InstalledSnapshot(position: at(9, 3), time: .zero, membership: joint, membershipIndex: LogIndex(9))
         let again = RaftCore(
-            one.core.configuration, restored: RestoredState(hardState: one.core.hardState, applied: applied, base: at(9, 3), entries: []), into: &effects)
+            one.core.configuration, restored: RestoredState(hardState: one.core.hardState, applied: applied, base: at(9, 3), entries: []), at: MonotonicTime(nanoseconds: 0), into: &effects)
         #expect(again.membership == joint && again.role == .follower && effects.first == .membershipChanged(joint))
     }
 
@@ -141,6 +141,6 @@ import Testing
         #expect(one.effects == [.refused(ProposalID(2), .transferring)])
         one.hear(2, 1, .appendAccepted(match: LogIndex(3)))
         one.hear(3, 1, .appendAccepted(match: LogIndex(3)))
-        #expect(one.core.role == .learner && one.sent.contains { $0.body == .timeoutNow && $0.to == n(2) })
+        #expect(one.core.role == .learner && one.sent.contains { $0.body == .timeoutNow() && $0.to == n(2) })
     }
 }

@@ -6,20 +6,22 @@ import Core
 struct OneCore {
     var core: RaftCore
     private(set) var effects: [RaftEffect] = []
+    /// The node's clock in milliseconds. A tick takes it on.
+    var clock: UInt64 = 10_000
 
     /// `entries`: terms of a log from index 1 on, with nothing applied.
     init(
-        _ id: UInt32 = 1, voters: Int = 3, learners: Int = 0, hardState: HardState = HardState(), entries terms: [UInt64] = [],
+        _ id: UInt32 = 1, voters: Int = 3, learners: Int = 0, mode: ReadMode = .readIndex, hardState: HardState = HardState(), entries terms: [UInt64] = [],
         change: (inout RaftConfiguration) -> Void = { _ in }
     ) {
         var configuration = RaftConfiguration(id: n(id), electionTicks: 10, heartbeatTicks: 2, tickMilliseconds: 100, seed: 1)
         change(&configuration)
         let applied = InstalledSnapshot(
-            position: .zero, time: .zero, membership: testMembership(voters: voters, learners: learners), membershipIndex: LogIndex(0))
+            position: .zero, time: .zero, membership: testMembership(voters: voters, learners: learners).reading(mode), membershipIndex: LogIndex(0))
         let entries = terms.enumerated().map { place, term in
             LogEntry(index: LogIndex(UInt64(place) + 1), term: Term(term), kind: .empty, time: LogTime(milliseconds: 1))
         }
-        core = RaftCore(configuration, restored: RestoredState(hardState: hardState, applied: applied, base: .zero, entries: entries), into: &effects)
+        core = RaftCore(configuration, restored: RestoredState(hardState: hardState, applied: applied, base: .zero, entries: entries), at: MonotonicTime(nanoseconds: 0), into: &effects)
         effects = []
     }
 
@@ -27,7 +29,10 @@ struct OneCore {
     @discardableResult
     mutating func step(_ event: RaftEvent) -> [RaftEffect] {
         effects = []
-        core.step(event, into: &effects)
+        if case .tick = event { clock += UInt64(core.configuration.tickMilliseconds) }
+        core.step(event, at: MonotonicTime(nanoseconds: clock * 1_000_000), into: &effects)
+        // The state machine is fast.
+        if let last = applied.last { core.step(.applied(LogIndex(last)), at: MonotonicTime(nanoseconds: clock * 1_000_000), into: &effects) }
         return effects
     }
 

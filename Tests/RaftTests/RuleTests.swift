@@ -102,7 +102,7 @@ import Testing
         stranger.tick(200)
         #expect(stranger.core.role == .learner && stranger.sent.isEmpty)
         learner.hear(2, 1, .heartbeat(commit: LogIndex(0), context: 0))
-        learner.hear(2, 1, .timeoutNow)
+        learner.hear(2, 1, .timeoutNow())
         #expect(learner.core.role == .learner && learner.core.term == Term(1))
     }
 

@@ -43,6 +43,8 @@ struct SimulatedNode {
     var state = State()
     var lives: UInt64 = 0
     var ticks: Int64 = 0
+    /// The node's clock, which whoever drives it sets.
+    var clock = MonotonicTime(nanoseconds: 10_000_000_000)
     /// Of its directory; 0 for one that the cluster began with.
     var incarnation = Incarnation(0)
 
@@ -59,7 +61,7 @@ struct SimulatedNode {
         configuration.seed = configuration.seed &+ lives &* 7_919
         core = RaftCore(
             configuration,
-            restored: RestoredState(hardState: disk.hardState, applied: state.snapshot, base: disk.base, entries: disk.entries), into: &effects)
+            restored: RestoredState(hardState: disk.hardState, applied: state.snapshot, base: disk.base, entries: disk.entries), at: clock, into: &effects)
         return effects
     }
 
@@ -72,7 +74,7 @@ struct SimulatedNode {
 
     mutating func step(_ event: RaftEvent) -> [RaftEffect] {
         var effects: [RaftEffect] = []
-        core?.step(event, into: &effects)
+        core?.step(event, at: clock, into: &effects)
         return effects
     }
 

@@ -10,6 +10,7 @@ extension Simulation {
         if let other = leaders[term], other != id { fail("\(other) and \(id) both lead term \(term)") }
         leaders[term] = id
         counts.elections += 1
+        checkLeases(elected: term)
         guard let core = nodes[place].core, let last = history.last, LogIndex(UInt64(history.count)) > core.base.index else { return }
         if core.term(at: LogIndex(UInt64(history.count))) != last.term { fail("\(id) leads term \(term) without entry \(history.count), which is committed") }
     }
@@ -88,7 +89,13 @@ extension Simulation {
         }
         if status.role == .leader, before.life == nodes[place].lives, status.commitIndex > before.commit { checkCommit(core) }
         seen[place] = (status.term, status.commitIndex, nodes[place].lives)
-        committed = max(committed, status.commitIndex)
+        if status.commitIndex > committed {
+            committed = status.commitIndex
+            checkFence(committed)
+        }
+        if core.role == .leader, core.hasGrants, core.membership.quorumIndex({ voter in
+            voter == core.id ? core.durableIndex : core.progress.first { $0.id == voter }?.match ?? LogIndex(0)
+        }) > core.commitIndex { counts.fenced += 1 }
         let index = Int(status.commitIndex.rawValue)
         if index > 0, index <= history.count, let term = core.term(at: status.commitIndex), term != history[index - 1].term {
             fail("\(core.id) has committed another entry \(index) than was applied")
@@ -121,10 +128,12 @@ extension Simulation {
     /// The network heals and every node runs: a leader, everything applied everywhere, reads answered, within a bound of ticks.
     mutating func settle() {
         isCalm = true
+        queries = []
         cuts = []
         for place in nodes.indices where nodes[place].core == nil { restart(place) }
         var asked = false
         for round in 0..<400 where violation == nil {
+            world += 100_000_000
             for place in nodes.indices { tick(place) }
             for _ in 0..<200 where !network.isEmpty || nodes.contains(where: { !$0.writing.isEmpty }) {
                 for place in nodes.indices { while violation == nil, nodes[place].core != nil, !nodes[place].writing.isEmpty { persist(place) } }

@@ -36,8 +36,8 @@ extension Simulation {
         case 9:
             // Any other voters, and any who leave.
             let voters = old.members.map(\.id).filter { _ in dice.below(2) == 0 }
-            next = Membership(members: old.members.filter { voters.contains($0.id) || dice.below(3) > 0 }, voters: voters, highestID: old.highestID)
-        case 10: next = rebirth(leader) ?? old
+            next = Membership(members: old.members.filter { voters.contains($0.id) || dice.below(3) > 0 }, voters: voters, readMode: old.readMode, highestID: old.highestID)
+        case 10: next = rebirth(leader) ?? old.reading(old.readMode == .lease ? .readIndex : .lease)
         default:
             guard var member = old.member(some) else { return }
             member.clientAddress = "\(nextNumber)"
@@ -123,7 +123,7 @@ extension Simulation {
         let target = core.membership.members[dice.below(core.membership.members.count)].id
         nextNumber += 1
         switch dice.below(4) {
-        case 0: network.append(RaftMessage(from: core.id, to: target, term: core.term, body: .timeoutNow))
+        case 0: network.append(RaftMessage(from: core.id, to: target, term: core.term, body: .timeoutNow()))
         default:
             handovers.insert(Pair(UInt64(leader), nextNumber))
             step(leader, .transferLeadership(ProposalID(nextNumber), to: dice.below(2) == 0 ? nil : target))

@@ -35,15 +35,30 @@ struct Simulation {
     var seen: [(term: Term, commit: LogIndex, life: UInt64)] = []
     /// Transfers of leadership that were asked for and not answered: node's place, number.
     var handovers: Set<Pair> = []
+    /// Queries from the own replica under way: what was committed when they began, and the snapshot that they took.
+    var queries: [Query] = []
+    /// The time, in nanoseconds, by a clock that nobody has.
+    var world: UInt64 = 1_000_000_000_000
+    /// A node's clock: how much faster than the world's, in millionths, and how far ahead.
+    var drifts: [(millionths: Int64, offset: UInt64)] = []
+    var happened = 0
     /// Directories made so far.
     var directories: UInt64 = 0
     var nextNumber: UInt64 = 1
     // What happened, so that a test that nothing happens in fails.
     var counts = Counts()
 
+    struct Query {
+        let place: Int
+        let life: UInt64
+        let committed: LogIndex
+        let snapshot: LogIndex
+        let takenAt: UInt64
+    }
+
     struct Counts: Sendable {
         var elections = 0, applied = 0, readsAnswered = 0, readsFailed = 0, snapshots = 0, crashes = 0, memberships = 0, truncations = 0, wipes = 0
-        var joins = 0, joint = 0, handedOver = 0, removedLeaders = 0
+        var joins = 0, joint = 0, handedOver = 0, removedLeaders = 0, leaseReads = 0, leaseRefusals = 0, fenced = 0
         static func += (a: inout Counts, b: Counts) {
             a.elections += b.elections
             a.applied += b.applied
@@ -58,6 +73,9 @@ struct Simulation {
             a.joint += b.joint
             a.handedOver += b.handedOver
             a.removedLeaders += b.removedLeaders
+            a.leaseReads += b.leaseReads
+            a.leaseRefusals += b.leaseRefusals
+            a.fenced += b.fenced
         }
     }
 
@@ -67,7 +85,8 @@ struct Simulation {
         diskWeight = [30, 80, 160][dice.below(3)]
         crashWeight = [2, 5, 12][dice.below(3)]
         cutWeight = [1, 3, 6][dice.below(3)]
-        let membership = testMembership(voters: 3, learners: 1)
+        let membership = testMembership(voters: 3, learners: 1).reading(dice.below(4) == 0 ? .readIndex : .lease)
+        let (promise, lease) = [(1_000, 800), (3_000, 2_500), (6_000, 5_000)][dice.below(3)]
         for place in 0..<Self.places {
             let id = place < membership.members.count ? membership.members[place].id : .none
             var configuration = RaftConfiguration(
@@ -78,10 +97,15 @@ struct Simulation {
             configuration.inflightBytesMax = 200 + dice.below(2_000)
             configuration.uncommittedBytesMax = 500 + dice.below(3_000)
             configuration.promotionEntriesMax = dice.below(20)
+            configuration.wantsLease = true
+            configuration.promiseMilliseconds = UInt64(promise)
+            configuration.leaseMilliseconds = UInt64(lease)
+            // Two clocks differ in speed by 1 % at most.
+            drifts.append((Int64(dice.below(9_801)) - 4_900, UInt64(dice.below(1 << 30)) << 10))
             nodes.append(SimulatedNode(configuration, membership: id == .none ? .empty : membership))
             seen.append((Term(0), LogIndex(0), 0))
         }
-        for place in nodes.indices where nodes[place].id != .none { perform(nodes[place].start(), at: place) }
+        for place in nodes.indices where nodes[place].id != .none { restart(place) }
     }
 
     /// As many nodes can run at once.
@@ -96,6 +120,7 @@ struct Simulation {
     }
 
     private mutating func happen() {
+        happened += 1
         // One of the nodes that there are.
         var place = 0
         var skipped = dice.below(nodes.count { $0.id != .none })
@@ -103,6 +128,10 @@ struct Simulation {
             if nodes[place].id != .none { skipped -= 1 }
             place += 1
         }
+        // Mostly steady; now and then all stand still for a while, or one does.
+        world += UInt64(dice.below(8)) * 1_000_000
+        if !queries.isEmpty, dice.below(12) == 0 { finishQueries() }
+        if dice.below(400) == 0 { world += UInt64(dice.below(4_000)) * 1_000_000 }
         switch dice.below(1_000) {
         case ..<(450 - diskWeight):
             deliver(dice.below(10) == 0 ? dice.below(max(1, network.count)) : 0)
@@ -111,8 +140,10 @@ struct Simulation {
         case ..<450: persist(place)
         case ..<650: deliver(0)
         case ..<850: tick(place)
-        case ..<900: propose(place)
-        case ..<935: read(place)
+        // In bursts: a lease answers queries when what was received is applied.
+        case ..<900: if happened / 400 % 2 == 0 { propose(place) }
+        case ..<920: read(place)
+        case ..<935: beginQuery(place)
         case ..<945: checkpointAndCompact(place)
         case ..<955: if !transfers.isEmpty { finishTransfer(dice.below(transfers.count), delivered: dice.below(3) > 0) }
         case ..<(955 + crashWeight): crash(place)
@@ -193,8 +224,14 @@ struct Simulation {
 
     mutating func restart(_ place: Int) {
         guard nodes[place].id != .none else { return }
+        setClock(place)
         perform(nodes[place].start(), at: place)
         check(place)
+    }
+
+    mutating func setClock(_ place: Int) {
+        let drift = drifts[place]
+        nodes[place].clock = MonotonicTime(nanoseconds: UInt64(Int64(world) + Int64(world) / 1_000_000 * drift.millionths) + drift.offset)
     }
 
     /// A proposal to a leader, and a read of every member.
@@ -230,6 +267,7 @@ struct Simulation {
 
     mutating func step(_ place: Int, _ event: RaftEvent) {
         guard nodes[place].core != nil, violation == nil else { return }
+        setClock(place)
         perform(nodes[place].step(event), at: place)
         check(place)
     }
@@ -241,7 +279,9 @@ struct Simulation {
                 wrote(append, by: place)
                 nodes[place].writing.append(append)
             case let .send(message): sent(message, by: place)
-            case let .apply(entries): for entry in entries { apply(entry, at: place) }
+            case let .apply(entries):
+                for entry in entries { apply(entry, at: place) }
+                if violation == nil { _ = nodes[place].step(.applied(nodes[place].state.snapshot.position.index)) }
             case let .sendSnapshot(to):
                 guard let receiver = self.place(of: to) else { continue }
                 transfers.removeAll { $0.from == place && $0.to == receiver }
@@ -265,7 +305,7 @@ struct Simulation {
                 counts.handedOver += 1
                 if handovers.remove(Pair(UInt64(place), id.rawValue)) == nil { fail("transfer \(id) is answered, but nobody waits") }
             case let .refused(id, _): handovers.remove(Pair(UInt64(place), id.rawValue))
-            case .accepted, .alarm: break
+            case .accepted, .alarm, .leaseChanged: break
             }
         }
     }

@@ -25,15 +25,16 @@ import Testing
         }
         // What never happened was not tested.
         #expect(counts.elections > 100, "\(counts)")
-        #expect(counts.applied > 2_000, "\(counts)")
+        #expect(counts.applied > 1_000, "\(counts)")
         #expect(counts.readsAnswered > 500, "\(counts)")
         #expect(counts.readsFailed > 100, "\(counts)")
         #expect(counts.snapshots > 20, "\(counts)")
         #expect(counts.crashes > 100, "\(counts)")
         #expect(counts.memberships > 50, "\(counts)")
-        #expect(counts.truncations > 10, "\(counts)")
+        #expect(counts.truncations > 3, "\(counts)")
         #expect(counts.wipes > 5, "\(counts)")
-        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 1 && counts.handedOver > 4, "\(counts)")
+        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 1 && counts.handedOver > 2, "\(counts)")
+        #expect(counts.leaseReads > 10 && counts.leaseRefusals > 50 && counts.fenced > 10, "\(counts)")
     }
 
     /// The same seed does the same.

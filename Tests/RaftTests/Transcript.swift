@@ -4,7 +4,7 @@ import Core
 
 /// A cluster that is told what happens to it, and says what it does.
 ///
-///     cluster 3 [learners 1] [election 10] [heartbeat 2] [entries 64] [bytes 4096] [inflight 8] [uncommitted 4096] [promotion 1000]
+///     cluster 3 [learners 1] [lease 1] [election 10] [heartbeat 2] [entries 64] [bytes 4096] [inflight 8] [uncommitted 4096] [promotion 1000]
 ///     join n4                     a node that has not joined yet and knows no member
 ///     tick n1|all [count]         campaign n1   ticks until it asks for votes
 ///     elect n1                    the other followers give up their leader, n1 campaigns, and only what is of the election is delivered
@@ -15,7 +15,9 @@ import Core
 ///     propose n1 x y              read n1 7     handover n1 n2   a timeoutNow as if n1 had sent it
 ///     add n1 n4 [9]   remove n1 n4   move n1 n4   promote n1 n4 n5   demote n1 n2   replace n1 n2 n4   voters n1 n2 n3
 ///     transfer n1 n2|any          drain n1 [off]
-///     crash n1                    restart n1    wipe n1     unreachable n1 n2
+///     mode n1 lease|readIndex     pause n1 500  its clock alone goes on, so many milliseconds
+///     lease n1                    its lease, and whether a snapshot of all that it has applied may answer now
+///     crash n1                    restart n1 [now]    wipe n1     unreachable n1 n2
 ///     checkpoint n1               compact n1 5  snapshot n1 n3 [lost]
 ///     status                      log n1        followers n1    quiet   loud
 struct Transcript {
@@ -27,6 +29,8 @@ struct Transcript {
     var cuts: Set<[NodeID]> = []
     var slow: Set<NodeID> = []
     var configuration = RaftConfiguration(id: n(0), electionTicks: 10, heartbeatTicks: 2, tickMilliseconds: 100, seed: 1)
+    /// As many of the first nodes do not want leases.
+    var voters: Int?
     var lines: [String] = []
     var isQuiet = false
     var nextProposal: UInt64 = 1
@@ -72,18 +76,27 @@ struct Transcript {
         case ("transfer", 3):
             defer { nextProposal += 1 }
             step(try place(words[1]), .transferLeadership(ProposalID(nextProposal), to: words[2] == "any" ? nil : try id(words[2])))
+        case ("mode", 3):
+            let place = try place(words[1])
+            guard let membership = nodes[place].core?.membership else { break }
+            step(place, .proposeMembership(ProposalID(nextProposal), membership.reading(words[2] == "lease" ? .lease : .readIndex)))
+            nextProposal += 1
+        case ("pause", 3): nodes[try place(words[1])].clock = nodes[try place(words[1])].clock.adding(milliseconds: UInt64(try int(words[2])))
+        case ("lease", 2): lines.append(try lease(words[1]))
         case ("drain", 2...): step(try place(words[1]), .drain(words.count == 2))
         case ("handover", 3):
             let (from, to) = (try id(words[1]), try id(words[2]))
-            network.append(RaftMessage(from: from, to: to, term: nodes[try place(words[1])].core?.term ?? Term(0), body: .timeoutNow))
+            network.append(RaftMessage(from: from, to: to, term: nodes[try place(words[1])].core?.term ?? Term(0), body: .timeoutNow()))
         case ("crash", 2): nodes[try place(words[1])].crash()
         case ("wipe", 2):
             let place = try place(words[1])
             nodes[place].crash()
             nodes[place].disk = SimulatedNode.Disk()
-        case ("restart", 2):
+        case ("restart", 2), ("restart", 3):
             let place = try place(words[1])
             perform(nodes[place].start(), at: place)
+            // Long enough for what it may have promised.
+            if words.count == 2 { nodes[place].clock = nodes[place].clock.adding(milliseconds: 2_000) }
         case ("unreachable", 3): step(try place(words[1]), .unreachable(try id(words[2])))
         case ("checkpoint", 2): nodes[try place(words[1])].checkpoint()
         case ("compact", 3): try compact(words)
@@ -103,14 +116,14 @@ struct Transcript {
 
     // MARK: Commands
 
-    private func int(_ word: String) throws -> Int {
+    func int(_ word: String) throws -> Int {
         guard let number = Int(word) else { throw Failure(text: "\(word) is no number") }
         return number
     }
 
-    private func id(_ word: String) throws -> NodeID { NodeID(UInt32(try int(String(word.dropFirst())))) }
+    func id(_ word: String) throws -> NodeID { NodeID(UInt32(try int(String(word.dropFirst())))) }
 
-    private func place(_ word: String) throws -> Int {
+    func place(_ word: String) throws -> Int {
         let id = try id(word)
         guard let place = nodes.firstIndex(where: { $0.id == id }) else { throw Failure(text: "no node \(word)") }
         return place
@@ -120,15 +133,20 @@ struct Transcript {
         var configuration = configuration
         configuration.id = id
         configuration.seed = UInt64(id.rawValue)
+        // Those who answer queries.
+        configuration.wantsLease = voters.map { id.rawValue > UInt32($0) } ?? true
         return configuration
     }
 
     private mutating func make(_ words: [String]) throws {
         var learners = 0
+        var mode = ReadMode.readIndex
         for at in stride(from: 2, to: words.count, by: 2) {
             let value = try int(words[at + 1])
             switch words[at] {
             case "learners": learners = value
+            case "lease":
+                mode = .lease
             case "election": configuration.electionTicks = value
             case "heartbeat": configuration.heartbeatTicks = value
             case "entries": configuration.appendEntriesMax = value
@@ -139,7 +157,8 @@ struct Transcript {
             default: throw Failure(text: "no such setting: \(words[at])")
             }
         }
-        let membership = testMembership(voters: try int(words[1]), learners: learners)
+        voters = try int(words[1])
+        let membership = testMembership(voters: try int(words[1]), learners: learners).reading(mode)
         isQuiet = true
         for id in membership.members.map(\.id) { begin(SimulatedNode(configuration(of: id), membership: membership)) }
         isQuiet = false
@@ -152,6 +171,7 @@ struct Transcript {
 
     private mutating func tick(_ place: Int) {
         nodes[place].ticks += 1
+        nodes[place].clock = nodes[place].clock.adding(milliseconds: UInt64(configuration.tickMilliseconds))
         step(place, .tick(wallMilliseconds: 1_000_000 + nodes[place].ticks * Int64(configuration.tickMilliseconds)))
     }
 
@@ -277,13 +297,15 @@ struct Transcript {
         step(place, .persisted(append.number))
     }
 
-    private mutating func perform(_ effects: [RaftEffect], at place: Int) {
+    mutating func perform(_ effects: [RaftEffect], at place: Int) {
         for effect in effects {
             if let text = text(effect) { say("  \(nodes[place].id) \(text)") }
             switch effect {
             case let .append(append): nodes[place].writing.append(append)
             case let .send(message): network.append(message)
-            case let .apply(entries): for entry in entries { nodes[place].apply(entry) }
+            case let .apply(entries):
+                for entry in entries { nodes[place].apply(entry) }
+                _ = nodes[place].step(.applied(nodes[place].state.snapshot.position.index))
             default: break
             }
         }
@@ -292,79 +314,5 @@ struct Transcript {
 
     private mutating func say(_ line: String) {
         if !isQuiet { lines.append(line) }
-    }
-
-    // MARK: Text
-
-    private static func status(_ node: SimulatedNode) -> String {
-        guard let core = node.core else { return "\(node.id) is down" }
-        let status = core.status
-        let members = core.membership.members.map { "\($0.id)" }.joined(separator: " ")
-        return "\(node.id) \(status.role) term \(status.term) leader \(name(status.leader)) commit \(status.commitIndex) last \(status.lastIndex)"
-            + " applied \(node.state.snapshot.position.index) members \(members)@\(core.membershipIndex)"
-    }
-
-    private static func name(_ id: NodeID) -> String { id == .none ? "-" : "\(id)" }
-
-    /// Nil for what shows itself elsewhere: a message when it arrives.
-    private mutating func text(_ effect: RaftEffect) -> String? {
-        switch effect {
-        case .send: return nil
-        case let .append(append):
-            let hardState = append.hardState.map { " term \($0.term) vote \(Self.name($0.vote))" } ?? ""
-            let entries = append.entries.isEmpty ? "" : " [\(append.entries.map { text($0) }.joined(separator: ", "))]"
-            let waiting = append.messages.isEmpty ? "" : ", then sends \(append.messages.map { text($0) }.joined(separator: "; "))"
-            return "writes #\(append.number)\(hardState)\(entries)\(waiting)"
-        case let .apply(entries): return "applies \(entries.map { text($0) }.joined(separator: ", "))"
-        case let .accepted(id, position): return "accepts p\(id) at \(text(position))"
-        case let .refused(id, refusal): return "refuses p\(id): \(refusal)"
-        case let .handedOver(id, leader): return "has handed over to \(leader), p\(id)"
-        case let .readReady(id, index): return "answers read \(id) at \(index)"
-        case let .readFailed(id, refusal): return "fails read \(id): \(refusal)"
-        case let .sendSnapshot(id): return "asks for a snapshot to \(id)"
-        case let .membershipChanged(membership):
-            let members = membership.members.map { "\($0.id)\(membership.isVoter($0.id) ? "" : "L")" }.joined(separator: " ")
-            guard membership.isJoint else { return "has members \(members)" }
-            let leaving = membership.leaving.isEmpty ? "" : ", then without \(text(membership.leaving))"
-            return "has members \(members): voters \(text(membership.outgoingVoters)) and \(text(membership.voters))\(leaving)"
-        case let .statusChanged(status): return "is \(status.role) in term \(status.term), leader \(Self.name(status.leader))"
-        case let .alarm(alarm): return "alarm \(alarm)"
-        }
-    }
-
-    private func text(_ ids: [NodeID]) -> String { ids.map { "\($0)" }.joined(separator: " ") }
-
-    private func text(_ position: LogPosition) -> String { "\(position.index)/\(position.term)" }
-
-    private func text(_ entry: LogEntry) -> String {
-        let payload = entry.kind == .command ? String(decoding: entry.payload, as: UTF8.self) : "\(entry.kind)"
-        return "\(entry.index)/\(entry.term) \(payload)"
-    }
-
-    private mutating func wire(_ id: ReadID) -> String {
-        let number = wires[id] ?? wires.count + 1
-        wires[id] = number
-        return "q\(number)"
-    }
-
-    private mutating func text(_ message: RaftMessage) -> String {
-        let body: String
-        switch message.body {
-        case let .preVote(last): body = "preVote, log through \(text(last))"
-        case let .preVoteReply(granted): body = granted ? "preVote granted" : "preVote refused"
-        case let .vote(last, transfer): body = "vote, log through \(text(last))\(transfer ? ", by transfer" : "")"
-        case let .voteReply(granted): body = granted ? "vote granted" : "vote refused"
-        case let .append(previous, entries, commit):
-            body = "append after \(text(previous)) [\(entries.map { text($0) }.joined(separator: ", "))] commit \(commit)"
-        case let .appendAccepted(match): body = "accepted through \(match)"
-        case let .appendRejected(previous, hint): body = "rejected \(previous), hint \(text(hint))"
-        case let .heartbeat(commit, context): body = "heartbeat commit \(commit) context \(context)"
-        case let .heartbeatReply(context, isDraining): body = "heartbeat answered, context \(context)\(isDraining ? ", draining" : "")"
-        case let .readRequest(read): body = "read \(wire(read))"
-        case let .readReply(read, index): body = "read \(wire(read)) at \(index)"
-        case let .readRefused(read, refusal): body = "read \(wire(read)) refused: \(refusal)"
-        case .timeoutNow: body = "timeoutNow"
-        }
-        return "\(message.from)→\(message.to) t\(message.term) \(body)"
     }
 }

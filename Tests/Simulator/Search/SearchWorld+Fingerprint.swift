@@ -50,13 +50,15 @@ extension RaftMessage {
         case let .appendAccepted(match):
             print.add(2)
             print.add(match)
-        case let .heartbeat(commit, context):
+        case let .heartbeat(commit, context, stamp):
             print.add(3)
             print.add(commit)
             print.add(context)
-        case let .heartbeatReply(context, isDraining):
+            print.add(stamp)
+        case let .heartbeatReply(context, stamp, isDraining):
             print.add(4)
             print.add(context)
+            print.add(stamp)
             print.add(isDraining)
         default: print.add(encoded())
         }

@@ -146,6 +146,8 @@ package struct SearchWorld: Sendable {
     }
 
     static let wall: Int64 = 1_000_000
+    /// The clock of all nodes: it stands still, for nobody grants leases here.
+    static let time = MonotonicTime(nanoseconds: 0)
 
     /// Ticks until it asks for votes.
     private mutating func timeOut(_ place: Int) {
@@ -162,19 +164,22 @@ package struct SearchWorld: Sendable {
             id: Self.id(place), electionTicks: Self.electionTicks, heartbeatTicks: 1, tickMilliseconds: 10, seed: UInt64(place))
         configuration.appendEntriesMax = 1
         configuration.inflightAppendsMax = 2
+        // Nobody promises anything, so a restarted node has nothing to wait for.
+        configuration.promiseMilliseconds = 0
         let applied = InstalledSnapshot(position: .zero, time: .zero, membership: membership, membershipIndex: LogIndex(0))
         var effects: [RaftEffect] = []
         nodes[place].applied = 0
         nodes[place].core = RaftCore(
             configuration,
-            restored: RestoredState(hardState: nodes[place].hardState, applied: applied, base: .zero, entries: nodes[place].entries), into: &effects)
+            restored: RestoredState(hardState: nodes[place].hardState, applied: applied, base: .zero, entries: nodes[place].entries),
+            at: Self.time, into: &effects)
         carryOut(effects, at: place)
         printNode(place)
     }
 
     private mutating func step(_ place: Int, _ event: RaftEvent) {
         var effects: [RaftEffect] = []
-        nodes[place].core?.step(event, into: &effects)
+        nodes[place].core?.step(event, at: Self.time, into: &effects)
         carryOut(effects, at: place)
         printNode(place)
         check(place)
