@@ -21,11 +21,22 @@ final class LoopWorker: @unchecked Sendable {
     var plans = PlanCache()
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
 
+    /// What allows to answer a request that is ready.
+    private enum Ground {
+        /// A barrier has passed.
+        case barrier
+        /// The node held a read lease: to be looked at once more in the snapshot.
+        case lease
+        /// The request may be answered from the state as it is here.
+        case older
+    }
+
     private struct Item {
         let connection: ClientConnection
         let request: Request
-        /// Answered from the state as it is here, not behind a barrier.
-        var isOlder = false
+        var ground = Ground.barrier
+        /// A lease was no ground for it: it waits for a barrier.
+        var wantsBarrier = false
         /// The turn before which it was ready.
         var turn = 0
     }
@@ -79,6 +90,10 @@ final class LoopWorker: @unchecked Sendable {
 
     func submit(_ request: Request, from connection: ClientConnection) {
         arriving.append(Item(connection: connection, request: request))
+        scheduleFlush()
+    }
+
+    private func scheduleFlush() {
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         // After everything that this turn of the loop reads.
@@ -92,8 +107,12 @@ final class LoopWorker: @unchecked Sendable {
         var batch: [Item] = []
         swap(&batch, &arriving)
         // Reads that may be older do not wait for the barriers of others, which without a quorum take their time.
-        for item in batch where item.request.maxAgeMilliseconds != nil { ready(item, isOlder: true) }
+        for item in batch where item.request.maxAgeMilliseconds != nil { ready(item, .older) }
         batch.removeAll { $0.request.maxAgeMilliseconds != nil }
+        if !batch.isEmpty, replica.beginLeaseRead() != nil {
+            for item in batch where !item.wantsBarrier { ready(item, .lease) }
+            batch.removeAll { !$0.wantsBarrier }
+        }
         if barriersUnderWay < Self.barriersMax, !batch.isEmpty {
             barriersUnderWay += 1
             let waiting = Waiting(items: batch)
@@ -119,10 +138,10 @@ final class LoopWorker: @unchecked Sendable {
     private func came(_ barrier: ReadBarrier, for items: [Item]) {
         for item in items where item.connection.isOpen {
             if barrier == .passed {
-                ready(item, isOlder: false)
+                ready(item, .barrier)
             } else if case .bind = item.request.body {
                 // So that open datasets can be read without a quorum.
-                ready(item, isOlder: true)
+                ready(item, .older)
             } else {
                 fail(item, WireError(.unavailable, retryAfterMilliseconds: 200))
                 item.connection.flushSoon()
@@ -130,12 +149,20 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    private func ready(_ item: Item, isOlder: Bool) {
+    private func ready(_ item: Item, _ ground: Ground) {
         var item = item
-        item.isOlder = isOlder
+        item.ground = ground
         item.turn = figures.turns
         let owner = ObjectIdentifier(item.connection)
         if item.request.isLong { long.add(item, of: owner) } else { short.add(item, of: owner) }
+    }
+
+    /// The lease has ended, or does not reach as far as the snapshot would have to.
+    private func waitForBarrier(_ item: Item) {
+        var item = item
+        item.wantsBarrier = true
+        arriving.append(item)
+        scheduleFlush()
     }
 
     private func fail(_ item: Item, _ error: WireError) {
@@ -154,21 +181,33 @@ final class LoopWorker: @unchecked Sendable {
         // Before the snapshot is taken, so that it is no older.
         let older = Basis.older(
             since: replica.stalenessMilliseconds.map { MonotonicTime(nanoseconds: began.nanoseconds - min(began.nanoseconds, ($0 + 1) * 1_000_000)) })
+        // Before the snapshot too, and after all that is ready has come: one look at the lease serves the whole turn.
+        let leaseRead = replica.beginLeaseRead()
         var answered: [ClientConnection] = []
         var longs = 0
         func isOver() -> Bool { MonotonicTime.now().milliseconds(since: began) >= settings.turnMilliseconds }
         do throws(StoreError) {
             try store.withReadView { view throws(StoreError) in
+                var isLeased = false
+                if let leaseRead { isLeased = replica.permits(leaseRead, snapshot: view.state.position.index) }
                 repeat {
                     for _ in 0..<Self.shortAtOnce {
                         guard let item = short.next() else { break }
                         figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.turn)
-                        answer(item, item.isOlder ? older : .newest, view, &answered)
+                        if item.ground == .lease, !isLeased {
+                            waitForBarrier(item)
+                        } else {
+                            answer(item, item.ground == .older ? older : .newest, view, &answered)
+                        }
                     }
                     // One at the least, so that many short ones do not keep the long ones for ever.
                     if let item = long.next() {
                         longs += 1
-                        answer(item, item.isOlder ? older : .newest, view, &answered)
+                        if item.ground == .lease, !isLeased {
+                            waitForBarrier(item)
+                        } else {
+                            answer(item, item.ground == .older ? older : .newest, view, &answered)
+                        }
                     }
                 } while !isOver() && !(short.isEmpty && long.isEmpty)
             }

@@ -16,7 +16,7 @@ package final class Replica: Sendable {
     private let checkpointLane: CheckpointLane
     private let receiver: SnapshotReceiver
     private let lane: Lane<ReplicaLoop.Item>
-    private let host: ReplicaHost
+    let host: ReplicaHost
     private let failure: FailureLatch
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
@@ -153,6 +153,8 @@ package final class Replica: Sendable {
     /// The core's word of role, term and leader, as of its last step.
     package var raftStatus: RaftStatus { loop.raftStatus }
     package var membership: Membership { loop.membership }
+    /// The node's newest read lease, or none.
+    package var readLease: ReadLease { loop.readLease }
 }
 
 /// Reports the first failure and no other.

@@ -4,6 +4,8 @@ import Raft
 /// What a replica needs of the world beside disk and network: clocks, chance, and somebody who runs its lanes. With the system's it is a
 /// node; with a simulator's it does the same things again and again, one batch of one lane at a time.
 package struct ReplicaHost: Sendable {
+    /// The node's clock, for deadlines, promises and leases: CLOCK_BOOTTIME in a node, which goes on while the machine is suspended. It must
+    /// count every pause, and run no more than 1 % faster or slower than another node's.
     package let now: @Sendable () -> MonotonicTime
     /// Milliseconds since 1970, with which a leader stamps entries.
     package let wallMilliseconds: @Sendable () -> Int64

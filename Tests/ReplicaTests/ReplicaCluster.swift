@@ -86,6 +86,7 @@ final class ReplicaCluster {
         options.heartbeatTicks = 3
         options.checkpointMilliseconds = 200
         options.retainedLogBytes = retainedLogBytes
+        options.wantsLease = !voters.contains(node)
         options.firstMembership = membership ?? voters
         let failures = failures
         let replica = try Replica(

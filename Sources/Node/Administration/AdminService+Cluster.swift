@@ -132,7 +132,8 @@ extension AdminService {
             .init("dataBytes", .int(Int64(status.dataBytes))),
             .init("syncMicroseconds99", status.syncMicroseconds99.map { .int(Int64($0)) } ?? .null),
             .init("stalenessMilliseconds", status.stalenessMilliseconds.map { .int(Int64($0)) } ?? .null),
-            .init("draining", .bool(status.isDraining)),
+            .init("draining", .bool(status.isDraining)), .init("readMode", .string(status.membership.readMode.text)),
+            .init("readLease", .bool(stack.replica.beginLeaseRead() != nil)),
             .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("alarms", .array(alarms)),
             .init("members", .array(status.membership.members.map { $0.document(isVoter: status.membership.isVoter($0.id)) })),
             .init("followers", .array(status.followers.map { follower in

@@ -86,7 +86,7 @@ extension AdminService {
     private static let lookMilliseconds = 10
 
     /// Proposes what `make` makes of the membership in force, nil for no change, and waits until it is settled.
-    private func change(_ caller: CertificateName, _ make: (Membership) throws(Failure) -> Membership?) async throws(Failure) -> Document {
+    func change(_ caller: CertificateName, _ make: (Membership) throws(Failure) -> Membership?) async throws(Failure) -> Document {
         let stack = try stack()
         try await barrier(stack)
         try authorise(caller, stack)

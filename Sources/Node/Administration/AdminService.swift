@@ -51,6 +51,7 @@ struct AdminService: Sendable {
         case "node.status": return try await status(caller)
         case "cluster.figures": return try await figures(caller)
         case "cluster.rescan": return try await rescan(body, caller)
+        case "cluster.configure": return try await configure(body, caller)
         case "member.add": return try await addMember(body, caller)
         case "member.promote": return try await promoteMember(body, caller)
         case "member.remove": return try await removeMember(body, caller)
@@ -92,7 +93,7 @@ struct AdminService: Sendable {
 
     /// What the act is about: a kind and a code, or a name.
     private static func target(_ body: Document) -> String {
-        var code = body["document"]?["code"]?.string ?? body["code"]?.string ?? body["name"]?.string ?? body["dataset"]?.string ?? ""
+        var code = body["document"]?["code"]?.string ?? body["code"]?.string ?? body["name"]?.string ?? body["dataset"]?.string ?? body["readMode"]?.string ?? ""
         if body["kind"] == "principal", let agency = body["document"]?["agency"]?.string { code = agency + "/" + code }
         return [body["kind"]?.string, code].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: " ")
     }

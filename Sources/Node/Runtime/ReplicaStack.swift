@@ -52,6 +52,7 @@ final class ReplicaStack: Sendable {
         options.checkpointBytes = bounds.checkpointBytes
         options.checkpointMilliseconds = bounds.checkpointMilliseconds
         options.retainedLogBytes = bounds.logRetentionBytes
+        options.wantsLease = configuration.role == .query
         options.firstMembership = place.firstMembership
         adapter = PeerAdapter { hello, name, reason in
             audit.write("peerRefused", [("peer", .string("\(hello.node)")), ("certificate", .string(name)), ("reason", .string(reason))])

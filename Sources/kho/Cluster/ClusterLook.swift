@@ -109,6 +109,8 @@ struct ClusterLook: Sendable {
     }
     /// The newest commit that any node knows of.
     var commitIndex: Int64 { nodes.map { $0.number("commitIndex") }.max() ?? 0 }
+    /// How queries are answered, by who knows most: `read-index` or `lease`.
+    var readMode: String? { nodes.compactMap(\.answer).max { Self.applied($0) < Self.applied($1) }?["readMode"]?.string }
     /// Entries that a node is behind that.
     func lag(of node: Node) -> Int64 { max(0, commitIndex - node.number("appliedIndex")) }
 

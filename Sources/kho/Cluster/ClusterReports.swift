@@ -10,7 +10,7 @@ extension ClusterLook {
         let document: Document = [
             "cluster": .string(clusterName), "clusterID": .string(clusterID), "voters": .int(Int64(voters.count)),
             "queryNodes": .int(Int64(queries)), "failuresTolerated": .int(Int64(max(0, tolerated))), "quorum": .bool(hasQuorum),
-            "leader": leader.map { .string($0.name) } ?? .null, "nodes": .array(rows),
+            "leader": leader.map { .string($0.name) } ?? .null, "readMode": readMode.map { .string($0) } ?? .null, "nodes": .array(rows),
         ]
         let tolerance = hasQuorum ? "tolerates \(Self.counted(tolerated, "failure"))" : "NO QUORUM: \(answering)"
         let size = "\(Self.counted(voters.count, "voter")), \(Self.counted(queries, "query node"))"
@@ -46,7 +46,7 @@ extension ClusterLook {
             return .object(members)
         }
         let alarms = (answer["alarms"]?.array ?? []).compactMap(\.string)
-        for name in ["version", "term", "lastIndex", "appliedIndex"] { members.append(.init(name, answer[name] ?? .null)) }
+        for name in ["version", "term", "lastIndex", "appliedIndex", "readLease"] { members.append(.init(name, answer[name] ?? .null)) }
         members += [
             .init("lag", node.name == leader?.name ? .null : .int(lag(of: node))),
             .init("syncMilliseconds99", answer["syncMicroseconds99"]?.int.map { .double(Double($0) / 1_000) } ?? .null),

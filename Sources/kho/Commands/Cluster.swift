@@ -6,7 +6,7 @@ import KhoClient
 /// `kho cluster`
 struct ClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "cluster", abstract: "How the cluster is.", subcommands: [Status.self, Health.self, Verify.self])
+        commandName: "cluster", abstract: "How the cluster is.", subcommands: [Status.self, Health.self, Verify.self, Configure.self])
 
     /// `kho cluster status`
     struct Status: AsyncParsableCommand {

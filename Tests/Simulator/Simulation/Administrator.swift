@@ -24,6 +24,7 @@ extension World {
             return membership.isVoter(node.id) ? membership.demoting(node.id) : membership.adding(learner: member(node))
         }
         if membership.voters.count < 3, let learner = membership.learners.first { return membership.promoting(learner) }
+        if !isCalm, settings.usesLeases, dice.permille(60) { return membership.reading(membership.readMode == .lease ? .readIndex : .lease) }
         guard !isCalm, settings.faults.contains(.members), dice.permille(600) else { return nil }
         let learners = membership.learners
         switch dice.below(4) {

@@ -22,8 +22,6 @@ struct Client {
     /// Counts its tries: an answer to an older one is late.
     var step: UInt64 = 0
     var isWaiting = false
-    /// The last write that was acknowledged when the read began.
-    var readFloor = LogIndex(0)
     /// Where its last write took effect, for conditions.
     var lastWritten = LogIndex(0)
     var isResting = false
@@ -55,7 +53,7 @@ extension World {
         if dice.permille(100) { clients[number].place = dice.below(nodes.count) }
         if record.model.founded < Workload.foundation.count, number == 0 { return wish(number, .found(record.model.founded)) }
         if clients[number].session == .none { return wish(number, .open) }
-        if dice.permille(350) { return wish(number, .read) }
+        if dice.permille(settings.usesLeases ? 600 : 350) { return wish(number, .read) }
         clients[number].sequence += 1 + (dice.permille(10) ? UInt64(dice.below(3)) : 0)
         wish(
             number,
@@ -83,10 +81,10 @@ extension World {
         queue.push(.client(number, step: step), at: time + settings.electionNanoseconds * 5 + dice.within(0...settings.electionNanoseconds))
         guard let replica = node.replica, node.pausedUntil <= time else { return again(number, step, elsewhere: true) }
         if case .read? = clients[number].wish {
-            clients[number].readFloor = record.acknowledged
-            let floor = record.acknowledged
+            let floor = record.readFloor
             if settings.defect == .barriersPassAtOnce { return readAnswered(number, step, node, .passed, floor) }
-            replica.readBarrier { [unowned self, unowned node] barrier in readAnswered(number, step, node, barrier, floor) }
+            if let read = replica.beginLeaseRead() { return begin(LeasedRead(client: number, step: step, place: node.place, life: node.life, floor: floor, read: read)) }
+            askBarrier(number, step, node, floor)
         } else {
             let payload = clients[number].payload
             replica.propose(payload) { [unowned self, unowned node] result in answered(number, step, node, payload, result) }
@@ -102,7 +100,7 @@ extension World {
         queue.push(.client(number, step: clients[number].step), at: time + dice.within(5_000_000...60_000_000))
     }
 
-    private func finish(_ number: Int) {
+    func finish(_ number: Int) {
         clients[number].wish = nil
         clients[number].isWaiting = false
         clients[number].step += 1
@@ -110,18 +108,26 @@ extension World {
         queue.push(.client(number, step: clients[number].step), at: time + pause)
     }
 
-    private func readAnswered(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ barrier: ReadBarrier, _ floor: LogIndex) {
+    func askBarrier(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ floor: LogIndex) {
+        node.replica?.readBarrier { [unowned self, unowned node] barrier in readAnswered(number, step, node, barrier, floor) }
+    }
+
+    func readAnswered(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ barrier: ReadBarrier, _ floor: LogIndex) {
         trace.mix(UInt64(number) << 8 | 0xC2)
         if barrier == .passed, let machine = node.machine {
             counts.reads += 1
-            if machine.applied.position.index < floor {
-                fail("a read at \(node.id) is answered from \(machine.applied.position.index), and \(floor) was acknowledged before it began")
-            }
+            checkRead(node, at: machine.applied.position.index, floor)
         } else {
             counts.failedReads += 1
         }
         guard clients[number].step == step else { return }
         if barrier == .passed { finish(number) } else { again(number, step, elsewhere: false) }
+    }
+
+    /// A read shows what was acknowledged, or shown by another one, before it began.
+    func checkRead(_ node: SimulatedNode, at index: LogIndex, _ floor: LogIndex, by lease: String = "") {
+        if index < floor { fail("a read at \(node.id) is answered\(lease) from \(index), and \(floor) was acknowledged before it began") }
+        record.showed(index)
     }
 
     private func answered(_ number: Int, _ step: UInt64, _ node: SimulatedNode, _ payload: [UInt8], _ result: ProposalResult) {

@@ -70,6 +70,7 @@ enum Event {
     /// The node learns that its connection to another one is gone.
     case disconnected(place: Int, life: Int, from: Int)
     case healLinks(epoch: Int)
+    case leasedRead(LeasedRead)
 }
 
 /// Bytes on their way between two nodes.

@@ -35,6 +35,8 @@ struct Record {
     private(set) var model = ModelState()
     /// The last acknowledged write.
     private(set) var acknowledged = LogIndex(0)
+    /// What a read that begins now must contain: what was acknowledged, and what another read has shown.
+    private(set) var readFloor = LogIndex(0)
     /// Figures of real stores at an index, of whoever came first.
     private var figures: [LogIndex: String] = [:]
 
@@ -178,5 +180,9 @@ struct Record {
         if applied[place].entry.payload != payload { world.fail("\(node) answers for the entry \(position.index) of somebody else") }
         if !Self.agree(outcome, applied[place].outcome) { world.fail("\(node) answers another outcome of \(position.index) than its own") }
         acknowledged = max(acknowledged, position.index)
+        readFloor = max(readFloor, position.index)
     }
+
+    /// A read was answered from the state at the index.
+    mutating func showed(_ index: LogIndex) { readFloor = max(readFloor, index) }
 }

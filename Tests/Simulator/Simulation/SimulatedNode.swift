@@ -67,10 +67,14 @@ final class SimulatedNode: @unchecked Sendable {
     var seenCommit = LogIndex(0)
     var seenRole = RaftRole.follower
     var seenMembership = Membership.empty
+    /// The first entry that a leader may not commit, though a majority has it; nil if there is none.
+    var fenced: Fenced?
 
     // Its clocks: parts in a million that they run fast, and what they were set to.
     var drift: Int64 = 0
     let offset: UInt64
+    /// Time that the clock did not count: a defect on purpose.
+    var uncounted: UInt64 = 0
     var wallOffset: Int64 = 0
     /// How long a sync takes, in nanoseconds.
     var diskNanoseconds: UInt64
@@ -95,13 +99,16 @@ final class SimulatedNode: @unchecked Sendable {
     var isLeader: Bool { isUp && seenRole == .leader }
 
     /// The node's monotonic clock at this moment of the world.
-    func clock(_ time: UInt64) -> UInt64 { offset + UInt64(Int64(time) + Int64(time / 1_000) * drift / 1_000) }
+    func clock(_ time: UInt64) -> UInt64 {
+        let time = time - min(time, uncounted)
+        return offset + UInt64(Int64(time) + Int64(time / 1_000) * drift / 1_000)
+    }
 
     /// The moment of the world at which the node's clock shows this, or a little later.
     func moment(_ clock: UInt64) -> UInt64 {
         guard clock > offset else { return 0 }
         let shown = Int64(clock - offset)
-        var time = UInt64(max(0, shown - shown / 1_000 * drift / (1_000 + drift / 1_000)))
+        var time = UInt64(max(0, shown - shown / 1_000 * drift / (1_000 + drift / 1_000))) + uncounted
         while self.clock(time) < clock { time += 1 + (clock - self.clock(time)) }
         return time
     }

@@ -28,7 +28,9 @@ extension World {
         case .stop: if node.pausedUntil <= time { stop(node) }
         case .pause:
             guard node.isUp else { return }
-            node.pausedUntil = time + dice.within(settings.electionNanoseconds / 4...10 * settings.electionNanoseconds)
+            let before = max(time, node.pausedUntil)
+            node.pausedUntil = max(before, time + dice.within(settings.electionNanoseconds / 4...10 * settings.electionNanoseconds))
+            if settings.defect == .clocksStandStillInPauses { node.uncounted += node.pausedUntil - before }
             counts.pauses += 1
             trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
         case .partition: cutLinks()

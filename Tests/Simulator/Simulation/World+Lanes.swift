@@ -89,6 +89,7 @@ extension World {
             counts.elections += 1
             trace.line("\(moment) \(node.id) leads term \(status.term)")
             record.elected(core, self)
+            checkNoLeaseLives(before: status.term, leader: node)
         }
         if status.commitIndex > node.seenCommit {
             record.commits(core, from: node.seenCommit, to: status.commitIndex, isLeader: status.role == .leader, self)
@@ -102,6 +103,7 @@ extension World {
             }
             node.seenMembership = membership
         }
+        if settings.usesLeases { checkFence(core, status, node) }
         node.seenTerm = status.term
         node.seenCommit = status.commitIndex
         node.seenRole = status.role

@@ -24,6 +24,7 @@ extension World {
         options.applyEntriesMax = settings.applyEntries
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
         options.firstMembership = node.isFounder ? firstMembership : .empty
+        options.wantsLease = settings.usesLeases && !node.isVoterAtFirst
         let settings = settings
         options.adjustCore = { core in
             core.appendEntriesMax = settings.appendEntries
@@ -32,9 +33,12 @@ extension World {
             core.inflightBytesMax = settings.inflightBytes
             core.uncommittedBytesMax = settings.uncommittedBytes
             core.waitingReadsMax = 20
+            core.promiseMilliseconds = settings.promiseMilliseconds
+            core.leaseMilliseconds = settings.leaseMilliseconds
         }
         node.seenTerm = Term(0)
         node.seenRole = .follower
+        node.fenced = nil
         do {
             let machine = WatchedMachine(try openMachine(node), node: node.id, world: self)
             node.machine = machine

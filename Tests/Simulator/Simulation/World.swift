@@ -37,6 +37,8 @@ package final class World: @unchecked Sendable {
         package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
         package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0
         package var delivered = 0, lost = 0
+        /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
+        package var leaseReads = 0, leaseRefusals = 0
     }
 
     package init(_ settings: WorldSettings, sink: ((String) -> Void)? = nil) {
@@ -48,8 +50,10 @@ package final class World: @unchecked Sendable {
             nodes.append(SimulatedNode(place: place, isVoter: place < settings.voters, dice: &dice))
         }
         network.isInOrder = dice.permille(500)
-        if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(20_001)) - 10_000 } }
-        firstMembership = Membership(members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id))
+        // Two clocks differ in speed by 1 % at most: what leases are made for.
+        if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(9_801)) - 4_900 } }
+        firstMembership = Membership(
+            members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id), readMode: settings.usesLeases ? .lease : .readIndex)
         if settings.usesSegmentLog { for node in nodes { node.files = SimulatedDisk(seed: dice.next()) } }
         if settings.defect == .syncDoesNothing { nodes[0].disk.isForgetful = true }
         makeFolders()
@@ -115,6 +119,7 @@ package final class World: @unchecked Sendable {
         case let .stop(place, life): stopFailed(place, life)
         case let .disconnected(place, life, from): disconnect(place, life, from)
         case let .healLinks(epoch): healLinks(epoch: epoch)
+        case let .leasedRead(read): goOn(read)
         }
         return true
     }

@@ -8,6 +8,12 @@ enum Defect {
     case missesEntries
     /// Clients read at once, without a barrier.
     case barriersPassAtOnce
+    /// The clocks of nodes do not count the time for which they stand still, as those of paused virtual machines may.
+    case clocksStandStillInPauses
+    /// Clients that read by a lease do not look at the clock again after the snapshot.
+    case leasesAreCheckedBeforeTheSnapshot
+    /// Clients that read by a lease do not care what the node has received.
+    case leasesShowWhatIsApplied
 }
 
 /// How a world is made: by its seed, unless said otherwise.
@@ -21,6 +27,8 @@ package struct WorldSettings: Sendable {
     package var usesStore: Bool
     /// Whether the logs are real ones on simulated disks.
     package var usesSegmentLog: Bool
+    /// Whether query nodes answer by read leases.
+    package var usesLeases: Bool
     /// For tests of the simulator itself: what is broken.
     var defect: Defect?
     /// Lines of the trace that are kept for a report.
@@ -70,12 +78,17 @@ package struct WorldSettings: Sendable {
         retainedBytes = [1, 1_500, 6_000][dice.below(3)]
         usesSegmentLog = dice.permille(500)
         thinkNanoseconds = [2_000_000, 10_000_000, 40_000_000][dice.below(3)]
+        usesLeases = dice.permille(400)
     }
 
     /// The longest that a follower waits before it campaigns, in nanoseconds.
     package var electionNanoseconds: UInt64 { UInt64(2 * electionTicks * Self.tickMilliseconds) * 1_000_000 }
 
+    /// How long a promise lasts: an election timeout, as in a node; and a lease.
+    var promiseMilliseconds: UInt64 { UInt64(electionTicks * Self.tickMilliseconds) }
+    var leaseMilliseconds: UInt64 { promiseMilliseconds * 4 / 5 }
+
     package var summary: String {
-        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), \(usesSegmentLog ? "segment log" : "model log"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
     }
 }
