@@ -157,7 +157,19 @@ final class LoopWorker: @unchecked Sendable {
         if item.request.isLong { long.add(item, of: owner) } else { short.add(item, of: owner) }
     }
 
-    /// The lease has ended, or does not reach as far as the snapshot would have to.
+    /// Answers, if the ground on which it is to be answered holds in this snapshot.
+    private func serve(_ item: Item, _ older: Basis, isLeased: Bool, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
+        switch item.ground {
+        case .barrier: answer(item, .newest, view, &answered)
+        case .older: answer(item, older, view, &answered)
+        case .lease:
+            guard isLeased else { return waitForBarrier(item) }
+            figures.leased += 1
+            answer(item, .newest, view, &answered)
+        }
+    }
+
+    /// The lease has ended, or the snapshot does not reach as far as it must.
     private func waitForBarrier(_ item: Item) {
         var item = item
         item.wantsBarrier = true
@@ -194,20 +206,12 @@ final class LoopWorker: @unchecked Sendable {
                     for _ in 0..<Self.shortAtOnce {
                         guard let item = short.next() else { break }
                         figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.turn)
-                        if item.ground == .lease, !isLeased {
-                            waitForBarrier(item)
-                        } else {
-                            answer(item, item.ground == .older ? older : .newest, view, &answered)
-                        }
+                        serve(item, older, isLeased: isLeased, view, &answered)
                     }
                     // One at the least, so that many short ones do not keep the long ones for ever.
                     if let item = long.next() {
                         longs += 1
-                        if item.ground == .lease, !isLeased {
-                            waitForBarrier(item)
-                        } else {
-                            answer(item, item.ground == .older ? older : .newest, view, &answered)
-                        }
+                        serve(item, older, isLeased: isLeased, view, &answered)
                     }
                 } while !isOver() && !(short.isEmpty && long.isEmpty)
             }

@@ -33,4 +33,6 @@ package struct TurnFigures: Equatable, Sendable {
     package var longMax = 0
     /// The most turns that began between a short request's being ready and its answer.
     package var shortWaitMax = 0
+    /// Requests that were answered by a read lease.
+    package var leased = 0
 }

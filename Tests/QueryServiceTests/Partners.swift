@@ -15,14 +15,19 @@ final class Partners: Sendable {
     private let state = Mutex(State())
     let voters: [NodeID]
 
-    init(_ count: Int) { voters = (1...count + 1).map { NodeID(UInt32($0)) } }
+    private let readMode: ReadMode
+
+    init(_ count: Int, readMode: ReadMode) {
+        voters = (1...count + 1).map { NodeID(UInt32($0)) }
+        self.readMode = readMode
+    }
 
     var membership: Membership {
         Membership(
             members: voters.map {
                 Membership.Member(id: $0, name: "n\($0)", peerAddress: "", adminAddress: "", incarnation: Incarnation(UInt64($0.rawValue)))
             },
-            voters: voters)
+            voters: voters, readMode: readMode)
     }
 
     /// Whether the first voter, which serves the clients, hears of the others.
@@ -51,6 +56,7 @@ final class Partners: Sendable {
         var options = ReplicaOptions(node: node)
         options.electionTicks = voters.count == 1 ? 5 : 15
         options.heartbeatTicks = voters.count == 1 ? 1 : 3
+        options.wantsLease = node == voters.first
         options.firstMembership = membership
         let replica = try Replica(
             options: options, machine: store, log: log, recovered: recovered, transport: Link(partners: self, node: node), failed: { _ in })

@@ -35,13 +35,15 @@ final class World: Sendable {
         func add(_ event: QueryEvent) { world.withLock { $0 }?.events.withLock { $0.append(event) } }
     }
 
-    /// - Parameter count: voters beside the one that serves.
-    init(partners count: Int = 0, settings change: (inout QuerySettings) -> Void = { _ in }) async throws {
+    /// - Parameters:
+    ///   - count: voters beside the one that serves.
+    ///   - readMode: with leases, the one that serves asks for them as long as another one leads.
+    init(partners count: Int = 0, readMode: ReadMode = .readIndex, settings change: (inout QuerySettings) -> Void = { _ in }) async throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("kho-query-tests-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let certificates = try Certificates.shared.get()
         let clusterID = ClusterID(high: 3, low: 4)
-        partners = Partners(count)
+        partners = Partners(count, readMode: readMode)
         (replica, store) = try partners.make(NodeID(1), in: folder.path + "/1", cluster: clusterID)
         try partners.start(in: folder.path, cluster: clusterID)
         replica.start()

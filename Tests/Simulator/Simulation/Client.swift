@@ -83,7 +83,10 @@ extension World {
         if case .read? = clients[number].wish {
             let floor = record.readFloor
             if settings.defect == .barriersPassAtOnce { return readAnswered(number, step, node, .passed, floor) }
-            if let read = replica.beginLeaseRead() { return begin(LeasedRead(client: number, step: step, place: node.place, life: node.life, floor: floor, read: read)) }
+            let read = replica.beginLeaseRead()
+            if read != nil || settings.defect == .leasesDoNotEnd && replica.readLease.validUntil > 0 {
+                return begin(LeasedRead(client: number, step: step, place: node.place, life: node.life, floor: floor, read: read))
+            }
             askBarrier(number, step, node, floor)
         } else {
             let payload = clients[number].payload

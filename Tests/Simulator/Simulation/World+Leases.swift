@@ -10,7 +10,8 @@ struct LeasedRead {
     let life: Int
     /// What had been acknowledged and shown when it began.
     let floor: LogIndex
-    let read: LeaseRead
+    /// nil if it began without a look at the clock: a defect on purpose.
+    let read: LeaseRead?
     /// The snapshot's; nil before it is taken.
     var snapshot: LogIndex?
 }
@@ -67,11 +68,9 @@ extension World {
     }
 
     private func permits(_ read: LeasedRead, _ index: LogIndex, _ replica: Replica) -> Bool {
-        switch settings.defect {
-        case .leasesAreCheckedBeforeTheSnapshot: replica.readLease.validUntil > 0 && index >= replica.readLease.receivedIndex
-        case .leasesShowWhatIsApplied: replica.permits(read, snapshot: max(index, replica.readLease.receivedIndex))
-        default: replica.permits(read, snapshot: index)
-        }
+        let lease = replica.readLease
+        guard let begun = read.read else { return lease.validUntil > 0 && index >= lease.receivedIndex }
+        return replica.permits(begun, snapshot: settings.defect == .leasesShowWhatIsApplied ? max(index, lease.receivedIndex) : index)
     }
 
     // MARK: What must hold

@@ -10,8 +10,8 @@ enum Defect {
     case barriersPassAtOnce
     /// The clocks of nodes do not count the time for which they stand still, as those of paused virtual machines may.
     case clocksStandStillInPauses
-    /// Clients that read by a lease do not look at the clock again after the snapshot.
-    case leasesAreCheckedBeforeTheSnapshot
+    /// Clients that read by a lease do not look at the clock.
+    case leasesDoNotEnd
     /// Clients that read by a lease do not care what the node has received.
     case leasesShowWhatIsApplied
 }

@@ -7,29 +7,31 @@ struct Sum {
     var events = 0
     var writes = 0
     var reads = 0
+    var leaseReads = 0
     var elections = 0
     var snapshots = 0
     var crashes = 0
     var violations = 0
 
     mutating func add(_ result: Run.Result, usesStore: Bool) {
-        add([1, usesStore ? 1 : 0, result.events, result.counts.writes, result.counts.reads, result.counts.elections, result.counts.snapshots,
-            result.counts.crashes, result.violation == nil ? 0 : 1])
+        add([1, usesStore ? 1 : 0, result.events, result.counts.writes, result.counts.reads, result.counts.leaseReads, result.counts.elections,
+            result.counts.snapshots, result.counts.crashes, result.violation == nil ? 0 : 1])
     }
 
-    private var all: [Int] { [seeds, stores, events, writes, reads, elections, snapshots, crashes, violations] }
+    private var all: [Int] { [seeds, stores, events, writes, reads, leaseReads, elections, snapshots, crashes, violations] }
 
     private mutating func add(_ numbers: [Int]) {
-        guard numbers.count == 9 else { return }
+        guard numbers.count == 10 else { return }
         seeds += numbers[0]
         stores += numbers[1]
         events += numbers[2]
         writes += numbers[3]
         reads += numbers[4]
-        elections += numbers[5]
-        snapshots += numbers[6]
-        crashes += numbers[7]
-        violations += numbers[8]
+        leaseReads += numbers[5]
+        elections += numbers[6]
+        snapshots += numbers[7]
+        crashes += numbers[8]
+        violations += numbers[9]
     }
 
     /// For the parent process.
@@ -37,7 +39,7 @@ struct Sum {
     mutating func add(encoded text: some StringProtocol) { add(text.split(separator: " ").compactMap { Int($0) }) }
 
     var text: String {
-        "\(seeds) seeds (\(stores) with LMDB), \(events) events, \(writes) writes acknowledged, \(reads) reads, \(elections) elections, "
+        "\(seeds) seeds (\(stores) with LMDB), \(events) events, \(writes) writes acknowledged, \(reads) reads (\(leaseReads) by leases), \(elections) elections, "
             + "\(snapshots) snapshots, \(crashes) crashes: \(violations) violations"
     }
 }
