@@ -51,6 +51,11 @@ extension World {
 
     private func choose(_ number: Int) {
         if dice.permille(100) { clients[number].place = dice.below(nodes.count) }
+        // Where leases are, and with rests in the writing, since what is under way keeps them from being used.
+        if settings.usesLeases {
+            if dice.permille(200) { clients[number].place = settings.voters + dice.below(settings.learners) }
+            if time / 1_000_000_000 % 2 == 1, clients[number].session != .none, dice.permille(900) { return wish(number, .read) }
+        }
         if record.model.founded < Workload.foundation.count, number == 0 { return wish(number, .found(record.model.founded)) }
         if clients[number].session == .none { return wish(number, .open) }
         if dice.permille(settings.usesLeases ? 600 : 350) { return wish(number, .read) }

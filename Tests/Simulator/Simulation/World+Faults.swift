@@ -34,7 +34,11 @@ extension World {
             counts.pauses += 1
             trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
         case .partition: cutLinks()
-        case .slowDisk: node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
+        case .slowDisk:
+            node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
+            // Holders of leases that live and do not get on, all at once.
+            guard settings.usesLeases, dice.permille(300) else { return }
+            for node in nodes where !node.isVoterAtFirst { node.diskNanoseconds = dice.within(300_000_000...2_000_000_000) }
         case .diskError: if node.isUp { failDisk(node, EIO, within: 12) }
         case .diskFull: fill(node)
         case .wipe: wipeLearner()
@@ -65,9 +69,9 @@ extension World {
         let isFull = !node.disk.isLow
         node.disk.isLow = isFull
         if let files = node.files {
-            let free = (try? files.openFolder("/").freeBytes()) ?? 0
-            // Nearly full, or so full that the next segment finds no room.
-            files.capacityBytes = isFull ? files.capacityBytes - free + (dice.permille(700) ? 30 << 10 : 1 << 10) : .max
+            // Nearly full, or so full that the next segment finds no room. The look at it may be a call that is to fail.
+            let room = dice.permille(700) ? 30 << 10 : 1 << 10
+            if !isFull { files.capacityBytes = .max } else if let free = try? files.openFolder("/").freeBytes() { files.capacityBytes -= free - min(free, room) }
         } else if isFull, node.isUp, dice.permille(300) {
             // The warning may come too late.
             node.disk.failure = (dice.below(8), ENOSPC)
