@@ -162,11 +162,11 @@ public enum TimestampText {
         return Int64(date.day) * 86_400_000 + Int64(((hour * 60 + minute) * 60 + second) * 1_000 + millisecond)
     }
 
-    /// `YYYY-MM-DDThh:mm:ssZ`, with three places where there are milliseconds.
-    public static func write(_ milliseconds: Int64) -> String {
+    /// `YYYY-MM-DDThh:mm:ssZ`, with three places where there are milliseconds; with them always if the text must have one length, 24 bytes.
+    public static func write(_ milliseconds: Int64, alwaysInMilliseconds: Bool = false) -> String {
         let day = Int32(clamping: (milliseconds - (((milliseconds % 86_400_000) + 86_400_000) % 86_400_000)) / 86_400_000)
         let rest = Int(((milliseconds % 86_400_000) + 86_400_000) % 86_400_000)
-        let fraction = rest % 1_000 == 0 ? "" : "." + Digits.padded(rest % 1_000, 3)
+        let fraction = rest % 1_000 == 0 && !alwaysInMilliseconds ? "" : "." + Digits.padded(rest % 1_000, 3)
         return CalendarDate(day: day).text + "T" + Digits.padded(rest / 3_600_000, 2) + ":" + Digits.padded(rest / 60_000 % 60, 2)
             + ":" + Digits.padded(rest / 1_000 % 60, 2) + fraction + "Z"
     }

@@ -73,7 +73,7 @@ import Testing
 
     @Test func aLineWithoutEndIsRefused() throws {
         var reader = JSONLinesReader(ByteSource([UInt8](repeating: UInt8(ascii: "1"), count: InputLimits.lineBytes + 1), name: "f"))
-        #expect(throws: CommandError.badData("f:1: the line has more than 4 MiB")) { try reader.next() }
+        #expect(throws: InputError(file: "f", line: 1, "the line has more than 4 MiB").commandError) { try reader.next() }
     }
 }
 

@@ -223,4 +223,11 @@ import Testing
         #expect(broken([(1, .string("a")), (2, .decimal(DecimalValue(unscaled: 1, scale: 3)))])?.rule == .wrongScale)
         #expect(broken([(1, .string("a")), (3, .double(.infinity))])?.rule == .outOfRange)
     }
+
+    @Test func aTimestampOfOneLengthSaysItsMillisecondsAlways() {
+        #expect(TimestampText.write(1_700_000_000_000) == "2023-11-14T22:13:20Z")
+        #expect(TimestampText.write(1_700_000_000_000, alwaysInMilliseconds: true) == "2023-11-14T22:13:20.000Z")
+        #expect(TimestampText.write(1_700_000_000_007, alwaysInMilliseconds: true) == "2023-11-14T22:13:20.007Z")
+        #expect(TimestampText.parse("2023-11-14T22:13:20.000Z") == 1_700_000_000_000)
+    }
 }

@@ -69,7 +69,7 @@ package final class AuditFile: Sendable {
     private func line(_ event: String, _ members: [(String, Document)]) -> [UInt8] {
         var line: [UInt8] = []
         let all: [(String, Document)] = [
-            ("time", .string(TimestampText.write(WallClock.now()))), ("node", .string(node)), ("event", .string(event)),
+            ("time", .string(TimestampText.write(WallClock.now(), alwaysInMilliseconds: true))), ("node", .string(node)), ("event", .string(event)),
         ] + members
         JSONLine.append(.object(all.map { Document.Member($0.0, $0.1) }), to: &line)
         line.append(UInt8(ascii: "\n"))

@@ -8,7 +8,8 @@ private let target: FuzzTarget = {
     let name = variable("KHO_FUZZ_TARGET") ?? ""
     guard let found = FuzzTarget.all.first(where: { $0.name == name }) else {
         print("KHO_FUZZ_TARGET is one of: " + FuzzTarget.all.map(\.name).joined(separator: " "))
-        exit(64)
+        fflush(nil)
+        _exit(64)
     }
     return found
 }()
@@ -19,7 +20,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         try target.run(Array(UnsafeBufferPointer(start: start, count: count)))
     } catch {
         print("finding of \(target.name): \(error)")
-        fflush(stdout)
+        fflush(nil)
         abort()
     }
     return 0
