@@ -16,7 +16,12 @@ extension RaftCore {
             entry = Membership(members: next.members, voters: next.voters, readMode: next.readMode, highestID: max(next.highestID, membership.highestID))
         } else if membership.isChangeOfVoters(to: next) {
             if let refusal = refusal(ofVoters: next) { return output.append(.refused(proposal, refusal)) }
+            #if KHO_BUG_VOTERS_CHANGED_AT_ONCE
+            // Bug: other voters decide at once, without a joint membership.
+            entry = next
+            #else
             entry = membership.joint(to: next)
+            #endif
         } else {
             return output.append(.refused(proposal, .membershipInvalid))
         }
@@ -39,7 +44,12 @@ extension RaftCore {
 
     /// The joint membership is committed: the new voters go on alone. Whoever leads does it, also one elected in between.
     mutating func finishJointChange() {
+        #if KHO_BUG_JOINT_LEFT_EARLY
+        // Bug: the new voters go on alone before the joint membership is committed.
+        guard role == .leader, membership.isJoint else { return }
+        #else
         guard role == .leader, membership.isJoint, membershipIndex <= commitIndex else { return }
+        #endif
         appendOwn(.membership, membership.settled.encoded())
         membershipMayHaveChanged()
     }
