@@ -205,3 +205,9 @@ let package = Package(
 for target in package.targets where target.type != .system && !target.isTest && !target.name.hasPrefix("CKho") && !target.name.hasPrefix("CDemo") {
     target.exclude.append("README.md")
 }
+
+// A bug on purpose, for Tests/Simulator/bugs: `KHO_BUG=Raft/NAME` in the environment of a build defines `KHO_BUG_NAME` in that room alone, so
+// that little is built again. Every other build has none.
+if let bug = Context.environment["KHO_BUG"]?.split(separator: "/"), bug.count == 2 {
+    for target in package.targets where target.name == bug[0] { target.swiftSettings = (target.swiftSettings ?? []) + [.define("KHO_BUG_" + bug[1])] }
+}

@@ -111,7 +111,12 @@ package struct AccessPlan: Sendable {
 
     /// Whether the plan still holds at this policy index and this time of the log.
     package func holds(policyIndex: LogIndex, at time: LogTime) -> Bool {
+        #if KHO_BUG_PLAN_OUTLIVES_POLICY
+        // Bug: a plan that was kept holds whatever was revoked since.
+        validUntil.map { time < $0 } ?? true
+        #else
         self.policyIndex == policyIndex && validUntil.map { time < $0 } ?? true
+        #endif
     }
 
     /// The fields that the record shows for the action; nil if the record is hidden. Rights add up record by record.
@@ -136,7 +141,12 @@ package struct AccessPlan: Sendable {
     /// Whether the grant covers the record. A condition on a deleted field is UNKNOWN in every record, also where an old value remains: no
     /// right hangs on when a record was last written, nor grows by a deletion.
     func holds(_ grant: Grant, for record: borrowing RecordView) -> Bool {
+        #if KHO_BUG_CONDITION_AFTER_MASK
+        // Bug: a row condition sees only the fields that its grant shows.
+        grant.condition.map { $0.evaluate(record, shown: grant.fields) == .true } ?? true
+        #else
         grant.condition.map { $0.evaluate(record, shown: known) == .true } ?? true
+        #endif
     }
 
     /// Whether the principal may do such a write: a whole record needs the right on every field of the dataset, and so does a

@@ -79,6 +79,10 @@ extension RaftCore {
         print.add(membershipIndex)
         reads.add(to: &print)
         print.add(forwarded.count)
+        if let handover {
+            print.add(handover.target)
+            print.add(handover.isAsked)
+        }
     }
 }
 

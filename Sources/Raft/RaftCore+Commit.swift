@@ -8,11 +8,21 @@ extension RaftCore {
     /// The leader counts who has what durably, itself by its own disk. True if more is committed than before.
     mutating func advanceCommit() -> Bool {
         let index = fence(membership.quorumIndex { voter in
+            #if KHO_BUG_OWN_DISK_NOT_AWAITED
+            // Bug: the leader counts its own entries before they are durable.
+            voter == id ? log.lastIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
+            #else
             voter == id ? writes.durableIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
+            #endif
         })
         // An entry of an older term may be on a majority and still be replaced (Raft §5.4.2, figure 8): it commits with one of this
         // term after it.
+        #if KHO_BUG_OLD_TERM_COMMITTED
+        // Bug: an entry of an older term commits by counting (Raft, figure 8).
+        guard index > commitIndex else { return false }
+        #else
         guard index > commitIndex, log.term(at: index) == term else { return false }
+        #endif
         let isFirst = !hasCommittedInTerm
         setCommit(index)
         if isFirst { beginRound() }

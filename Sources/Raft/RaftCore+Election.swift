@@ -95,14 +95,24 @@ extension RaftCore {
 
     /// Whether a log that ends there holds everything that this one may have seen committed (Raft §5.4.1).
     private func isUpToDate(_ other: LogPosition) -> Bool {
-        other.term != log.last.term ? other.term > log.last.term : other.index >= log.lastIndex
+        #if KHO_BUG_LOG_COMPARED_BY_LENGTH
+        // Bug: the longer log is taken for the newer one, whatever its terms.
+        return other.index >= log.lastIndex
+        #else
+        return other.term != log.last.term ? other.term > log.last.term : other.index >= log.lastIndex
+        #endif
     }
 
     mutating func preVoteRequested(by candidate: NodeID, term asked: Term, last: LogPosition) {
         guard !hearsLeader else { return }
         let granted = asked > term && isUpToDate(last)
         // Granted in the term that was asked for, which is not entered; refused in the own, so that a candidate behind learns it.
+        #if KHO_BUG_PREVOTE_IN_OWN_TERM
+        // Bug: a granted pre-vote is answered in the own term, as if it were a refusal.
+        send(.preVoteReply(granted: granted), to: candidate)
+        #else
         send(.preVoteReply(granted: granted), to: candidate, term: granted ? asked : term)
+        #endif
     }
 
     /// A learner votes too. A candidate asks those who vote by its log, and its log may know of a promotion that this one does
@@ -114,7 +124,12 @@ extension RaftCore {
             hardState.vote = candidate
             electionElapsed = 0
         }
+        #if KHO_BUG_VOTE_BEFORE_DISK
+        // Bug: the vote leaves before it is durable.
+        send(.voteReply(granted: granted), to: candidate)
+        #else
         send(.voteReply(granted: granted), to: candidate, afterDisk: true)
+        #endif
     }
 
     // MARK: Offices
@@ -132,6 +147,10 @@ extension RaftCore {
     mutating func becomeFollower(_ newTerm: Term, leader newLeader: NodeID) {
         let wasLeader = role == .leader
         if newTerm > term { enter(HardState(term: newTerm)) }
+        #if KHO_BUG_VOTE_FORGOTTEN
+        // Bug: who steps down in a term forgets whom it voted for in it.
+        hardState.vote = .none
+        #endif
         role = memberships.mayLead(id) ? .follower : .learner
         ballots = []
         follow(newLeader)

@@ -28,13 +28,28 @@ extension RaftCore {
             entries = entries.dropFirst(known)
             previous = LogPosition(index: commitIndex, term: committedTerm)
         }
+        #if KHO_BUG_PREVIOUS_NOT_COMPARED
+        // Bug: it is enough to have some entry before the first one.
+        guard log.lastIndex >= previous.index else { return reject(previous, from: from) }
+        #else
         guard log.matches(previous) else { return reject(previous, from: from) }
+        #endif
         let last = LogIndex(previous.index.rawValue + UInt64(entries.count))
         write(entries)
         verifiedIndex = max(verifiedIndex, last)
         // No further than what was compared just now: beyond it, this log may differ from the leader's.
+        #if KHO_BUG_COMMIT_BEYOND_COMPARED
+        // Bug: the leader's commit index counts for entries that were not compared with its own.
+        learnCommit(min(commit, log.lastIndex))
+        #else
         learnCommit(min(commit, last))
+        #endif
+        #if KHO_BUG_ACK_BEYOND_COMPARED
+        // Bug: the whole log is acknowledged, not what was compared with the leader's.
+        accept(through: log.lastIndex, from: from)
+        #else
         accept(through: last, from: from)
+        #endif
     }
 
     /// Entries follow one another from `previous` on, with terms and times that do not go back, in a term of the sender at most,
@@ -53,13 +68,22 @@ extension RaftCore {
 
     /// Writes what the log does not have. Entries that it has stay: an old message must not take away what came after it.
     private mutating func write(_ entries: ArraySlice<LogEntry>) {
+        #if KHO_BUG_APPEND_TRUNCATES
+        // Bug: an old message takes away what came after its entries.
+        guard !entries.isEmpty else { return }
+        let first = entries.startIndex
+        #else
         guard let first = entries.firstIndex(where: { log.term(at: $0.index) != $0.term }) else { return }
+        #endif
         let start = entries[first].index
         if start <= log.lastIndex {
             invariant(start > commitIndex, "the leader of term \(term) has another entry at \(start), which is committed here")
             log.truncate(from: start)
             writes.truncate(after: start.previous)
+            #if !KHO_BUG_MEMBERSHIP_NOT_TAKEN_BACK
+            // Without it: a membership stays in force when its entry is replaced.
             memberships.truncate(from: start)
+            #endif
         }
         for entry in entries[first...] {
             log.append(entry)
@@ -71,7 +95,12 @@ extension RaftCore {
 
     /// Says that the log is the leader's through `match`, once that is durable.
     private mutating func accept(through match: LogIndex, from: NodeID) {
+        #if KHO_BUG_ACK_BEFORE_DISK
+        // Bug: entries are acknowledged before they are durable.
+        send(.appendAccepted(match: match), to: from)
+        #else
         send(.appendAccepted(match: match), to: from, afterDisk: match > durableIndex)
+        #endif
     }
 
     /// Says where the logs can agree at the latest: not in an entry of a term that the leader did not have there. So a whole term

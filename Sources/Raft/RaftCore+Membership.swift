@@ -17,7 +17,12 @@ extension RaftCore {
                 members: next.members, voters: next.voters, readMode: next.readMode, highestID: max(next.highestID, membership.highestID))
         } else if membership.isChangeOfVoters(to: next) {
             if let refusal = refusal(ofVoters: next) { return output.append(.refused(proposal, refusal)) }
+            #if KHO_BUG_VOTERS_CHANGED_AT_ONCE
+            // Bug: other voters decide at once, without a joint membership.
+            entry = next
+            #else
             entry = membership.joint(to: next)
+            #endif
         } else {
             return output.append(.refused(proposal, .membershipInvalid))
         }
@@ -41,7 +46,12 @@ extension RaftCore {
     /// The joint membership is committed: the new voters go on alone. Whoever leads does it, also one elected in between.
     /// True if it was time.
     mutating func finishJointChange() -> Bool {
+        #if KHO_BUG_JOINT_LEFT_EARLY
+        // Bug: the new voters go on alone before the joint membership is committed.
+        guard role == .leader, membership.isJoint else { return false }
+        #else
         guard role == .leader, membership.isJoint, membershipIndex <= commitIndex, hasCommittedInTerm, leasesOutliveNoPromise else { return false }
+        #endif
         appendOwn(.membership, membership.settled.encoded())
         membershipMayHaveChanged()
         return true

@@ -79,6 +79,10 @@ extension RaftCore {
         switch message.body {
         case .append, .heartbeat: send(.appendRejected(previous: LogIndex(0), hint: .zero), to: message.from)
         case .preVote: send(.preVoteReply(granted: false), to: message.from)
+        #if KHO_BUG_STALE_VOTES_COUNTED
+        // Bug: the answer to an earlier campaign counts in this one.
+        case let .voteReply(granted): if role == .candidate { countVote(of: message.from, granted: granted) }
+        #endif
         case let .readRequest(read): send(.readRefused(read, .notLeader), to: message.from)
         default: break
         }

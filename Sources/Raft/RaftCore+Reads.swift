@@ -31,7 +31,12 @@ extension RaftCore {
     /// before a read says nothing about it. Not before the first commit of the term: until then the leader's commit index may be
     /// behind what the leader before it has acknowledged.
     mutating func beginRound() {
+        #if KHO_BUG_READ_BEFORE_COMMIT
+        // Bug: a leader answers before it knows what the one before it has committed.
+        guard role == .leader, reads.round == nil, !reads.waiting.isEmpty else { return }
+        #else
         guard role == .leader, hasCommittedInTerm, reads.round == nil, !reads.waiting.isEmpty else { return }
+        #endif
         reads.begin(index: commitIndex)
         finishRoundIfConfirmed()
         guard reads.round != nil else { return }
@@ -44,7 +49,12 @@ extension RaftCore {
 
     /// A majority still followed this leader after the round began, so no other can have committed anything before that.
     private mutating func finishRoundIfConfirmed() {
+        #if KHO_BUG_READ_WITHOUT_QUORUM
+        // Bug: a leader answers without asking whether it still leads.
+        guard let round = reads.round else { return }
+        #else
         guard let round = reads.round, membership.isQuorum({ $0 == id || round.acknowledged.contains($0) }) else { return }
+        #endif
         _ = reads.finish()
         for read in round.reads {
             if read.origin == id {

@@ -41,7 +41,10 @@ extension RaftCore {
         let tail = log.matches(position) ? log.entries(after: position.index, through: log.lastIndex) : []
         log.reset(to: position, time: snapshot.time)
         writes.reset(to: position.index)
+        #if !KHO_BUG_SNAPSHOT_MEMBERSHIP_LOST
+        // Without it: a snapshot's membership does not take the place of the own.
         memberships = MembershipHistory(snapshot.membership, at: snapshot.membershipIndex)
+        #endif
         // The tail was acknowledged, and stays. It is written again, for the log on the disk has begun anew.
         for entry in tail {
             log.append(entry)

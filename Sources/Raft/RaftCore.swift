@@ -103,7 +103,10 @@ package struct RaftCore: Sendable {
         for entry in restored.entries where entry.index > applied.position.index && entry.kind == .membership {
             let membership = Self.membership(of: entry)
             invariant(membership != nil, "entry \(entry.index) of the own log holds no membership that this version reads")
+            #if !KHO_BUG_MEMBERSHIP_LOST_AT_START
+            // Without it: memberships in the log that are not applied yet are lost by a restart.
             if let membership { memberships.append(membership, at: entry.index) }
+            #endif
         }
         role = memberships.mayLead(configuration.id) ? .follower : .learner
         resetElectionTimer()
@@ -236,7 +239,12 @@ package struct RaftCore: Sendable {
     /// nobody may learn of a term that a crash would make this node forget.
     mutating func send(_ body: RaftMessage.Body, to node: NodeID, term messageTerm: Term? = nil, afterDisk: Bool = false) {
         let message = RaftMessage(from: id, to: node, term: messageTerm ?? term, body: body)
+        #if KHO_BUG_TERM_BEFORE_DISK
+        // Bug: others learn of a term that a crash makes this node forget.
+        if afterDisk { delayed.append(message) } else { output.append(.send(message)) }
+        #else
         if afterDisk || writes.durable.term < term { delayed.append(message) } else { output.append(.send(message)) }
+        #endif
     }
 
     /// Notes that the step wrote the log from `index` on.

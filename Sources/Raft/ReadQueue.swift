@@ -28,11 +28,21 @@ struct ReadQueue: Sendable {
     /// What heartbeats carry: 0 if no round is under way.
     var context: UInt64 { round?.context ?? 0 }
 
+    #if KHO_BUG_READ_JOINS_ROUND
+    // Bug: a read joins a round that began before it came.
+    mutating func add(_ read: Read) { if round == nil { waiting.append(read) } else { round?.reads.append(read) } }
+    #else
     mutating func add(_ read: Read) { waiting.append(read) }
+    #endif
 
     /// All that wait go into a new round.
     mutating func begin(index: LogIndex) {
+        #if KHO_BUG_READ_CONTEXT_REUSED
+        // Bug: rounds share a context, so that an answer to an earlier one confirms a later.
+        lastContext = 1
+        #else
         lastContext += 1
+        #endif
         round = Round(context: lastContext, index: index, reads: waiting)
         waiting = []
     }

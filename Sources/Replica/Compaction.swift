@@ -10,7 +10,12 @@ enum Compaction {
     ///   - checkpoint: what the last durable checkpoint shows.
     ///   - retainedBytes: the weight of the stretch that is kept. While a live follower needs more, up to four times that is.
     static func index(checkpoint: LogIndex, core: RaftCore, retainedBytes: Int) -> LogIndex? {
+        #if KHO_BUG_LOG_CUT_TOO_FAR
+        // Bug: entries go that the durable checkpoint does not show.
+        var through = min(core.status.commitIndex, core.index(keeping: retainedBytes))
+        #else
         var through = min(checkpoint, core.index(keeping: retainedBytes))
+        #endif
         if core.logWeight <= 4 * retainedBytes {
             for follower in core.followers where follower.isActive && follower.state != "snapshot" { through = min(through, follower.matchIndex) }
         }

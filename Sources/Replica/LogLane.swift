@@ -112,6 +112,10 @@ final class LogLane: LaneWork {
     /// Makes durable what waits and lets go what waited for it.
     private func release(_ waiting: inout [AppendEffect]) throws(LogError) {
         guard let last = waiting.last else { return }
+        #if KHO_BUG_SENT_BEFORE_SYNC
+        // Bug: what waits for the disk leaves before the sync.
+        for append in waiting { for message in append.messages { calls.send(message) } }
+        #endif
         if waiting.contains(where: { !$0.entries.isEmpty || $0.hardState != nil }) {
             let begin = host.now()
             try log.sync()

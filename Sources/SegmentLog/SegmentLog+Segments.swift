@@ -47,7 +47,10 @@ extension SegmentLog {
         try writeHeader(header, identity, try directory.open(name, spare == nil ? .replace : .readWrite), isNew: spare == nil)
         // Only a file whose both headers are durable gets a segment's name.
         try directory.rename(name, to: header.name)
+        #if !KHO_BUG_FOLDER_NOT_SYNCED
+        // Without it a segment is written while its name may be lost.
         try directory.sync()
+        #endif
         return try directory.open(header.name)
     }
 

@@ -72,7 +72,10 @@ struct StateFile: ~Copyable {
         var new = new
         new.sequence = record.sequence + 1
         try file.write(Self.encode(new, identity), at: Int(new.sequence % 2) * Self.slotBytes)
+        #if !KHO_BUG_HARD_STATE_NOT_SYNCED
+        // Without it term and vote are in the page cache only.
         try file.syncData()
+        #endif
         record = new
     }
 

@@ -74,7 +74,13 @@ extension Applier {
             entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
         else { return .rejected(Rejection(.sessionEnded)) }
         guard write.sequence > 0 else { return .rejected(Rejection(.invalid, text: "sequence numbers begin with 1")) }
-        if let stored = try copied(transaction, databases.sessions, Session.key(write.session, write.sequence)) {
+        #if KHO_BUG_RETRY_APPLIED_TWICE
+        // Bug: a retried write is applied again.
+        let known: [UInt8]? = nil
+        #else
+        let known = try copied(transaction, databases.sessions, Session.key(write.session, write.sequence))
+        #endif
+        if let stored = known {
             do throws(DecodingError) { return try stored.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } } catch {
                 throw .corrupt(path: "sessions", what: "\(error)")
             }

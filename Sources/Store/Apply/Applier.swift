@@ -52,7 +52,12 @@ final class Applier {
             try put(&transaction, databases.meta, DatasetFigures.key(dataset), figures.encoded())
         }
         state.policyIndex = catalogue.policyIndex
+        #if KHO_BUG_APPLIED_INDEX_APART
+        // Bug: the applied index written is that of the batch before.
+        if entries.count > 1 { try put(&transaction, databases.meta, AppliedState.key, state.encoded()) }
+        #else
         try put(&transaction, databases.meta, AppliedState.key, state.encoded())
+        #endif
         return outcomes
     }
 

@@ -73,7 +73,10 @@ final class Generation: @unchecked Sendable {
         }
         // What was found is made durable before it counts.
         try files.syncFolder(folder)
+        #if !KHO_BUG_META_PAGES_NOT_RESTORED
+        // Without it: the data file is opened as it was found.
         try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
+        #endif
         return try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
     }
 
@@ -132,7 +135,12 @@ final class Generation: @unchecked Sendable {
             cluster: cluster, generation: number, applied: applied, transaction: next.transaction.id, pages: pages)
         try files.replace(folder, "checkpoint", with: checkpoint.encoded)
         // Only now may the pages of the checkpoint before be used again.
+        #if KHO_BUG_PIN_LEFT_OUT
+        // Bug: LMDB may use pages again that the checkpoint needs.
+        pin = nil
+        #else
         pin = next
+        #endif
         checkpointed = applied
         return applied
     }

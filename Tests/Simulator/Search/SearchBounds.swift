@@ -1,7 +1,9 @@
 /// What may happen at most on one path of a search. Every bound multiplies the states.
 package struct SearchBounds: Equatable, Sendable {
-    /// Voters of the cluster, 1 to 5.
+    /// Voters of the cluster at first, 1 to 5.
     package var voters = 3
+    /// Nodes that are members without a vote at first.
+    package var learners = 0
     /// Elections that begin because a node hears no leader.
     package var timeouts = 3
     /// Ticks of a leader: heartbeats, and the look whether a quorum answers.
@@ -18,7 +20,7 @@ package struct SearchBounds: Equatable, Sendable {
     package var duplicates = 0
     /// Messages that overtake the one before them.
     package var overtakings = 0
-    /// Changes of the membership.
+    /// Changes of the membership: a leader is asked to give a member a vote, or to take it, or to give one's to another.
     package var changes = 0
     /// Events of a path.
     package var depth = 12
@@ -45,7 +47,10 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
     case restart(node: Int)
     case request(node: Int)
     case read(node: Int)
-    case change(node: Int, kind: Int)
+    /// The member gets a vote, or loses the one it has.
+    case change(node: Int, member: Int)
+    /// The one loses its vote and the other gets one, in one change.
+    case exchange(node: Int, from: Int, to: Int)
 
     package var description: String {
         func n(_ node: Int) -> String { "n\(node + 1)" }
@@ -61,7 +66,8 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
         case let .restart(node): "\(n(node)) restarts"
         case let .request(node): "a command for \(n(node))"
         case let .read(node): "a read at \(n(node))"
-        case let .change(node, kind): "\(n(node)) is asked for change \(kind) of the membership"
+        case let .change(node, member): "\(n(node)) is asked to give \(n(member)) a vote or to take it"
+        case let .exchange(node, from, to): "\(n(node)) is asked to give the vote of \(n(from)) to \(n(to))"
         }
     }
 }

@@ -55,6 +55,13 @@ extension SearchWorld {
         if nodes[place].hardState != HardState(term: term, vote: candidate) { fail("n\(place + 1) votes in term \(term) before it has written it") }
     }
 
+    /// On a disk the term never goes back, and a term's vote is written once.
+    mutating func checkWritten(_ next: HardState, by place: Int) {
+        let now = nodes[place].hardState
+        if next.term < now.term { fail("n\(place + 1) goes back from term \(now.term) to \(next.term)") }
+        if next.term == now.term, now.vote != .none, next.vote != now.vote { fail("n\(place + 1) votes for \(now.vote) and for \(next.vote) in term \(now.term)") }
+    }
+
     /// The same entries in the same order everywhere, from the own disk, and on the disks of a majority.
     mutating func apply(_ entry: LogEntry, at place: Int) {
         let index = Int(entry.index.rawValue)
@@ -69,8 +76,7 @@ extension SearchWorld {
             return
         }
         past.committed.append((entry.term, entry.payload, nodes[place].core?.term ?? entry.term))
-        let have = nodes.count { index <= $0.entries.count && $0.entries[index - 1].term == entry.term }
-        if have <= nodes.count / 2 { fail("entry \(index) is applied, but only \(have) of \(nodes.count) disks have it") }
+        if !isOnQuorum(entry, appliedAt: place) { fail("n\(place + 1) applies entry \(index), which the disks of no majority have") }
     }
 
     /// A read is answered from a state that has everything that was committed when it began.

@@ -54,16 +54,18 @@ package struct SearchWorld: Sendable {
     /// A new cluster, all nodes up.
     package init(_ bounds: SearchBounds) {
         self.bounds = bounds
-        nodes = Array(repeating: Node(), count: bounds.voters)
-        links = Array(repeating: Link(), count: bounds.voters * bounds.voters)
+        let count = bounds.voters + bounds.learners
+        nodes = Array(repeating: Node(), count: count)
+        links = Array(repeating: Link(), count: count * count)
         for place in nodes.indices { start(place) }
     }
 
     static func id(_ place: Int) -> NodeID { NodeID(UInt32(place + 1)) }
 
-    private var membership: Membership {
+    /// The first membership.
+    var membership: Membership {
         let members = nodes.indices.map { Membership.Member(id: Self.id($0), peerAddress: "n\($0 + 1):1", adminAddress: "n\($0 + 1):2") }
-        return Membership(members: members, voters: members.map(\.id))
+        return Membership(members: members, voters: members.prefix(bounds.voters).map(\.id))
     }
 
     // MARK: What can happen
@@ -80,9 +82,10 @@ package struct SearchWorld: Sendable {
                 continue
             }
             let leads = core.status.role == .leader
-            if !leads, timeouts < bounds.timeouts { all.append(.timeout(node: place)) }
+            if !leads, timeouts < bounds.timeouts, core.status.role != .learner { all.append(.timeout(node: place)) }
             if leads, heartbeats < bounds.heartbeats { all.append(.heartbeat(node: place)) }
             if leads, requests < bounds.requests { all.append(.request(node: place)) }
+            if leads, changes < bounds.changes { all += changes(at: place, of: core.membership) }
             if reads < bounds.reads, core.status.leader != .none { all.append(.read(node: place)) }
             if !nodes[place].writing.isEmpty { all.append(.persist(node: place)) }
             if crashes < bounds.crashes { all.append(.crash(node: place)) }
@@ -141,7 +144,13 @@ package struct SearchWorld: Sendable {
             reads += 1
             past.reads.append((place, ReadID(UInt64(reads)), past.committed.count))
             step(place, .read(ReadID(UInt64(reads))))
-        case .change: break
+        case let .change(place, member):
+            guard let now = nodes[place].core?.membership else { return }
+            let id = Self.id(member)
+            propose(now.isVoter(id) ? now.demoting(id) : now.promoting(id), at: place)
+        case let .exchange(place, from, to):
+            guard let now = nodes[place].core?.membership else { return }
+            propose(now.demoting(Self.id(from)).promoting(Self.id(to)), at: place)
         }
     }
 
@@ -177,7 +186,7 @@ package struct SearchWorld: Sendable {
         printNode(place)
     }
 
-    private mutating func step(_ place: Int, _ event: RaftEvent) {
+    mutating func step(_ place: Int, _ event: RaftEvent) {
         var effects: [RaftEffect] = []
         nodes[place].core?.step(event, at: Self.time, into: &effects)
         carryOut(effects, at: place)
@@ -187,7 +196,10 @@ package struct SearchWorld: Sendable {
 
     private mutating func persist(_ place: Int) {
         let append = nodes[place].writing.removeFirst()
-        if let hardState = append.hardState { nodes[place].hardState = hardState }
+        if let hardState = append.hardState {
+            checkWritten(hardState, by: place)
+            nodes[place].hardState = hardState
+        }
         if let first = append.entries.first {
             let keep = Int(first.index.rawValue) - 1
             guard keep <= nodes[place].entries.count else { return fail("n\(place + 1) leaves a gap before entry \(first.index)") }

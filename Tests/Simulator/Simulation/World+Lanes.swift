@@ -96,6 +96,7 @@ extension World {
             if status.commitIndex > status.lastIndex { fail("\(node.id) commits \(status.commitIndex), and its log ends at \(status.lastIndex)") }
         }
         if core.durableIndex > status.lastIndex { fail("\(node.id) counts entries as durable that it does not have") }
+        if core.membershipIndex > status.lastIndex { fail("\(node.id) goes by the membership of entry \(core.membershipIndex), and its log ends at \(status.lastIndex)") }
         if core.membership != node.seenMembership {
             let membership = core.membership
             if status.role == .leader, node.seenRole == .leader, !Quorums.intersect(node.seenMembership, membership) {

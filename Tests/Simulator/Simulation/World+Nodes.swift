@@ -22,6 +22,7 @@ extension World {
         options.checkpointMilliseconds = 2_000
         options.retainedLogBytes = settings.retainedBytes
         options.applyEntriesMax = settings.applyEntries
+        options.applyBytesMax = settings.appendBytes
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
         options.firstMembership = node.isFounder ? firstMembership : .empty
         options.wantsLease = settings.usesLeases && !node.isVoterAtFirst

@@ -1,0 +1,42 @@
+import Core
+import Raft
+
+/// Changes of the membership, and which one counts for an entry.
+extension SearchWorld {
+    /// What a leader can be asked for: it keeps its own vote, for to hand over takes more events than a search has.
+    func changes(at place: Int, of now: Membership) -> [SearchChoice] {
+        // A leader refuses while a change is under way: that is one state more, and nothing to find in it.
+        var all: [SearchChoice] = []
+        for member in nodes.indices where member != place {
+            let isVoter = now.isVoter(Self.id(member))
+            if !isVoter || now.voters.count > 1 { all.append(.change(node: place, member: member)) }
+            guard isVoter else { continue }
+            for other in nodes.indices where !now.isVoter(Self.id(other)) { all.append(.exchange(node: place, from: member, to: other)) }
+        }
+        return all
+    }
+
+    mutating func propose(_ next: Membership, at place: Int) {
+        changes += 1
+        // Numbers apart from those of commands.
+        step(place, .proposeMembership(ProposalID(UInt64(1_000 + changes)), next))
+    }
+
+    /// Whether the disks that have the entry, which this node applies, are a majority of each group of voters that decides about it: those of the
+    /// newest membership at or before it. A leader that has a newer one needs a majority of these too.
+    func isOnQuorum(_ entry: LogEntry, appliedAt place: Int) -> Bool {
+        var decides = membership
+        for older in nodes[place].entries.prefix(Int(entry.index.rawValue)) where older.kind == .membership {
+            if let read = try? Membership(decoding: older.payload) { decides = read }
+        }
+        let index = Int(entry.index.rawValue)
+        for group in [decides.voters, decides.outgoingVoters] where !group.isEmpty {
+            let have = group.count { id in
+                let node = nodes[Int(id.rawValue) - 1]
+                return index <= node.entries.count && node.entries[index - 1].term == entry.term
+            }
+            if have <= group.count / 2 { return false }
+        }
+        return true
+    }
+}
