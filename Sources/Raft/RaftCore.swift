@@ -135,6 +135,7 @@ package struct RaftCore: Sendable {
         case let .persisted(number): persisted(number)
         case let .applied(index): invariant(index <= handedOver, "applied \(index), which was not handed over")
         case let .snapshotInstalled(snapshot): installed(snapshot)
+        case let .stateReplaced(position): stateReplaced(position)
         case let .snapshotFinished(node, position, delivered): snapshotFinished(node, position, delivered)
         case let .compacted(index): log.compact(through: min(index, handedOver))
         case let .unreachable(node): unreachable(node)
