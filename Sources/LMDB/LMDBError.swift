@@ -13,6 +13,9 @@ package struct LMDBError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The key is empty, longer than 511 bytes, or not above every other where it is appended.
     package var isImpossibleKey: Bool { code == MDB_BAD_VALSIZE || code == MDB_KEYEXIST }
 
+    /// The file's pages do not fit together.
+    package var isDamage: Bool { code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND }
+
     /// The map or the disk is full.
     package var isFull: Bool { code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT }
 }

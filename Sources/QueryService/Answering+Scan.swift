@@ -171,10 +171,7 @@ extension Answering {
         connection.continueScan(request.stream)
     }
 
-    private func damaged(_ error: StoreError) {
-        if case let .corruptRecord(dataset) = error { worker.audit(.damagedRecord(dataset: dataset)) }
-        fail(.internal)
-    }
+    private func damaged(_ error: StoreError) { connection.fail(request.stream, worker.found(error)) }
 }
 
 extension ReadView.Start {

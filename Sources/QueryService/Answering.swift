@@ -205,7 +205,6 @@ struct Answering {
     /// A record that fails its checksum is an error, never data.
     func damaged(_ error: StoreError, frame start: Int) {
         connection.out.cancelFrame(at: start)
-        if case let .corruptRecord(dataset) = error { worker.audit(.damagedRecord(dataset: dataset)) }
-        fail(.internal)
+        connection.fail(request.stream, worker.found(error))
     }
 }

@@ -55,6 +55,8 @@ final class LoopWorker: @unchecked Sendable {
     /// Short requests that are answered before the time is looked at.
     private static let shortAtOnce = 16
     private(set) var figures = TurnFigures()
+    /// The state is damaged: nobody is answered from it, behind a barrier or not.
+    private var isOutOfService = false
 
     init(
         eventLoop: any EventLoop, replica: Replica, store: StateStore, settings: QuerySettings, occupancy: Occupancy,
@@ -189,6 +191,7 @@ final class LoopWorker: @unchecked Sendable {
     private func turn() {
         guard !isResting, !(short.isEmpty && long.isEmpty) else { return }
         figures.turns += 1
+        isOutOfService = replica.damage != nil
         let began = MonotonicTime.now()
         // Before the snapshot is taken, so that it is no older.
         let older = Basis.older(
@@ -216,8 +219,9 @@ final class LoopWorker: @unchecked Sendable {
                 } while !isOver() && !(short.isEmpty && long.isEmpty)
             }
         } catch {
+            let answer = found(error)
             while let item = short.next() ?? long.next() {
-                fail(item, WireError(.internal))
+                fail(item, answer)
                 answered.append(item.connection)
             }
         }
@@ -232,6 +236,17 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
+    private static let elsewhere = WireError(.unavailable, retryAfterMilliseconds: 200)
+
+    /// What a request is answered that met the error. A damaged state is not read from any more, by anybody: other nodes have what it should show. Where
+    /// there is no other, the rest goes on being served.
+    func found(_ error: StoreError) -> WireError {
+        if case let .corruptRecord(dataset) = error { audit(.damagedRecord(dataset: dataset)) }
+        guard error.isDamage, replica.reportDamage("\(error)") else { return WireError(.internal) }
+        isOutOfService = true
+        return Self.elsewhere
+    }
+
     /// A task for now would be run before sockets are read.
     private static let rest = TimeAmount.microseconds(100)
 
@@ -241,6 +256,7 @@ final class LoopWorker: @unchecked Sendable {
         if answered.last !== connection { answered.append(connection) }
         // Who does not take its answers is answered when it does.
         guard !connection.isFull else { return connection.putBack(item.request) }
+        guard !isOutOfService else { return fail(item, Self.elsewhere) }
         let answering = Answering(request: item.request, connection: connection, worker: self, settings: settings, basis: basis)
         answering.answer(view, &plans)
         connection.done(item.request)

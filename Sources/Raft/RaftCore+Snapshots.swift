@@ -63,4 +63,18 @@ extension RaftCore {
         guard leader != .none, leader != id else { return }
         send(.appendAccepted(match: match), to: leader, afterDisk: match > durableIndex)
     }
+
+    // MARK: A damaged state
+
+    /// Whether the log has the entry of this position durably, so that a state that shows it can take the place of a damaged one while the
+    /// log stays. To be asked right before, with no event in between.
+    package func hasLog(at position: LogPosition) -> Bool { position.index <= writes.durableIndex && log.matches(position) }
+
+    /// The state alone was replaced. What another node applied is committed; what comes after it is handed over again, as after a restart.
+    mutating func stateReplaced(_ position: LogPosition) {
+        invariant(log.matches(position), "a state at \(position.index) took the place of another, and the log does not have that entry")
+        learnCommit(position.index)
+        handedOver = position.index
+        appliedIndex = position.index
+    }
 }

@@ -170,6 +170,7 @@ package struct RaftCore: Sendable {
             invariant(index <= handedOver, "applied \(index), which was not handed over")
             appliedIndex = max(appliedIndex, index)
         case let .snapshotInstalled(snapshot): installed(snapshot)
+        case let .stateReplaced(position): stateReplaced(position)
         case let .snapshotFinished(node, position, delivered): snapshotFinished(node, position, delivered)
         case let .compacted(index): log.compact(through: min(index, handedOver))
         case let .unreachable(node): unreachable(node)

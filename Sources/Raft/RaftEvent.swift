@@ -25,6 +25,9 @@ package enum RaftEvent: Sendable {
     case applied(LogIndex)
     /// A snapshot was installed durably, and the log begins anew after it.
     case snapshotInstalled(InstalledSnapshot)
+    /// A state that was damaged is that of a snapshot now, whose position the log has: `hasLog` was true for it right before. The log
+    /// stays; entries after the position are handed over again.
+    case stateReplaced(LogPosition)
     /// The transfer that `sendSnapshot` asked for has ended; `delivered` if the receiver said that it has installed it.
     case snapshotFinished(to: NodeID, through: LogPosition, delivered: Bool)
     /// The driver has removed entries up to this one from the log's files; the core forgets them too.

@@ -14,12 +14,18 @@ final class ApplyLane: LaneWork {
         case whenApplied(LogIndex, @Sendable (Bool) -> Void)
         /// A snapshot has come whole and takes the state's place.
         case install(any IncomingSnapshot, @Sendable (InstalledSnapshot?) -> Void)
+        /// The state is damaged: nothing is applied to it any more.
+        case damaged(String)
     }
 
     /// What the lane calls, from its own thread.
     struct Calls: Sendable {
         var applied: @Sendable (LogIndex) -> Void
         var failed: @Sendable (StoreError) -> Void
+        /// Whether there is another replica whose state can take the place of this one's.
+        var canBeRebuilt: @Sendable () -> Bool
+        /// The state is damaged, which is noted durably; what is to be applied is dropped until a snapshot is installed.
+        var damaged: @Sendable (String) -> Void
     }
 
     /// Nanoseconds between two looks at the deadlines of those who wait.
@@ -33,6 +39,7 @@ final class ApplyLane: LaneWork {
     private let calls: Calls
     private let index: Atomic<UInt64>
     private let waiters = LaneOwned(ApplyWaiters())
+    private let isDamaged: LaneOwned<Bool>
 
     init(machine: any StateMachine, checkpoints: CheckpointLane, options: ReplicaOptions, host: ReplicaHost, calls: Calls) {
         self.machine = machine
@@ -41,6 +48,7 @@ final class ApplyLane: LaneWork {
         self.host = host
         self.calls = calls
         lane = Lane(.apply, host: host)
+        isDamaged = LaneOwned(machine.damage != nil)
         index = Atomic(machine.applied.position.index.rawValue)
     }
 
@@ -77,7 +85,7 @@ final class ApplyLane: LaneWork {
     /// Nobody will do it.
     private func refuse(_ item: Item) {
         switch item {
-        case .apply: break
+        case .apply, .damaged: break
         case let .expect(_, _, completion): completion(.unknown)
         case let .whenApplied(_, completion): completion(false)
         case let .install(_, completion): completion(nil)
@@ -90,12 +98,16 @@ final class ApplyLane: LaneWork {
             do throws(StoreError) {
                 // In the order of their coming: who waits for an entry asked before it was committed.
                 switch item {
+                case .expect where isDamaged.value, .whenApplied where isDamaged.value: refuse(item)
                 case let .apply(more): entries += more
                 case let .expect(position, deadline, completion): waiters.value.expect(position, deadline, completion)
                 case let .whenApplied(index, completion): waiters.value.when(index, completion)
                 case let .install(snapshot, completion):
                     try apply(&entries)
                     completion(try install(snapshot))
+                case let .damaged(what):
+                    try apply(&entries)
+                    try takeOutOfService(what)
                 }
             } catch {
                 for rest in batch[place...] { refuse(rest) }
@@ -108,6 +120,7 @@ final class ApplyLane: LaneWork {
 
     private func apply(_ entries: inout [LogEntry]) throws(StoreError) {
         defer { entries.removeAll() }
+        guard !isDamaged.value else { return }
         // What a snapshot has brought already.
         let applied = appliedIndex
         var rest = entries[...].drop { $0.index <= applied }
@@ -124,7 +137,11 @@ final class ApplyLane: LaneWork {
             #else
             rest = rest.dropFirst(batch.count)
             #endif
-            let outcomes = try machine.apply(batch)
+            let outcomes: [CommandOutcome?]
+            do throws(StoreError) { outcomes = try machine.apply(batch) } catch {
+                guard error.isDamage, calls.canBeRebuilt() else { throw error }
+                return try takeOutOfService("\(error)")
+            }
             let last = batch[batch.count - 1].index
             index.store(last.rawValue, ordering: .releasing)
             checkpoints.applied(bytes: batch.reduce(0) { $0 + $1.weight })
@@ -134,11 +151,22 @@ final class ApplyLane: LaneWork {
         }
     }
 
+    /// Nobody hears from this state any more. Who waits hears that at once, and goes elsewhere.
+    private func takeOutOfService(_ what: String) throws(StoreError) {
+        guard !isDamaged.value else { return }
+        isDamaged.value = true
+        waiters.value.giveUp()
+        try machine.markDamaged(what)
+        calls.damaged(what)
+    }
+
     /// What the state shows now; nil if it is newer than the snapshot already.
     private func install(_ snapshot: any IncomingSnapshot) throws(StoreError) -> InstalledSnapshot? {
         let header = snapshot.header
-        guard header.applied.index > appliedIndex else { return nil }
+        // A damaged state may be replaced by one that shows as much, never by an older one: who has passed a barrier would read the past.
+        guard header.applied.index > appliedIndex || isDamaged.value && header.applied.index == appliedIndex else { return nil }
         try checkpoints.whileNoneIsTaken { () throws(StoreError) in try snapshot.install() }
+        isDamaged.value = machine.damage != nil
         index.store(header.applied.index.rawValue, ordering: .releasing)
         waiters.value.skipped(to: header.applied.index)
         waiters.value.passed(header.applied.index)

@@ -59,7 +59,8 @@ final class CheckpointLane: LaneWork {
 
     /// False if the store failed.
     private func takeCheckpoint() -> Bool {
-        guard dirty.exchange(0, ordering: .relaxed) > 0 else { return true }
+        // Of a damaged state the older checkpoint is as good.
+        guard dirty.exchange(0, ordering: .relaxed) > 0, machine.damage == nil else { return true }
         do throws(StoreError) {
             var position = LogPosition.zero
             try whileNoneIsTaken { () throws(StoreError) in position = try machine.checkpoint() }

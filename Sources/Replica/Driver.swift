@@ -4,11 +4,11 @@ import Store
 
 /// The core and who waits for it. Owned by the replica loop.
 final class Driver {
-    private var core: RaftCore
+    var core: RaftCore
     private var effects: [RaftEffect] = []
-    private let options: ReplicaOptions
-    private unowned let loop: ReplicaLoop
-    private let surroundings: ReplicaLoop.Surroundings
+    let options: ReplicaOptions
+    unowned let loop: ReplicaLoop
+    let surroundings: ReplicaLoop.Surroundings
     private let host: ReplicaHost
 
     /// Who asked for what the core is about to answer.
@@ -40,7 +40,8 @@ final class Driver {
     private var nextNumber: UInt64
     private var senders: [SnapshotSender] = []
     private var clockAlarms = 0
-    private var isDraining = false
+    var isDraining = false
+    var repair: Repair
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []
@@ -50,6 +51,7 @@ final class Driver {
         self.loop = loop
         self.surroundings = surroundings
         host = surroundings.host
+        repair = Repair(pauseMilliseconds: options.repairMilliseconds)
         // Numbers of another life of this node must not be taken for numbers of this one.
         nextNumber = host.draw() >> 1
         var configuration = RaftConfiguration(
@@ -61,6 +63,7 @@ final class Driver {
         core = RaftCore(configuration, restored: restored, at: host.now(), into: &effects)
         host.watch?(core)
         carryOutAll()
+        if let what = surroundings.machine.damage { takeOutOfService(what) }
     }
 
     private func number() -> UInt64 {
@@ -79,6 +82,7 @@ final class Driver {
         if reads.isEmpty, now.nanoseconds(since: lastRound) > options.freshnessMilliseconds * 1_000_000, core.status.leader != .none {
             ask([], at: now)
         }
+        mend(now)
     }
 
     func take(_ items: [ReplicaLoop.Item]) {
@@ -127,7 +131,7 @@ final class Driver {
             step(.transferLeadership(id, to: node))
         case let .drain(draining):
             isDraining = draining
-            step(.drain(draining))
+            step(.drain(draining || repair.isUnderWay))
         case let .message(message, node): take(message, from: node)
         case let .persisted(number): step(.persisted(number))
         case let .applied(index): step(.applied(index))
@@ -138,6 +142,7 @@ final class Driver {
         case let .compacted(index): step(.compacted(through: index))
         case let .snapshotReceived(snapshot, completion): install(snapshot, completion)
         case .snapshotInstalled: break
+        case let .damaged(what): takeOutOfService(what)
         case let .snapshotFinished(node, position, delivered):
             senders.removeAll { $0.node == node }
             step(.snapshotFinished(to: node, through: position, delivered: delivered))
@@ -162,11 +167,14 @@ final class Driver {
         case let .snapshotAck(transfer, next): senders.first { $0.transfer == transfer && $0.node == node }?.hear(.ack(next: next))
         case let .snapshotDone(transfer, installed):
             senders.first { $0.transfer == transfer && $0.node == node }?.hear(.done(installed: installed))
+        case let .snapshotWanted(index):
+            guard !repair.isUnderWay, surroundings.machine.applied.position.index >= index, core.membership.member(node) != nil else { return }
+            sendSnapshot(to: node, isWanted: true)
         case .forward, .snapshotBegin, .snapshotChunk, .snapshotEnd: break
         }
     }
 
-    private func step(_ event: RaftEvent) {
+    func step(_ event: RaftEvent) {
         core.step(event, at: host.now(), into: &effects)
         host.watch?(core)
         carryOutAll()
@@ -256,8 +264,9 @@ final class Driver {
         guard let round = reads.removeValue(forKey: id) else { return }
         let loop = loop
         let finish: @Sendable (Bool) -> Void = { isApplied in
-            if isApplied { loop.publish(freshAt: round.askedAt) }
-            for completion in round.completions { completion(isApplied ? .passed : .noQuorum) }
+            let isHere = isApplied && loop.damage == nil
+            if isHere { loop.publish(freshAt: round.askedAt) }
+            for completion in round.completions { completion(isHere ? .passed : .noQuorum) }
         }
         if surroundings.applyLane.appliedIndex >= index { finish(true) } else { surroundings.applyLane.post(.whenApplied(index, finish)) }
     }
@@ -267,7 +276,8 @@ final class Driver {
     /// Puts a received snapshot in the state's place, if the log does not lead there by itself. The core must hear nothing between the
     /// question and the answer, which takes no longer than a rename, since the snapshot was checked before.
     private func install(_ snapshot: any IncomingSnapshot, _ completion: @escaping @Sendable (Bool) -> Void) {
-        guard core.needsSnapshot(at: snapshot.header.applied) else { return completion(true) }
+        let position = snapshot.header.applied
+        guard core.needsSnapshot(at: position) || repair.isUnderWay && core.hasLog(at: position) else { return completion(!repair.isUnderWay) }
         installing = completion
         let loop = loop
         surroundings.applyLane.post(.install(snapshot) { loop.report(.snapshotInstalled($0)) })
@@ -277,11 +287,16 @@ final class Driver {
         let completion = installing
         installing = nil
         if let snapshot {
-            #if !KHO_BUG_LOG_NOT_RESET
-            // Without it: the log goes on behind its old entries after a snapshot was installed.
-            surroundings.logLane.post(.reset(snapshot.position))
-            #endif
-            step(.snapshotInstalled(snapshot))
+            if core.needsSnapshot(at: snapshot.position) {
+                #if !KHO_BUG_LOG_NOT_RESET
+                // Without it: the log goes on behind its old entries after a snapshot was installed.
+                surroundings.logLane.post(.reset(snapshot.position))
+                #endif
+                step(.snapshotInstalled(snapshot))
+            } else {
+                step(.stateReplaced(snapshot.position))
+            }
+            takeBackIntoService()
         }
         completion?(snapshot != nil)
     }
@@ -307,19 +322,21 @@ final class Driver {
         case let .statusChanged(status):
             loop.publish(status)
             // The next leader sends its own: two transfers to one node would take each other's place again and again.
-            if status.role != .leader { for sender in senders { sender.hear(.cancel) } }
+            if status.role != .leader { for sender in senders where !sender.isWanted { sender.hear(.cancel) } }
         case let .alarm(alarm):
             clockAlarms += 1
             surroundings.alarm(alarm)
         }
     }
 
-    private func sendSnapshot(to node: NodeID) {
+    /// One at a time to a node: when it has ended, the core hears of it, whoever asked for it.
+    private func sendSnapshot(to node: NodeID, isWanted: Bool = false) {
         guard !senders.contains(where: { $0.node == node }) else { return }
+        guard !repair.isUnderWay else { return loop.report(.snapshotFinished(node, .zero, delivered: false)) }
         let send = surroundings.send
         let loop = loop
         let sender = SnapshotSender(
-            to: node, transfer: number(), machine: surroundings.machine, host: host, send: { send($0, node) },
+            to: node, transfer: number(), isWanted: isWanted, machine: surroundings.machine, host: host, send: { send($0, node) },
             finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) })
         senders.append(sender)
         sender.start()

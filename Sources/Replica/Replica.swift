@@ -18,16 +18,19 @@ package final class Replica: Sendable {
     private let lane: Lane<ReplicaLoop.Item>
     let host: ReplicaHost
     private let failure: FailureLatch
+    private let others: Others
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
     ///
     /// - Parameters:
     ///   - failed: called once, from any thread, if the log or the store fails. The node must stop.
     ///   - alarm: something that an administrator should hear of.
+    ///   - repair: what befalls a damaged state.
     package init(
         options: ReplicaOptions, machine: any StateMachine, log: any DurableLog, recovered: RecoveredLog, transport: some ReplicaTransport,
         host: ReplicaHost = .system,
-        failed: @escaping @Sendable (ReplicaFailure) -> Void, alarm: @escaping @Sendable (RaftAlarm) -> Void = { _ in }
+        failed: @escaping @Sendable (ReplicaFailure) -> Void, alarm: @escaping @Sendable (RaftAlarm) -> Void = { _ in },
+        repair: @escaping @Sendable (RepairEvent) -> Void = { _ in }
     ) throws(ReplicaFailure) {
         let restored = try Restoration.restore(machine: machine, log: log, recovered: recovered, firstMembership: options.firstMembership)
         let lane = Lane<ReplicaLoop.Item>(.loop, host: host)
@@ -43,10 +46,13 @@ package final class Replica: Sendable {
         let checkpoints = CheckpointLane(
             machine: machine, options: options, host: host,
             calls: CheckpointLane.Calls(checkpointed: { lane.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
+        let others = Others(than: options.node, in: restored.applied.membership)
         let applyLane = ApplyLane(
             machine: machine, checkpoints: checkpoints, options: options, host: host,
-            calls: ApplyLane.Calls(applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }))
-        receiver = SnapshotReceiver(
+            calls: ApplyLane.Calls(
+                applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }, canBeRebuilt: { others.isKnown },
+                damaged: { lane.post(.damaged($0)) }))
+        let receiver = SnapshotReceiver(
             machine: machine, host: host,
             calls: SnapshotReceiver.Calls(
                 send: send, received: { sink, completion in if !lane.post(.snapshotReceived(sink, completion)) { completion(false) } },
@@ -55,9 +61,14 @@ package final class Replica: Sendable {
             options: options, restored: restored, lane: lane,
             surroundings: ReplicaLoop.Surroundings(
                 machine: machine, host: host, logLane: logLane, applyLane: applyLane, send: send,
-                trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: { transport.membershipChanged($0) },
-                alarm: alarm))
+                trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: {
+                    others.note($0)
+                    transport.membershipChanged($0)
+                },
+                alarm: alarm, repair: repair, heardSnapshotAt: { receiver.heardAt }))
+        self.receiver = receiver
         self.machine = machine
+        self.others = others
         self.host = host
         self.lane = lane
         self.logLane = logLane
@@ -83,10 +94,29 @@ package final class Replica: Sendable {
         checkpointLane.stop()
     }
 
+    // MARK: Damage
+
+    /// Takes the replica out of service until another replica's state has taken the place of its own, over restarts too: barriers fail, commands are
+    /// refused, nothing is known of how old the state is. It goes on voting and writing its log. To be called when a stored record does not
+    /// fit its checksum, when a rescan finds a difference, or when an administrator says so.
+    ///
+    /// - Returns: false if there is no other replica to rebuild it from; nothing changes then.
+    @discardableResult
+    package func reportDamage(_ what: String) -> Bool {
+        guard others.isKnown else { return false }
+        if loop.publish(newDamage: what) { applyLane.post(.damaged(what)) }
+        return true
+    }
+
+    /// Why the replica is out of service; nil if it serves.
+    package var damage: String? { loop.damage }
+
     // MARK: What clients want
 
     /// Replicates a command, wherever the leader is, and answers once it is applied here.
     package func propose(_ payload: [UInt8], _ completion: @escaping @Sendable (ProposalResult) -> Void) {
+        // What becomes of it could not be said here; elsewhere it can.
+        guard loop.damage == nil else { return completion(.refused(.notLeader)) }
         if !lane.post(.propose(payload, completion)) { completion(.refused(.notLeader)) }
     }
 
@@ -106,6 +136,7 @@ package final class Replica: Sendable {
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {
+        guard loop.damage == nil else { return completion(.noQuorum) }
         if !lane.post(.read(host.now(), completion)) { completion(.noQuorum) }
     }
 
@@ -136,7 +167,7 @@ package final class Replica: Sendable {
     // MARK: What administrators ask
 
     package func status(_ completion: @escaping @Sendable (ReplicaStatus) -> Void) {
-        let (logLane, machine) = (logLane, machine)
+        let (logLane, machine, loop) = (logLane, machine, loop)
         let staleness = stalenessMilliseconds
         lane.post(.inspect { seen in
             let figures = logLane.figuresNow
@@ -146,7 +177,7 @@ package final class Replica: Sendable {
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
                     isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms,
-                    waiting: seen.waiting, isDraining: seen.isDraining))
+                    waiting: seen.waiting, isDraining: seen.isDraining, damage: loop.damage))
         })
     }
 
@@ -155,6 +186,20 @@ package final class Replica: Sendable {
     package var membership: Membership { loop.membership }
     /// The node's newest read lease, or none.
     package var readLease: ReadLease { loop.readLease }
+}
+
+/// Whether the membership names other replicas than this node's: known to lanes that are made before the loop.
+private final class Others: Sendable {
+    private let node: NodeID
+    private let known: Atomic<Bool>
+
+    init(than node: NodeID, in membership: Membership) {
+        self.node = node
+        known = Atomic(membership.members.contains { $0.id != node })
+    }
+
+    func note(_ membership: Membership) { known.store(membership.members.contains { $0.id != node }, ordering: .relaxed) }
+    var isKnown: Bool { known.load(ordering: .relaxed) }
 }
 
 /// Reports the first failure and no other.

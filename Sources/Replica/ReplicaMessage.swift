@@ -17,6 +17,8 @@ enum ReplicaMessage: Equatable, Sendable {
     /// The receiver has every chunk before this one.
     case snapshotAck(transfer: UInt64, next: UInt32)
     case snapshotDone(transfer: UInt64, installed: Bool)
+    /// The sender's state is damaged, and one that shows at least this index shall take its place.
+    case snapshotWanted(atLeast: LogIndex)
 
     /// Whether it is one of many large ones, which must not delay a heartbeat.
     var isBulk: Bool {
@@ -65,6 +67,9 @@ enum ReplicaMessage: Equatable, Sendable {
             out.write(UInt8(9))
             out.write(transfer)
             out.write(installed)
+        case let .snapshotWanted(index):
+            out.write(UInt8(10))
+            out.write(index.rawValue)
         }
         return out.bytes
     }
@@ -88,6 +93,7 @@ enum ReplicaMessage: Equatable, Sendable {
             case 7: return .snapshotEnd(transfer: try reader.readUInt64(), chunks: try reader.readUInt32())
             case 8: return .snapshotAck(transfer: try reader.readUInt64(), next: try reader.readUInt32())
             case 9: return .snapshotDone(transfer: try reader.readUInt64(), installed: try reader.readBool())
+            case 10: return .snapshotWanted(atLeast: LogIndex(try reader.readUInt64()))
             default: throw .invalid(at: 0, "unknown kind of message between replicas")
             }
         }

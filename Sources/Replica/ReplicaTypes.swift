@@ -65,7 +65,7 @@ package enum TransferResult: Equatable, Sendable {
 package enum ReadBarrier: Equatable, Sendable {
     /// The state here contains everything that was acknowledged before the barrier was asked for.
     case passed
-    /// No quorum answered.
+    /// No quorum answered, or the state here is damaged.
     case noQuorum
 }
 
@@ -114,6 +114,8 @@ package struct ReplicaOptions: Sendable {
     package var freshnessMilliseconds: UInt64 = 200
     /// Whether the node wants read leases where the cluster reads by them: a query node.
     package var wantsLease = false
+    /// Milliseconds between the first two times that a replica whose state is damaged asks for another; later ones are up to 16 times as far apart.
+    package var repairMilliseconds: UInt64 = 2_000
     /// The membership of a new cluster, in force until the log has one.
     package var firstMembership = Membership.empty
     /// Sets bounds of the core other than the usual ones, for simulations: small ones are met often.
@@ -147,4 +149,6 @@ package struct ReplicaStatus: Sendable {
     package var waiting: Int
     /// Whether it was told not to lead as long as others can.
     package var isDraining: Bool
+    /// Why it is out of service until it is rebuilt; nil if it serves.
+    package var damage: String?
 }

@@ -35,15 +35,21 @@ final class SnapshotReceiver: LaneWork {
     private let machine: any StateMachine
     private let calls: Calls
     private let owned = LaneOwned(Owned())
+    private let host: ReplicaHost
+    private let heardNanoseconds = Atomic<UInt64>(0)
 
     init(machine: any StateMachine, host: ReplicaHost, calls: Calls) {
         self.machine = machine
         self.calls = calls
+        self.host = host
         lane = Lane(.snapshotIn, host: host)
     }
 
     func start() { lane.start(self) }
     func stop() { lane.stop() }
+
+    /// When a part of a transfer came last, for any thread.
+    var heardAt: MonotonicTime { MonotonicTime(nanoseconds: heardNanoseconds.load(ordering: .relaxed)) }
 
     /// A message of a transfer has come.
     func hear(_ message: ReplicaMessage, from node: NodeID) { lane.post(.message(message, from: node)) }
@@ -91,17 +97,21 @@ final class SnapshotReceiver: LaneWork {
             do throws(DecodingError) { header = try SnapshotHeader(decoding: bytes) } catch {
                 return calls.send(.snapshotDone(transfer: number, installed: false), node)
             }
-            guard header.applied.index > machine.applied.position.index else {
+            let applied = machine.applied.position.index
+            // In the place of a damaged state also one that shows as much.
+            guard header.applied.index > applied || header.applied.index == applied && machine.damage != nil else {
                 return calls.send(.snapshotDone(transfer: number, installed: true), node)
             }
             // The one before goes first: both would lie in the same folder.
             owned.value.current = nil
             owned.value.current = Transfer(from: node, number: number, sink: try machine.beginReceiving(header))
+            heard()
             calls.send(.snapshotAck(transfer: number, next: 0), node)
         case let .snapshotChunk(number, chunk):
             guard let current = current(node, number), !current.isInstalling else { return }
             guard chunk.count >= 8, chunk[4..<8].reduce(UInt32(0), { $0 << 8 | UInt32($1) }) <= current.sink.next else { return }
             try current.sink.write(chunk)
+            heard()
             calls.send(.snapshotAck(transfer: number, next: current.sink.next), node)
         case let .snapshotEnd(number, chunks):
             if isEnded(node, number) { return }
@@ -114,6 +124,8 @@ final class SnapshotReceiver: LaneWork {
         default: break
         }
     }
+
+    private func heard() { heardNanoseconds.store(host.now().nanoseconds, ordering: .relaxed) }
 
     private func current(_ node: NodeID, _ number: UInt64) -> Transfer? {
         owned.value.current.flatMap { $0.from == node && $0.number == number ? $0 : nil }

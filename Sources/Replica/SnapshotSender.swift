@@ -27,6 +27,8 @@ final class SnapshotSender: LaneWork {
 
     let node: NodeID
     let transfer: UInt64
+    /// The receiver asked for it, whoever leads.
+    let isWanted: Bool
     private let lane: Lane<Item>
     private let machine: any StateMachine
     private let host: ReplicaHost
@@ -36,11 +38,13 @@ final class SnapshotSender: LaneWork {
 
     /// `finished` is called once after `start`, with the position the snapshot stands for (zero if none could be taken).
     init(
-        to node: NodeID, transfer: UInt64, machine: any StateMachine, host: ReplicaHost, send: @escaping @Sendable (ReplicaMessage) -> Void,
+        to node: NodeID, transfer: UInt64, isWanted: Bool, machine: any StateMachine, host: ReplicaHost,
+        send: @escaping @Sendable (ReplicaMessage) -> Void,
         finished: @escaping @Sendable (LogPosition, Bool) -> Void
     ) {
         self.node = node
         self.transfer = transfer
+        self.isWanted = isWanted
         self.machine = machine
         self.host = host
         self.send = send

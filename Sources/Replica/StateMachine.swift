@@ -9,6 +9,10 @@ package protocol StateMachine: Sendable {
     var checkpointed: LogPosition { get }
     /// Bytes in use.
     var usedBytes: Int { get }
+    /// Why the state must not be used any more; nil if nothing is known against it. Survives any stop.
+    var damage: String? { get }
+    /// Notes that durably, until a snapshot is installed. By the lane that applies.
+    func markDamaged(_ what: String) throws(StoreError)
     /// The membership as applied; empty if there was none yet.
     func membership() throws(StoreError) -> Membership
     /// Applies entries that follow the last one, together with how far they go. An outcome for each; nil for those without one.

@@ -154,6 +154,12 @@ package final class StateStore: Sendable {
     @discardableResult
     package func checkpoint() throws(StoreError) -> LogPosition { try current.withLock { $0.generation }.checkpoint() }
 
+    /// Why the state must not be used any more; nil if nothing is known against it. Survives any stop; a snapshot's installation ends it.
+    package var damage: String? { current.withLock { $0.generation }.damage }
+
+    /// Notes durably that the state must not be used any more, until a snapshot takes its place. By the apply thread only. Blocks for the disk.
+    package func markDamaged(_ what: String) throws(StoreError) { try current.withLock { $0.generation }.markDamaged(what) }
+
     // MARK: Reading
 
     /// Snapshots that are looked at now: pages that they show cannot be used again.

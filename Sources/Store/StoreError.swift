@@ -35,6 +35,15 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether it is the stored state that is damaged, not the disk that fails: another replica's state can take its place.
+    package var isDamage: Bool {
+        switch self {
+        case .corruptRecord: true
+        case let .environment(error): error.isDamage
+        default: false
+        }
+    }
+
     /// What a person can do about it.
     package var remedy: String {
         switch self {

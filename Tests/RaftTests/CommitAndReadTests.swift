@@ -240,6 +240,22 @@ import Testing
         #expect(one.core.durableIndex == LogIndex(3))
     }
 
+    @Test func aStateThatTookADamagedOnesPlaceGetsWhatComesAfterIt() {
+        var one = OneCore(2)
+        one.hear(1, 1, .append(previous: .zero, entries: [entry(1, 1), entry(2, 1), entry(3, 1), entry(4, 1)], commit: LogIndex(3)))
+        one.persist()
+        #expect(one.applied == [1, 2, 3])
+        #expect(one.core.hasLog(at: at(2, 1)) && !one.core.hasLog(at: at(2, 2)) && !one.core.hasLog(at: at(5, 1)))
+        one.step(.stateReplaced(at(2, 1)))
+        #expect(one.applied == [3] && one.core.last == at(4, 1) && one.appended.isEmpty)
+        // Beyond what this node knew to be committed, but in its log: another node applied it.
+        one.step(.stateReplaced(at(4, 1)))
+        #expect(one.applied.isEmpty && one.core.commitIndex == LogIndex(4))
+        one.hear(1, 1, .append(previous: at(4, 1), entries: [entry(5, 1)], commit: LogIndex(5)))
+        one.persist()
+        #expect(one.applied == [5])
+    }
+
     @Test func snapshotsAreNotSentInATightLoop() {
         var one = leader()
         one.step(.propose((1...4).map { Proposal(id: ProposalID($0), payload: []) }))

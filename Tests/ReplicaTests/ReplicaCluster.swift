@@ -48,6 +48,7 @@ final class ReplicaCluster {
     private(set) var replicas: [NodeID: Replica] = [:]
     private(set) var stores: [NodeID: StateStore] = [:]
     let failures = FailureList()
+    let repairs = FailureList()
     var retainedLogBytes = 64 << 20
     var segmentBytes = 16 << 20
 
@@ -87,11 +88,12 @@ final class ReplicaCluster {
         options.checkpointMilliseconds = 200
         options.retainedLogBytes = retainedLogBytes
         options.wantsLease = !voters.contains(node)
+        options.repairMilliseconds = 100
         options.firstMembership = membership ?? voters
-        let failures = failures
+        let (failures, repairs) = (failures, repairs)
         let replica = try Replica(
             options: options, machine: store, log: log, recovered: recovered, transport: MemoryNetwork.End(node: node, network: network),
-            failed: { failures.add("\(node): \($0)") })
+            failed: { failures.add("\(node): \($0)") }, repair: { repairs.add("\(node): \($0)") })
         replicas[node] = replica
         stores[node] = store
         network.connect(node, replica)
@@ -211,6 +213,10 @@ final class ReplicaCluster {
     }
 
     func put(_ key: String, bytes: Int = 40, at node: NodeID) throws -> Command {
+        try put(key, text: String(repeating: "v", count: bytes), at: node)
+    }
+
+    func put(_ key: String, text: String, at node: NodeID) throws -> Command {
         let (principal, dataset) = try #require(stores[node]).withReadView { view throws(StoreError) in
             (view.catalogue.principal(path: "a/sys")?.id, view.catalogue.dataset(code: "units")?.id)
         }
@@ -220,7 +226,7 @@ final class ReplicaCluster {
                 operations: [
                     WriteOperation(
                         kind: .put, dataset: try #require(dataset), key: Array(key.utf8),
-                        fields: [.init(FieldID(1), .string(String(repeating: "v", count: bytes)))])
+                        fields: [.init(FieldID(1), .string(text))])
                 ]))
     }
 

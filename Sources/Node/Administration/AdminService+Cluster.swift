@@ -119,6 +119,7 @@ extension AdminService {
         let replica = stack.replica
         let status: ReplicaStatus = await withCheckedContinuation { continuation in replica.status { continuation.resume(returning: $0) } }
         var alarms: [Document] = []
+        if status.damage != nil { alarms.append("DAMAGED") }
         if status.isLowOnSpace { alarms.append("LOW_SPACE") }
         if status.clockAlarms > 0 { alarms.append("CLOCK") }
         if let sync = status.syncMicroseconds99, sync > 50_000 { alarms.append("SLOW_DISK") }
@@ -134,6 +135,7 @@ extension AdminService {
             .init("stalenessMilliseconds", status.stalenessMilliseconds.map { .int(Int64($0)) } ?? .null),
             .init("draining", .bool(status.isDraining)), .init("readMode", .string(status.membership.readMode.text)),
             .init("readLease", .bool(stack.replica.beginLeaseRead() != nil)),
+            .init("damage", status.damage.map { .string($0) } ?? .null),
             .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("alarms", .array(alarms)),
             .init("members", .array(status.membership.members.map { $0.document(isVoter: status.membership.isVoter($0.id)) })),
             .init("followers", .array(status.followers.map { follower in

@@ -68,6 +68,17 @@ extension AdminService {
         return ["name": .string(runtime.identity.name), "draining": .bool(isOn)]
     }
 
+    /// Takes the node's state out of service until it is rebuilt from another node's. Works without a quorum; the rebuilding needs another node.
+    func rebuild(_ caller: CertificateName) async throws(Failure) -> Document {
+        let stack = try stack()
+        await barrierIfPossible(stack)
+        try authorise(caller, stack)
+        guard stack.replica.reportDamage("an administrator had it rebuilt") else {
+            throw Failure(.refused, "the cluster has no other node to rebuild it from")
+        }
+        return ["name": .string(runtime.identity.name), "damage": stack.replica.damage.map { .string($0) } ?? .null]
+    }
+
     // MARK: What they share
 
     private static func member(_ name: String, _ membership: Membership) throws(Failure) -> Membership.Member {

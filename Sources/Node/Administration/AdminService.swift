@@ -58,6 +58,7 @@ struct AdminService: Sendable {
         case "member.replace": return try await replaceMember(body, caller)
         case "member.transfer": return try await transferLeadership(body, caller)
         case "node.drain": return try await drain(body, caller)
+        case "node.rebuild": return try await rebuild(caller)
         case "member.list": return try await members(caller)
         case "catalogue.apply": return try await apply(body, caller)
         case "catalogue.list": return try await list(body, caller)
@@ -149,6 +150,7 @@ struct AdminService: Sendable {
         let replica = stack.replica
         let barrier = await withCheckedContinuation { continuation in replica.readBarrier { continuation.resume(returning: $0) } }
         guard barrier == .passed else {
+            if let damage = replica.damage { throw Failure(.unavailable, "this node's state is damaged and is being rebuilt: \(damage)", retryAfterMilliseconds: 200) }
             throw Failure(.unavailable, "no quorum: this node reaches no leader with a majority of the voters", retryAfterMilliseconds: 200)
         }
     }

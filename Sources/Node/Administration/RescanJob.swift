@@ -23,8 +23,8 @@ final class RescanJob: Sendable {
     /// The number of the newest rescan, from 1, and how far it is. 0: there was none.
     var now: (number: UInt64, state: State) { job.withLock { ($0.number, $0.state) } }
 
-    /// Begins a rescan, unless one is under way.
-    func begin(_ store: StateStore) {
+    /// Begins a rescan, unless one is under way. `damaged`: called if the stored bytes are not what was written.
+    func begin(_ store: StateStore, damaged: @escaping @Sendable (String) -> Void) {
         let begins = job.withLock { job in
             if case .running = job.state { return false }
             job.number += 1
@@ -35,7 +35,7 @@ final class RescanJob: Sendable {
         guard begins else { return }
         // Blocks for the disk, so not on the pool that everybody shares.
         Task {
-            let state = await Blocking.run { self.run(store) }
+            let state = await Blocking.run { self.run(store, damaged) }
             job.withLock { $0.state = state }
         }
     }
@@ -43,7 +43,7 @@ final class RescanJob: Sendable {
     /// Ends the one under way; for a node that stops.
     func cancel() { job.withLock { $0.isCancelled = true } }
 
-    private func run(_ store: StateStore) -> State {
+    private func run(_ store: StateStore, _ damaged: (String) -> Void) -> State {
         do throws(StoreError) {
             return try store.withReadView { view throws(StoreError) in
                 let found = try view.rescan { examined in
@@ -53,20 +53,28 @@ final class RescanJob: Sendable {
                     }
                 }
                 guard let found else { return .failed("the node is stopping") }
+                let unsound = found.filter { !$0.isSound }.map { "\($0.dataset)" }
+                if !unsound.isEmpty { damaged("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))") }
                 return .ended(appliedIndex: view.state.position.index, found: found)
             }
-        } catch { return .failed("\(error)") }
+        } catch {
+            if error.isDamage { damaged("\(error)") }
+            return .failed("\(error)")
+        }
     }
 }
 
 extension AdminService {
     /// `{begin?}`: begins a rescan of the stored records unless one is under way, and says how far it is. Once it has ended: what is kept and what
-    /// was found of each dataset, in one snapshot. A difference is this node's own damage. Works without a quorum.
+    /// was found of each dataset, in one snapshot. A difference is this node's own damage: it is out of service then until it is rebuilt. Works without a quorum.
     func rescan(_ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
         await barrierIfPossible(stack)
         try authorise(caller, stack)
-        if body["begin"]?.bool == true { stack.rescan.begin(stack.store) }
+        if body["begin"]?.bool == true {
+            let replica = stack.replica
+            stack.rescan.begin(stack.store) { replica.reportDamage($0) }
+        }
         let (number, state) = stack.rescan.now
         var members: [Document.Member] = [.init("number", .int(Int64(number)))]
         switch state {

@@ -60,7 +60,8 @@ final class ReplicaStack: Sendable {
         do throws(ReplicaFailure) {
             replica = try Replica(
                 options: options, machine: store, log: log, recovered: recovered, transport: adapter, failed: { failed(.replica($0)) },
-                alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) })
+                alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) },
+                repair: { Self.tell($0, audit, logger) })
         } catch { throw .replica(error) }
         guard let listen = Endpoint(configuration.listen.peer) else {
             throw .listen(service: "peers", address: configuration.listen.peer, reason: "not host:port")
@@ -85,6 +86,18 @@ final class ReplicaStack: Sendable {
                 "applied": "\(store.applied.position.index)", "log entries": "\(recovered.entries.count)",
                 "after it": "\(recovered.entries.count { $0.index > store.applied.position.index })", "term": "\(recovered.hardState.term)",
             ])
+    }
+
+    /// A line for the auditor and one for the log: what befell the state.
+    private static func tell(_ event: RepairEvent, _ audit: AuditFile, _ logger: Logger) {
+        switch event {
+        case let .damaged(what):
+            audit.write("damaged", [("what", .string(what))])
+            logger.error("the state is damaged: out of service until it is rebuilt from another node", metadata: ["what": "\(what)"])
+        case let .rebuilt(position):
+            audit.write("rebuilt", [("index", .int(Int64(position.index.rawValue)))])
+            logger.notice("the state is rebuilt, the node serves again", metadata: ["applied": "\(position.index)"])
+        }
     }
 
     func start(configuration: NodeConfiguration, tls: TLSIdentity) async throws(NodeError) {

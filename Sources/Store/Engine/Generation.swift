@@ -1,5 +1,6 @@
 import Core
 import LMDB
+import Synchronization
 
 /// The databases of an environment.
 struct Databases: Sendable {
@@ -42,6 +43,8 @@ final class Generation: @unchecked Sendable {
     private var pin: Pin?
     /// What the last checkpoint on the disk shows.
     private(set) var checkpointed: LogPosition
+    /// Why the state must not be used any more; nil if nothing is known against it. In the folder too: it ends with the generation.
+    private let knownDamage: Mutex<String?>
 
     private final class Pin {
         let transaction: ReadTransaction
@@ -91,6 +94,7 @@ final class Generation: @unchecked Sendable {
         try files.remove(folder + "/lock.mdb")
         environment = try lmdb { () throws(LMDBError) in try Environment(folder: folder, options: options) }
         checkpointed = checkpoint?.applied ?? .zero
+        knownDamage = Mutex(try files.read(folder + "/" + Self.damagedName).map { String(decoding: $0, as: UTF8.self) })
         if let checkpoint {
             // Before the first write, or LMDB would use pages again that the checkpoint needs.
             let environment = environment
@@ -103,6 +107,18 @@ final class Generation: @unchecked Sendable {
         }
         databases = try Databases(environment)
         _ = try lmdb { [environment] () throws(LMDBError) in try environment.checkReaders() }
+    }
+
+    private static let damagedName = "damaged"
+
+    var damage: String? { knownDamage.withLock { $0 } }
+
+    /// Notes durably that the state must not be used any more. The first reason stays.
+    func markDamaged(_ what: String) throws(StoreError) {
+        guard damage == nil else { return }
+        let text = String(decoding: what.utf8.prefix(1_000), as: UTF8.self)
+        try files.replace(folder, Self.damagedName, with: Array(text.utf8))
+        knownDamage.withLock { $0 = text }
     }
 
     /// Makes what is applied now survive any stop. Writing goes on meanwhile, but for the moment of taking the pin. The log

@@ -60,6 +60,7 @@ extension ClusterLook {
 
     private func state(of node: Node) -> String {
         guard let answer = node.answer else { return "unreachable" }
+        if (answer["alarms"]?.array ?? []).contains("DAMAGED") { return "damaged" }
         if (answer["leader"]?.int ?? 0) == 0 { return "no leader" }
         return lag(of: node) > Self.lagEntries ? "lagging" : "healthy"
     }

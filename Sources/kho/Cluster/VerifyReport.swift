@@ -36,6 +36,13 @@ struct VerifyReport: Sendable {
         return different + (rescans?.unsound ?? []).flatMap { node, damage in damage.map { "\(node)  \($0)" } }
     }
 
+    /// What is to be done about it: a node whose stored records are damaged rebuilds itself; one that only differs has to be told.
+    var remedy: String {
+        let different = comparison.rows.flatMap { ($0["different"]?.array ?? []).compactMap(\.string) }
+        guard let node = different.first, different.allSatisfy({ $0 == node }) else { return "kho cluster status" }
+        return "kho node rebuild \(node) --yes"
+    }
+
     /// In one sentence.
     var verdict: String {
         let count = comparison.rows.filter { $0["equal"] == .bool(false) }.count

@@ -26,7 +26,7 @@ extension ClusterCommand {
             var result = VerifyReport(comparison: try await compared(look.nodes.map(\.name), addresses, administration, until: end))
             if !quick { result.rescans = await rescanned(look.nodes.map(\.name), addresses, administration) }
             output.print(result.report)
-            guard result.findings.isEmpty else { throw CommandError.checkFailed(result.verdict, details: result.findings, remedy: "kho cluster status") }
+            guard result.findings.isEmpty else { throw CommandError.checkFailed(result.verdict, details: result.findings, remedy: result.remedy) }
         }
 
         /// A look at a cluster of which every member answers; a node that is starting gets its time.

@@ -5,7 +5,7 @@ import KhoClient
 
 /// `kho node`
 struct NodeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "node", abstract: "One node.", subcommands: [Status.self, Drain.self, Resume.self])
+    static let configuration = CommandConfiguration(commandName: "node", abstract: "One node.", subcommands: [Status.self, Drain.self, Resume.self, Rebuild.self])
 
     /// `kho node status`
     struct Status: AsyncParsableCommand {
@@ -42,6 +42,44 @@ struct NodeCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() async throws { output.print(try await NodeCommand.drain(node, false, cluster)) }
+    }
+
+    /// `kho node rebuild`
+    struct Rebuild: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Has a node replace its state by another node's.",
+            discussion: """
+                For a node whose digests differ from the others' in `kho cluster verify`. A node that finds its records damaged begins by itself. Until \
+                it is done the node answers no client; it votes and takes part all the same. Without --yes, the command only says what it would do.
+                """)
+        @Argument(help: "The member's name, or its administration address.")
+        var node: String
+        @Flag(help: "Do it.")
+        var yes = false
+        @OptionGroup var cluster: ClusterOptions
+        @OptionGroup var output: OutputOptions
+
+        func run() async throws {
+            guard yes else {
+                throw CommandError.usage("\(node) would answer nobody until its state is replaced by another node's", remedy: "kho node rebuild \(node) --yes")
+            }
+            let administration = try await NodeCommand.only(node, cluster)
+            let answer = try await administration.call("node.rebuild", changes: true, target: node)
+            let end = MonotonicTime.now().adding(milliseconds: cluster.timeout.milliseconds)
+            while true {
+                let status = try await administration.call("node.status", target: node)
+                let isDone = status["damage"] == .null
+                if isDone || MonotonicTime.now() >= end {
+                    let report = Report(
+                        schema: "kho.node.rebuild/1",
+                        body: ["name": answer["name"] ?? .string(node), "rebuilt": .bool(isDone), "appliedIndex": status["appliedIndex"] ?? .null])
+                    output.print(report)
+                    guard isDone else { throw CommandError.checkFailed("\(node) is not rebuilt yet; it goes on", remedy: "kho node status \(node)") }
+                    return
+                }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
     }
 
     /// Tells the node, and waits until it does not lead any more, as long as somebody else can.

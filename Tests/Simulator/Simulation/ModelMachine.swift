@@ -5,6 +5,8 @@ import Store
 /// Where a model machine's checkpoint lies: it survives a crash, the state in memory does not.
 final class ModelStorage {
     var checkpoint = ModelState()
+    /// Why the state must not be used any more.
+    var damage: String?
 }
 
 /// States on their way as snapshots: a chunk carries the number of one, for all nodes live in one process.
@@ -46,6 +48,8 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     var applied: AppliedState { state.applied }
     var checkpointed: LogPosition { storage.checkpoint.applied.position }
     var usedBytes: Int { state.records.count * 64 }
+    var damage: String? { storage.damage }
+    func markDamaged(_ what: String) throws(StoreError) { storage.damage = storage.damage ?? what }
     func membership() throws(StoreError) -> Membership { state.membership }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
@@ -134,6 +138,7 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
             guard let state else { throw .badSnapshot("it is not whole") }
             machine.state = state
             machine.storage.checkpoint = state
+            machine.storage.damage = nil
         }
     }
 }

@@ -1,0 +1,31 @@
+import Core
+import Raft
+
+/// A damaged state, out of service until another replica's takes its place.
+extension Driver {
+    /// Until it is rebuilt, the state serves nobody, and the node leads only if nobody else can.
+    func takeOutOfService(_ what: String) {
+        loop.publish(damage: what)
+        repair.begin()
+        step(.drain(true))
+        surroundings.repair(.damaged(what))
+    }
+
+    func takeBackIntoService() {
+        guard surroundings.machine.damage == nil else { return }
+        loop.publish(damage: nil)
+        guard repair.isUnderWay else { return }
+        repair.end()
+        step(.drain(isDraining))
+        surroundings.repair(.rebuilt(surroundings.machine.applied.position))
+    }
+
+    func mend(_ now: MonotonicTime) {
+        guard repair.isUnderWay else { return }
+        // A snapshot that came for another reason may have been installed before the damage was heard of here.
+        takeBackIntoService()
+        let others = core.membership.members.map(\.id).filter { $0 != options.node }
+        guard let node = repair.whom(now, heardAt: surroundings.heardSnapshotAt(), leader: core.status.leader, others: others) else { return }
+        surroundings.send(.snapshotWanted(atLeast: surroundings.applyLane.appliedIndex), node)
+    }
+}

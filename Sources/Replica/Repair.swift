@@ -1,0 +1,46 @@
+import Core
+import Raft
+
+/// When a replica whose state is damaged asks whom for another state. Owned by the driver.
+///
+/// First the leader, then one member after another, with a pause between two that grows: the next one may be sound where the last was not,
+/// and nobody is asked in a tight loop. While a transfer goes on nobody is asked.
+struct Repair {
+    private(set) var isUnderWay = false
+    private let pauseMilliseconds: UInt64
+    private var tries = 0
+    private var notBefore = MonotonicTime(nanoseconds: 0)
+
+    init(pauseMilliseconds: UInt64) { self.pauseMilliseconds = pauseMilliseconds }
+
+    mutating func begin() {
+        isUnderWay = true
+        tries = 0
+        notBefore = MonotonicTime(nanoseconds: 0)
+    }
+
+    mutating func end() { isUnderWay = false }
+
+    /// Whom to ask now, if anybody.
+    ///
+    /// - Parameters:
+    ///   - heardAt: when a part of a snapshot came last.
+    ///   - others: the other members, ascending.
+    mutating func whom(_ now: MonotonicTime, heardAt: MonotonicTime, leader: NodeID, others: [NodeID]) -> NodeID? {
+        guard isUnderWay, !others.isEmpty, now >= notBefore, now >= heardAt.adding(milliseconds: pauseMilliseconds) || tries == 0 else { return nil }
+        let known = others.contains(leader) ? [leader] : []
+        let order = known + others.filter { $0 != leader }
+        let node = order[tries % order.count]
+        notBefore = now.adding(milliseconds: pauseMilliseconds << UInt64(min(tries, 4)))
+        tries += 1
+        return node
+    }
+}
+
+/// What befalls a replica's state, for administrators.
+package enum RepairEvent: Equatable, Sendable {
+    /// It is damaged and out of service until another replica's has taken its place.
+    case damaged(String)
+    /// Another replica's state of this position has taken its place.
+    case rebuilt(LogPosition)
+}

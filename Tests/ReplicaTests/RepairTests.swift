@@ -1,0 +1,213 @@
+import Core
+import Glibc
+import Raft
+import Store
+import Testing
+
+@testable import Replica
+
+/// A state that rots is noticed, serves nobody, and is replaced by another replica's.
+@Suite(.serialized) struct RepairTests {
+    let rotten = "rotten-text-rotten"
+
+    /// Three nodes with a record that rots on demand, and the leader.
+    func filled(records: Int = 20, bytes: Int = 40) throws -> (ReplicaCluster, leader: NodeID, follower: NodeID) {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for i in 0..<records { try cluster.apply(try cluster.put("k\(i)", bytes: bytes, at: leader), at: leader) }
+        try cluster.apply(try cluster.put("rotten", text: rotten, at: leader), at: leader)
+        try cluster.expectEqualStates()
+        return (cluster, leader, cluster.voters.voters.first { $0 != leader } ?? leader)
+    }
+
+    func expectRebuilt(_ cluster: ReplicaCluster, _ node: NodeID) throws {
+        try cluster.wait("\(node) to be rebuilt") { cluster.replicas[node]?.damage == nil }
+        try cluster.wait("\(node) to serve") { try cluster.barrier(at: node) == .passed }
+        #expect(try cluster.isSound(node))
+        try cluster.expectEqualStates()
+        #expect(cluster.failures.texts.isEmpty, "\(cluster.failures.texts)")
+        #expect(cluster.replicas[node]?.stalenessMilliseconds != nil)
+        #expect(try cluster.status(node).waiting == 0 || cluster.status(node).raft.role == .leader)
+    }
+
+    @Test func aFollowersRotThatAReadFindsIsMended() throws {
+        let (cluster, leader, follower) = try filled()
+        #expect(try cluster.rot(rotten, at: follower) > 0)
+        #expect(try !cluster.isSound(follower))
+        let before = cluster.applied(follower)
+        cluster.network.isolate(follower)
+        #expect(try #require(cluster.replicas[follower]).reportDamage("a record does not fit its checksum"))
+        // From this moment on nobody is served, and nobody could have mended it yet.
+        #expect(try cluster.barrier(at: follower) == .noQuorum)
+        #expect(try cluster.propose(try cluster.put("x", at: leader), at: follower) == .refused(.notLeader))
+        #expect(cluster.replicas[follower]?.stalenessMilliseconds == nil)
+        #expect(try cluster.status(follower).damage == "a record does not fit its checksum")
+        cluster.network.heal()
+        try expectRebuilt(cluster, follower)
+        #expect(cluster.applied(follower) >= before)
+        #expect(try cluster.records(follower) == 21)
+        #expect(cluster.repairs.texts.first?.contains("damaged") == true && cluster.repairs.texts.last?.contains("rebuilt") == true)
+        guard case .written = try cluster.apply(try cluster.put("after", at: follower), at: follower) else { return #expect(Bool(false)) }
+    }
+
+    @Test func rotThatAnEntryMeetsIsMendedWhileWritesGoOn() throws {
+        let (cluster, leader, follower) = try filled()
+        #expect(try cluster.rot(rotten, at: follower) > 0)
+        for i in 0..<100 {
+            try cluster.apply(try cluster.put("w\(i)", at: leader), at: leader)
+            // The entry reads what it replaces, and finds the damage.
+            if i == 20 { try cluster.apply(try cluster.put("rotten", text: "new", at: leader), at: leader) }
+        }
+        try cluster.wait("the damage to be found") { cluster.repairs.texts.contains { $0.hasPrefix("\(follower): damaged") } }
+        for i in 0..<100 { try cluster.apply(try cluster.put("x\(i)", at: leader), at: leader) }
+        try expectRebuilt(cluster, follower)
+        #expect(try cluster.records(follower) == 221)
+    }
+
+    @Test func aDamagedLeaderHandsOverAndIsMended() throws {
+        let (cluster, leader, _) = try filled()
+        #expect(try cluster.rot(rotten, at: leader) > 0)
+        #expect(try #require(cluster.replicas[leader]).reportDamage("a record does not fit its checksum"))
+        let next = try cluster.leader(not: leader)
+        try cluster.apply(try cluster.put("after", at: next), at: next)
+        try expectRebuilt(cluster, leader)
+        #expect(try !cluster.status(leader).isDraining)
+        #expect(try cluster.records(leader) == 22)
+    }
+
+    @Test func rotThatTheLeaderMeetsDoesNotStopTheCluster() throws {
+        let (cluster, leader, follower) = try filled()
+        #expect(try cluster.rot(rotten, at: leader) > 0)
+        // What became of it the damaged leader cannot say; nobody is answered wrongly.
+        let outcome = try cluster.propose(try cluster.put("rotten", text: "new", at: follower), at: leader)
+        #expect(outcome == .unknown || outcome == .refused(.notLeader))
+        try expectRebuilt(cluster, leader)
+        try cluster.apply(try cluster.put("after", at: follower), at: follower)
+        try cluster.expectEqualStates()
+    }
+
+    @Test func aRestartDoesNotForgetTheDamage() throws {
+        let (cluster, leader, follower) = try filled()
+        #expect(try cluster.rot(rotten, at: follower) > 0)
+        cluster.network.isolate(follower)
+        #expect(try #require(cluster.replicas[follower]).reportDamage("rot"))
+        try cluster.wait("the damage to be noted") { cluster.stores[follower]?.damage != nil }
+        for i in 0..<10 { try cluster.apply(try cluster.put("w\(i)", at: leader), at: leader) }
+        for _ in 0..<2 {
+            cluster.stop(follower)
+            try cluster.start(follower)
+            #expect(cluster.replicas[follower]?.damage == "rot")
+            #expect(try cluster.barrier(at: follower) == .noQuorum)
+        }
+        cluster.network.heal()
+        try expectRebuilt(cluster, follower)
+        #expect(try cluster.records(follower) == 31)
+        cluster.stop(follower)
+        try cluster.start(follower)
+        #expect(cluster.replicas[follower]?.damage == nil)
+        try expectRebuilt(cluster, follower)
+    }
+
+    /// The moment of the stop falls before, into and after the transfer.
+    @Test func aStopInTheMiddleOfARepairIsNoEnd() throws {
+        let (cluster, _, follower) = try filled(records: 12, bytes: 900_000)
+        for round in 0..<8 {
+            _ = cluster.replicas[follower]?.reportDamage("rot \(round)")
+            usleep(UInt32(round) * 15_000)
+            cluster.stop(follower)
+            try cluster.start(follower)
+        }
+        try expectRebuilt(cluster, follower)
+        #expect(try cluster.records(follower) == 13)
+    }
+
+    /// The leader's state is rotten too, and nobody has seen it: its snapshot does not add up, and the next member is asked.
+    @Test func aRottenSnapshotMendsNothing() throws {
+        let (cluster, leader, follower) = try filled()
+        #expect(try cluster.rot(rotten, at: leader) > 0)
+        #expect(try #require(cluster.replicas[follower]).reportDamage("rot"))
+        try cluster.wait("\(follower) to be rebuilt") { cluster.replicas[follower]?.damage == nil }
+        #expect(try cluster.isSound(follower))
+        #expect(try !cluster.isSound(leader))
+        #expect(cluster.failures.texts.isEmpty)
+    }
+
+    @Test func aLearnerIsMended() throws {
+        let (cluster, leader, _) = try filled()
+        let learner = NodeID(4)
+        try cluster.add(learner, incarnation: 4, at: leader)
+        try cluster.start(learner, membership: .empty)
+        try cluster.wait("the learner to catch up") { try cluster.records(learner) == 21 }
+        #expect(try cluster.rot(rotten, at: learner) > 0)
+        #expect(try #require(cluster.replicas[learner]).reportDamage("rot"))
+        try expectRebuilt(cluster, learner)
+    }
+
+    /// With nobody to rebuild it from, what is sound goes on being served.
+    @Test func aSingleNodeIsNotTakenOutOfService() throws {
+        let cluster = try ReplicaCluster(voters: 1)
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        #expect(try !#require(cluster.replicas[leader]).reportDamage("rot"))
+        #expect(try cluster.barrier(at: leader) == .passed)
+        #expect(cluster.stores[leader]?.damage == nil)
+    }
+
+    @Test func oneAfterAnotherIsAskedWithPausesThatGrow() {
+        var repair = Repair(pauseMilliseconds: 100)
+        let others = [NodeID(1), NodeID(2), NodeID(3)]
+        var asked: [(UInt64, NodeID)] = []
+        func at(_ milliseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: milliseconds * 1_000_000) }
+        for ms in stride(from: UInt64(1_000), to: 10_000, by: 10) {
+            if ms == 1_100 { repair.begin() }
+            if let node = repair.whom(at(ms), heardAt: at(0), leader: NodeID(2), others: others) { asked.append((ms, node)) }
+        }
+        #expect(asked.map(\.0) == [1_100, 1_200, 1_400, 1_800, 2_600, 4_200, 5_800, 7_400, 9_000])
+        #expect(asked.map(\.1.rawValue) == [2, 1, 3, 2, 1, 3, 2, 1, 3])
+        // Not while a transfer goes on, not when it is over, and nobody where there is nobody.
+        #expect(repair.whom(at(20_000), heardAt: at(19_950), leader: .none, others: others) == nil)
+        #expect(repair.whom(at(20_100), heardAt: at(19_950), leader: .none, others: []) == nil)
+        #expect(repair.whom(at(20_100), heardAt: at(19_950), leader: .none, others: others) != nil)
+        repair.end()
+        #expect(repair.whom(at(90_000), heardAt: at(0), leader: NodeID(2), others: others) == nil)
+    }
+}
+
+extension ReplicaCluster {
+    /// Turns one bit of every copy of the text in the node's data file, as a bad sector would.
+    func rot(_ text: String, at node: NodeID) throws -> Int {
+        let store = try #require(stores[node])
+        try store.checkpoint()
+        let generation = try bytes("\(store.directory)/current").prefix { $0 != UInt8(ascii: "\n") }
+        let path = "\(store.directory)/g-\(String(decoding: generation, as: UTF8.self))/data.mdb"
+        let all = try bytes(path)
+        let wanted = Array(text.utf8)
+        let file = open(path, O_WRONLY | O_CLOEXEC)
+        defer { close(file) }
+        var count = 0
+        for place in 0..<max(0, all.count - wanted.count) where all[place] == wanted[0] && all[place..<place + wanted.count].elementsEqual(wanted) {
+            var byte = all[place] ^ 1
+            count += pwrite(file, &byte, 1, off_t(place))
+        }
+        return count
+    }
+
+    private func bytes(_ path: String) throws -> [UInt8] {
+        try SystemDisk.shared.open(path, .read).read(512 << 20, at: 0)
+    }
+
+    /// Whether the stored bytes are what was written.
+    func isSound(_ node: NodeID) throws -> Bool {
+        let found = try #require(stores[node]).withReadView { view throws(StoreError) in try view.rescan() }
+        return try #require(found).allSatisfy(\.isSound)
+    }
+
+    func status(_ node: NodeID) throws -> ReplicaStatus {
+        let answer = Mailbox<ReplicaStatus>()
+        try #require(replicas[node]).status { answer.post($0) }
+        return try #require(answer.take(atMostNanoseconds: 5_000_000_000)?.first)
+    }
+}
