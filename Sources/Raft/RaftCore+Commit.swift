@@ -5,16 +5,21 @@ extension RaftCore {
     /// An entry of the leader's own term is committed: only then it knows which older ones are.
     var hasCommittedInTerm: Bool { log.term(at: commitIndex) == term }
 
-    /// The leader counts who has what durably, itself by its own disk. True if more is committed than before.
-    mutating func advanceCommit() -> Bool {
-        let index = fence(membership.quorumIndex { voter in
+    /// What a majority has durably, as far as the leader knows; itself by its own disk.
+    var durableAtQuorum: LogIndex {
+        membership.quorumIndex { voter in
             #if KHO_BUG_OWN_DISK_NOT_AWAITED
             // Bug: the leader counts its own entries before they are durable.
             voter == id ? log.lastIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
             #else
             voter == id ? writes.durableIndex : progress.first { $0.id == voter }?.match ?? LogIndex(0)
             #endif
-        })
+        }
+    }
+
+    /// The leader counts who has what. True if more is committed than before.
+    mutating func advanceCommit() -> Bool {
+        let index = fence(durableAtQuorum)
         // An entry of an older term may be on a majority and still be replaced (Raft §5.4.2, figure 8): it commits with one of this
         // term after it.
         #if KHO_BUG_OLD_TERM_COMMITTED

@@ -67,7 +67,9 @@ extension RaftCore {
         else { return }
         expireGrants()
         let place = grants.firstIndex { $0.holder == node }
-        if let place, peer.match < grants[place].lastIndex { return }
+        // Who holds none must have what nothing but leases keeps from being committed: two that lag would otherwise be granted one after the
+        // other, each while the other's lease is waited for, and writers would wait for ever.
+        guard peer.match >= (place.map { grants[$0].lastIndex } ?? durableAtQuorum) else { return }
         let end = promisedUntil
         guard end > time else { return }
         // What is left of the promises, shorter by the drift that the holder's clock may have.

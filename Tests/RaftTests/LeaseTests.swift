@@ -90,6 +90,24 @@ import Testing
         #expect(one.core.commitIndex == LogIndex(2))
     }
 
+    /// Otherwise two that lag could take turns, and writers would wait for ever.
+    @Test func whoLacksWhatIsWaitedForIsGrantedNothingAnew() {
+        var one = leader()
+        let stamp = beat(&one)
+        one.hear(2, 1, .heartbeatReply(context: 0, stamp: stamp))
+        one.hear(4, 1, .leaseRequest(nonce: 1))
+        one.step(.propose([Proposal(id: ProposalID(1), payload: [])]))
+        one.persist()
+        one.hear(2, 1, .appendAccepted(match: LogIndex(2)))
+        #expect(one.core.commitIndex == LogIndex(1))
+        // The lease has ended, and the tick that sees it has not come.
+        one.clock += 410
+        one.hear(4, 1, .leaseRequest(nonce: 2))
+        #expect(grant(one) == nil)
+        one.tick(1)
+        #expect(one.core.commitIndex == LogIndex(2))
+    }
+
     @Test func beforeTheFirstCommitOfItsTermNobodyGrants() {
         var one = OneCore(learners: 1, mode: .lease)
         one.lead()
