@@ -153,6 +153,8 @@ extension World {
     /// A state rots, and somebody notices: a reader, or the next entry that is applied. One at a time, or nobody would be left to rebuild it from.
     private func rot(_ node: SimulatedNode) {
         guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
+        // A query node that has just begun knows nobody yet.
+        guard node.seenMembership.members.count > 1 else { return }
         counts.rots += 1
         let isRead = dice.permille(500)
         trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry") finds it")
