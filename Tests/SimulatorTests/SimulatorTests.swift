@@ -24,9 +24,9 @@ import Testing
     /// States that are found to be damaged serve nobody and are rebuilt, under whatever else goes wrong.
     @Test(arguments: [false, true]) func rottenStatesAreRebuilt(usesStore: Bool) {
         var rots = 0, rebuilt = 0
-        for seed in 1...(usesStore ? 2 : 5) as ClosedRange<UInt64> {
+        for seed in 1...(usesStore ? 3 : 5) as ClosedRange<UInt64> {
             let settings = WorldSettings(seed: seed, faults: [.rot, .crash, .stop, .partition, .loss, .transfer], usesStore: usesStore)
-            let counts = run(settings, events: usesStore ? 3_000 : 6_000)
+            let counts = run(settings, events: 5_000)
             rots += counts.rots
             rebuilt += counts.rebuilt
         }

@@ -12,7 +12,7 @@ extension World {
             case .wipe, .clock: 4_000_000_000
             case .identity, .damage: 5_000_000_000
             case .transfer: 1_000_000_000
-            case .rot: 2_500_000_000
+            case .rot: 1_200_000_000
             }
         queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
     }
