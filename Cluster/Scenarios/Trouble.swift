@@ -17,8 +17,6 @@ import Harness
     private var random: SeededRandom
     /// By the occurrence's place in the schedule.
     private var active: [Int: Active] = [:]
-    /// Nodes with damaged files that were not made new since.
-    private var damaged = Set<String>()
     private(set) var hasDamaged = false
     /// What was done, for people, one line each.
     package private(set) var notes: [String] = []
@@ -162,7 +160,6 @@ import Harness
 
     private func damage(_ name: String, bits: Int) async throws {
         guard let node = cluster.node(name) else { return }
-        damaged.insert(name)
         hasDamaged = true
         kill([name])
         let files = (Damage.files(below: node.dataFolder + "/log") + Damage.files(below: node.dataFolder + "/state"))
@@ -183,19 +180,20 @@ import Harness
         try await rebuild(node)
     }
 
-    /// The same for one that has noticed a damaged record while it ran. Whether there was one.
-    func rebuildIfDamaged(_ name: String) async throws -> Bool {
-        guard let node = cluster.node(name), node.role == "query", damaged.contains(name) else { return false }
-        guard let audit = try? Files.text(node.dataFolder + "/audit.jsonl"), audit.contains("damagedRecord") else { return false }
-        note("\(name) has met a damaged record")
-        try await rebuild(node)
-        return true
+    /// Has every node look at its stored records; one that finds damage must rebuild itself.
+    func mendDamaged() async throws {
+        guard hasDamaged else { return }
+        let found = (try? cluster.command(["cluster", "verify"])) == nil
+        if found { note("damaged records are found") }
+        try await stage.wait(for: "damaged nodes to rebuild themselves", seconds: 60) {
+            let answers = await self.stage.ask("node.status", self.stage.queryNames)
+            return answers.allSatisfy { ($0.answer["damage"] ?? .null) == .null }
+        }
     }
 
     private func rebuild(_ node: LocalCluster.Node) async throws {
         let name = node.name
         kill([name])
-        damaged.remove(name)
         Files.removeTree(node.dataFolder)
         try restart(name)
         try await stage.wait(for: "\(name) to be added again", seconds: 60) {
@@ -238,7 +236,7 @@ import Harness
     func endAll() async throws {
         for number in active.keys.sorted() { try await end(number) }
         for name in stage.members where !cluster.isRunning(name) { try await rebuildIfRefused(name) }
-        for name in stage.queryNames { _ = try await rebuildIfDamaged(name) }
         for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
+        try await mendDamaged()
     }
 }

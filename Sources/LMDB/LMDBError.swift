@@ -13,8 +13,8 @@ package struct LMDBError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The key is empty, longer than 511 bytes, or not above every other where it is appended.
     package var isImpossibleKey: Bool { code == MDB_BAD_VALSIZE || code == MDB_KEYEXIST }
 
-    /// The file's pages do not fit together.
-    package var isDamage: Bool { code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND }
+    /// The file's pages are not what LMDB wrote: one is of the wrong kind, is not there, or leads in a circle.
+    package var isDamage: Bool { [MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_INCOMPATIBLE, MDB_CURSOR_FULL].contains(code) }
 
     /// The map or the disk is full.
     package var isFull: Bool { code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT }

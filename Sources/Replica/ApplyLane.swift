@@ -24,7 +24,9 @@ final class ApplyLane: LaneWork {
         var failed: @Sendable (StoreError) -> Void
         /// Whether there is another replica whose state can take the place of this one's.
         var canBeRebuilt: @Sendable () -> Bool
-        /// The state is damaged, which is noted durably; what is to be applied is dropped until a snapshot is installed.
+        /// The state is damaged; nobody is to be served from it from now on.
+        var outOfService: @Sendable (String) -> Void
+        /// That is noted durably; what is to be applied is dropped until a snapshot is installed.
         var damaged: @Sendable (String) -> Void
     }
 
@@ -155,6 +157,7 @@ final class ApplyLane: LaneWork {
     private func takeOutOfService(_ what: String) throws(StoreError) {
         guard !isDamaged.value else { return }
         isDamaged.value = true
+        calls.outOfService(what)
         waiters.value.giveUp()
         try machine.markDamaged(what)
         calls.damaged(what)

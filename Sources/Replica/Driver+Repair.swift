@@ -5,7 +5,7 @@ import Raft
 extension Driver {
     /// Until it is rebuilt, the state serves nobody, and the node leads only if nobody else can.
     func takeOutOfService(_ what: String) {
-        loop.publish(damage: what)
+        surroundings.standing.damage = what
         repair.begin()
         step(.drain(true))
         surroundings.repair(.damaged(what))
@@ -13,7 +13,7 @@ extension Driver {
 
     func takeBackIntoService() {
         guard surroundings.machine.damage == nil else { return }
-        loop.publish(damage: nil)
+        surroundings.standing.damage = nil
         guard repair.isUnderWay else { return }
         repair.end()
         step(.drain(isDraining))

@@ -7,7 +7,7 @@ final class Driver {
     var core: RaftCore
     private var effects: [RaftEffect] = []
     let options: ReplicaOptions
-    unowned let loop: ReplicaLoop
+    private unowned let loop: ReplicaLoop
     let surroundings: ReplicaLoop.Surroundings
     private let host: ReplicaHost
 
@@ -262,9 +262,9 @@ final class Driver {
 
     private func passed(_ id: ReadID, _ index: LogIndex) {
         guard let round = reads.removeValue(forKey: id) else { return }
-        let loop = loop
+        let (loop, standing) = (loop, surroundings.standing)
         let finish: @Sendable (Bool) -> Void = { isApplied in
-            let isHere = isApplied && loop.damage == nil
+            let isHere = isApplied && standing.damage == nil
             if isHere { loop.publish(freshAt: round.askedAt) }
             for completion in round.completions { completion(isHere ? .passed : .noQuorum) }
         }

@@ -1,5 +1,6 @@
 import Core
 import Raft
+import Synchronization
 
 /// When a replica whose state is damaged asks whom for another state. Owned by the driver.
 ///
@@ -43,4 +44,34 @@ package enum RepairEvent: Equatable, Sendable {
     case damaged(String)
     /// Another replica's state of this position has taken its place.
     case rebuilt(LogPosition)
+}
+
+/// Whether the replica serves, and whether there are others it could be rebuilt from; for every lane.
+final class Standing: Sendable {
+    private let node: NodeID
+    private let now: Mutex<(damage: String?, hasOthers: Bool)>
+
+    init(of node: NodeID, in membership: Membership, damage: String?) {
+        self.node = node
+        now = Mutex((damage, membership.members.contains { $0.id != node }))
+    }
+
+    /// Why the replica is out of service; nil if it serves.
+    var damage: String? {
+        get { now.withLock { $0.damage } }
+        set { now.withLock { $0.damage = newValue } }
+    }
+
+    /// False if the replica is out of service already.
+    func note(newDamage damage: String) -> Bool {
+        now.withLock { now in
+            guard now.damage == nil else { return false }
+            now.damage = damage
+            return true
+        }
+    }
+
+    var hasOthers: Bool { now.withLock { $0.hasOthers } }
+
+    func note(_ membership: Membership) { now.withLock { $0.hasOthers = membership.members.contains { $0.id != node } } }
 }

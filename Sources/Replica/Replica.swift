@@ -18,7 +18,7 @@ package final class Replica: Sendable {
     private let lane: Lane<ReplicaLoop.Item>
     let host: ReplicaHost
     private let failure: FailureLatch
-    private let others: Others
+    private let standing: Standing
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
     ///
@@ -46,11 +46,12 @@ package final class Replica: Sendable {
         let checkpoints = CheckpointLane(
             machine: machine, options: options, host: host,
             calls: CheckpointLane.Calls(checkpointed: { lane.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
-        let others = Others(than: options.node, in: restored.applied.membership)
+        let standing = Standing(of: options.node, in: restored.applied.membership, damage: machine.damage)
         let applyLane = ApplyLane(
             machine: machine, checkpoints: checkpoints, options: options, host: host,
             calls: ApplyLane.Calls(
-                applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }, canBeRebuilt: { others.isKnown },
+                applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }, canBeRebuilt: { standing.hasOthers },
+                outOfService: { standing.damage = $0 },
                 damaged: { lane.post(.damaged($0)) }))
         let receiver = SnapshotReceiver(
             machine: machine, host: host,
@@ -62,13 +63,13 @@ package final class Replica: Sendable {
             surroundings: ReplicaLoop.Surroundings(
                 machine: machine, host: host, logLane: logLane, applyLane: applyLane, send: send,
                 trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: {
-                    others.note($0)
+                    standing.note($0)
                     transport.membershipChanged($0)
                 },
-                alarm: alarm, repair: repair, heardSnapshotAt: { receiver.heardAt }))
+                alarm: alarm, repair: repair, standing: standing, heardSnapshotAt: { receiver.heardAt }))
         self.receiver = receiver
         self.machine = machine
-        self.others = others
+        self.standing = standing
         self.host = host
         self.lane = lane
         self.logLane = logLane
@@ -103,20 +104,20 @@ package final class Replica: Sendable {
     /// - Returns: false if there is no other replica to rebuild it from; nothing changes then.
     @discardableResult
     package func reportDamage(_ what: String) -> Bool {
-        guard others.isKnown else { return false }
-        if loop.publish(newDamage: what) { applyLane.post(.damaged(what)) }
+        guard standing.hasOthers else { return false }
+        if standing.note(newDamage: what) { applyLane.post(.damaged(what)) }
         return true
     }
 
     /// Why the replica is out of service; nil if it serves.
-    package var damage: String? { loop.damage }
+    package var damage: String? { standing.damage }
 
     // MARK: What clients want
 
     /// Replicates a command, wherever the leader is, and answers once it is applied here.
     package func propose(_ payload: [UInt8], _ completion: @escaping @Sendable (ProposalResult) -> Void) {
         // What becomes of it could not be said here; elsewhere it can.
-        guard loop.damage == nil else { return completion(.refused(.notLeader)) }
+        guard standing.damage == nil else { return completion(.refused(.notLeader)) }
         if !lane.post(.propose(payload, completion)) { completion(.refused(.notLeader)) }
     }
 
@@ -136,7 +137,7 @@ package final class Replica: Sendable {
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {
-        guard loop.damage == nil else { return completion(.noQuorum) }
+        guard standing.damage == nil else { return completion(.noQuorum) }
         if !lane.post(.read(host.now(), completion)) { completion(.noQuorum) }
     }
 
@@ -167,7 +168,7 @@ package final class Replica: Sendable {
     // MARK: What administrators ask
 
     package func status(_ completion: @escaping @Sendable (ReplicaStatus) -> Void) {
-        let (logLane, machine, loop) = (logLane, machine, loop)
+        let (logLane, machine, standing) = (logLane, machine, standing)
         let staleness = stalenessMilliseconds
         lane.post(.inspect { seen in
             let figures = logLane.figuresNow
@@ -177,7 +178,7 @@ package final class Replica: Sendable {
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
                     isLowOnSpace: figures.isLowOnSpace, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms,
-                    waiting: seen.waiting, isDraining: seen.isDraining, damage: loop.damage))
+                    waiting: seen.waiting, isDraining: seen.isDraining, damage: standing.damage))
         })
     }
 
@@ -186,20 +187,6 @@ package final class Replica: Sendable {
     package var membership: Membership { loop.membership }
     /// The node's newest read lease, or none.
     package var readLease: ReadLease { loop.readLease }
-}
-
-/// Whether the membership names other replicas than this node's: known to lanes that are made before the loop.
-private final class Others: Sendable {
-    private let node: NodeID
-    private let known: Atomic<Bool>
-
-    init(than node: NodeID, in membership: Membership) {
-        self.node = node
-        known = Atomic(membership.members.contains { $0.id != node })
-    }
-
-    func note(_ membership: Membership) { known.store(membership.members.contains { $0.id != node }, ordering: .relaxed) }
-    var isKnown: Bool { known.load(ordering: .relaxed) }
 }
 
 /// Reports the first failure and no other.

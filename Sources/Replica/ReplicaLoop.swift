@@ -52,6 +52,7 @@ final class ReplicaLoop: LaneWork {
         let membershipChanged: @Sendable (Membership) -> Void
         let alarm: @Sendable (RaftAlarm) -> Void
         let repair: @Sendable (RepairEvent) -> Void
+        let standing: Standing
         /// When a part of a snapshot came last.
         let heardSnapshotAt: @Sendable () -> MonotonicTime
     }
@@ -73,7 +74,6 @@ final class ReplicaLoop: LaneWork {
         var membership: Membership
         var freshAt: MonotonicTime?
         var lease = ReadLease.none
-        var damage: String?
     }
 
     init(options: ReplicaOptions, restored: RestoredState, lane: Lane<Item>, surroundings: Surroundings) {
@@ -86,30 +86,19 @@ final class ReplicaLoop: LaneWork {
                 status: RaftStatus(
                     id: options.node, role: .follower, term: restored.hardState.term, leader: .none,
                     commitIndex: restored.applied.position.index, lastIndex: restored.entries.last?.index ?? restored.base.index),
-                membership: restored.applied.membership, damage: surroundings.machine.damage))
+                membership: restored.applied.membership))
     }
 
     var raftStatus: RaftStatus { published.withLock { $0.status } }
     var membership: Membership { published.withLock { $0.membership } }
     /// The last moment at which the state here was known to be current. Of a damaged one nothing is known.
-    var freshAt: MonotonicTime? { published.withLock { $0.damage == nil ? $0.freshAt : nil } }
-    /// Why the replica is out of service; nil if it serves.
-    var damage: String? { published.withLock { $0.damage } }
+    var freshAt: MonotonicTime? { surroundings.standing.damage == nil ? published.withLock { $0.freshAt } : nil }
 
     /// The newest read lease, or none; none while the state is damaged.
-    var readLease: ReadLease { published.withLock { $0.damage == nil ? $0.lease : .none } }
+    var readLease: ReadLease { surroundings.standing.damage == nil ? published.withLock { $0.lease } : .none }
     func publish(_ lease: ReadLease) { published.withLock { $0.lease = lease } }
     func publish(_ status: RaftStatus) { published.withLock { $0.status = status } }
     func publish(_ membership: Membership) { published.withLock { $0.membership = membership } }
-    func publish(damage: String?) { published.withLock { $0.damage = damage } }
-    /// False if the replica is out of service already.
-    func publish(newDamage damage: String) -> Bool {
-        published.withLock { published in
-            guard published.damage == nil else { return false }
-            published.damage = damage
-            return true
-        }
-    }
     func publish(freshAt time: MonotonicTime) {
         published.withLock { if $0.freshAt.map({ $0 < time }) ?? true { $0.freshAt = time } }
     }

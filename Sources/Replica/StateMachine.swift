@@ -19,7 +19,7 @@ package protocol StateMachine: Sendable {
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?]
     /// Makes what is applied survive any stop.
     func checkpoint() throws(StoreError) -> LogPosition
-    /// A consistent image of what is applied now.
+    /// A consistent image of what is applied now; throws if that is known to be damaged.
     func beginSending() throws(StoreError) -> any OutgoingSnapshot
     /// Begins to receive an image beside the state. Nothing changes before `install`.
     func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot
@@ -50,7 +50,10 @@ extension StateStore: StateMachine {
         try withReadView { view throws(StoreError) in try view.membership() }
     }
 
-    package func beginSending() throws(StoreError) -> any OutgoingSnapshot { try exportSnapshot() }
+    package func beginSending() throws(StoreError) -> any OutgoingSnapshot {
+        if let damage { throw .corrupt(path: directory, what: damage) }
+        return try exportSnapshot()
+    }
 
     package func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot {
         StoreSnapshot(store: self, sink: try beginInstall(header))

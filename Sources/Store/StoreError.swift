@@ -35,10 +35,10 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether it is the stored state that is damaged, not the disk that fails: another replica's state can take its place.
+    /// Of a state that was opened: whether it is what is stored that is damaged, not the disk that fails. Another replica's state can take its place.
     package var isDamage: Bool {
         switch self {
-        case .corruptRecord: true
+        case .corruptRecord, .corrupt: true
         case let .environment(error): error.isDamage
         default: false
         }

@@ -119,6 +119,10 @@ import Wire
             try await world.succeed("catalogue.apply", other(isActive: false))
             for (method, body) in Self.looks + Self.acts { #expect(try await world.code(method, body, as: "other") == .denied, "\(method)") }
             for (method, body) in Self.looks { #expect(try await world.code(method, body) == nil, "\(method)") }
+            #expect(try await world.code("node.rebuild", as: "other") == .denied)
+            // Alone there is nobody to rebuild it from.
+            #expect(try await world.code("node.rebuild") == .refused)
+            #expect(try await world.answer("node.status").get()["damage"] == .null)
             #expect(try await world.code("catalogue.show", ["kind": "agency", "code": "x"]) == .notFound)
             #expect(try await world.answer("member.list").get().array?.count == 1)
         }

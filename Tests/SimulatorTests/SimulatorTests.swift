@@ -21,12 +21,26 @@ import Testing
 
     @Test func everyFaultAtOnce() { run(WorldSettings(seed: SystemRandom.uint64(), faults: .all), events: 3_000) }
 
-    private func run(_ settings: WorldSettings, events: Int) {
+    /// States that are found to be damaged serve nobody and are rebuilt, under whatever else goes wrong.
+    @Test(arguments: [false, true]) func rottenStatesAreRebuilt(usesStore: Bool) {
+        var rots = 0, rebuilt = 0
+        for seed in 1...(usesStore ? 3 : 5) as ClosedRange<UInt64> {
+            let settings = WorldSettings(seed: seed, faults: [.rot, .crash, .stop, .partition, .loss, .transfer], usesStore: usesStore)
+            let counts = run(settings, events: 5_000)
+            rots += counts.rots
+            rebuilt += counts.rebuilt
+        }
+        #expect(rebuilt > 0, "\(rots) states rotted")
+    }
+
+    @discardableResult
+    private func run(_ settings: WorldSettings, events: Int) -> World.Counts {
         let result = Run.world(settings, events: events, sink: nil)
         let flags = settings.usesStore ? " --store" : ""
         #expect(result.violation == nil, "kho-sim --seed \(settings.seed) --events \(events)\(flags): \(result.violation ?? "")")
         // A world in which nothing happens tests nothing.
         #expect(result.counts.elections > 0 && result.counts.applied > 0, "seed \(settings.seed): \(result.counts)")
+        return result.counts
     }
 
     // MARK: The weapons find something

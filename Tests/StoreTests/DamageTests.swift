@@ -44,6 +44,7 @@ import Testing
 
     @Test func whatIsDamageAndWhatIsADisk() {
         #expect(StoreError.corruptRecord(dataset: DatasetID(1)).isDamage)
+        #expect(StoreError.corrupt(path: "catalogue", what: "x").isDamage)
         #expect(!StoreError.file(operation: "write", path: "/x", errno: 5).isDamage)
         #expect(!StoreError.badSnapshot("x").isDamage)
     }

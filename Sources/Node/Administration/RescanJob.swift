@@ -1,4 +1,5 @@
 import Core
+import Replica
 import Store
 import Synchronization
 
@@ -23,8 +24,8 @@ final class RescanJob: Sendable {
     /// The number of the newest rescan, from 1, and how far it is. 0: there was none.
     var now: (number: UInt64, state: State) { job.withLock { ($0.number, $0.state) } }
 
-    /// Begins a rescan, unless one is under way. `damaged`: called if the stored bytes are not what was written.
-    func begin(_ store: StateStore, damaged: @escaping @Sendable (String) -> Void) {
+    /// Begins a rescan, unless one is under way. If the stored bytes are not what was written, the replica hears of it.
+    func begin(_ store: StateStore, of replica: Replica) {
         let begins = job.withLock { job in
             if case .running = job.state { return false }
             job.number += 1
@@ -35,7 +36,7 @@ final class RescanJob: Sendable {
         guard begins else { return }
         // Blocks for the disk, so not on the pool that everybody shares.
         Task {
-            let state = await Blocking.run { self.run(store, damaged) }
+            let state = await Blocking.run { self.run(store, replica) }
             job.withLock { $0.state = state }
         }
     }
@@ -43,22 +44,25 @@ final class RescanJob: Sendable {
     /// Ends the one under way; for a node that stops.
     func cancel() { job.withLock { $0.isCancelled = true } }
 
-    private func run(_ store: StateStore, _ damaged: (String) -> Void) -> State {
+    private func run(_ store: StateStore, _ replica: Replica) -> State {
         do throws(StoreError) {
             return try store.withReadView { view throws(StoreError) in
                 let found = try view.rescan { examined in
                     job.withLock { job in
                         job.state = .running(examined: examined)
-                        return !job.isCancelled
+                        // A state that is to be replaced waits for whoever reads it.
+                        return !job.isCancelled && replica.damage == nil
                     }
                 }
-                guard let found else { return .failed("the node is stopping") }
+                guard let found else { return .failed(replica.damage.map { "the state is damaged: \($0)" } ?? "the node is stopping") }
                 let unsound = found.filter { !$0.isSound }.map { "\($0.dataset)" }
-                if !unsound.isEmpty { damaged("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))") }
+                if !unsound.isEmpty {
+                    replica.reportDamage("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))")
+                }
                 return .ended(appliedIndex: view.state.position.index, found: found)
             }
         } catch {
-            if error.isDamage { damaged("\(error)") }
+            if error.isDamage { replica.reportDamage("\(error)") }
             return .failed("\(error)")
         }
     }
@@ -71,10 +75,7 @@ extension AdminService {
         let stack = try stack()
         await barrierIfPossible(stack)
         try authorise(caller, stack)
-        if body["begin"]?.bool == true {
-            let replica = stack.replica
-            stack.rescan.begin(stack.store) { replica.reportDamage($0) }
-        }
+        if body["begin"]?.bool == true { stack.rescan.begin(stack.store, of: stack.replica) }
         let (number, state) = stack.rescan.now
         var members: [Document.Member] = [.init("number", .int(Int64(number)))]
         switch state {

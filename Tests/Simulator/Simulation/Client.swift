@@ -124,6 +124,7 @@ extension World {
         trace.mix(UInt64(number) << 8 | 0xC2)
         if barrier == .passed, let machine = node.machine {
             counts.reads += 1
+            if machine.damage != nil { fail("a read at \(node.id) is answered from a state that it knows to be damaged") }
             checkRead(node, at: machine.applied.position.index, floor)
         } else {
             counts.failedReads += 1

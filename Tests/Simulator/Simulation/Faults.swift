@@ -20,6 +20,7 @@ package struct FaultSet: OptionSet, Sendable {
     package static let damage = FaultSet(rawValue: 1 << 14)
     package static let members = FaultSet(rawValue: 1 << 15)
     package static let transfer = FaultSet(rawValue: 1 << 16)
+    package static let rot = FaultSet(rawValue: 1 << 17)
 
     /// Every fault with its name on the command line.
     package static let named: [(name: String, fault: FaultSet, meaning: String)] = [
@@ -40,6 +41,7 @@ package struct FaultSet: OptionSet, Sendable {
         ("damage", .damage, "bits flip on a voter's disk while the others have all that it has"),
         ("members", .members, "voters come and go by joint consensus"),
         ("transfer", .transfer, "leadership is handed over"),
+        ("rot", .rot, "a state is found to be damaged, by a reader or by an entry: it must be rebuilt and meanwhile serve nobody"),
     ]
 
     package static let all: FaultSet = named.reduce(into: []) { $0.formUnion($1.fault) }
@@ -50,7 +52,7 @@ package struct FaultSet: OptionSet, Sendable {
 
 /// A fault that comes again and again; how often is the seed's choice.
 enum Fault: String, CaseIterable {
-    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage, transfer
+    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage, transfer, rot
 
     var set: FaultSet {
         switch self {
@@ -66,6 +68,7 @@ enum Fault: String, CaseIterable {
         case .identity: .identity
         case .damage: .damage
         case .transfer: .transfer
+        case .rot: .rot
         }
     }
 }

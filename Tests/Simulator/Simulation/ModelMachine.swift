@@ -43,13 +43,19 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
         self.shelf = shelf
         self.cluster = cluster
         state = storage.checkpoint
+        if storage.damage != nil { state.rot() }
     }
 
     var applied: AppliedState { state.applied }
     var checkpointed: LogPosition { storage.checkpoint.applied.position }
     var usedBytes: Int { state.records.count * 64 }
     var damage: String? { storage.damage }
-    func markDamaged(_ what: String) throws(StoreError) { storage.damage = storage.damage ?? what }
+    /// From now on it shows something else: whoever is served from it is served wrongly.
+    func markDamaged(_ what: String) throws(StoreError) {
+        guard storage.damage == nil else { return }
+        storage.damage = what
+        state.rot()
+    }
     func membership() throws(StoreError) -> Membership { state.membership }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
@@ -68,6 +74,7 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     }
 
     func beginSending() throws(StoreError) -> any OutgoingSnapshot {
+        if let damage { throw .corrupt(path: "model", what: damage) }
         let count = 2 + state.records.count * 40 / Self.chunkBytes
         return Outgoing(
             SnapshotHeader(

@@ -42,6 +42,9 @@ struct ModelState {
         return outcome
     }
 
+    /// Becomes another state at the same index.
+    mutating func rot() { mix(99, digest) }
+
     private mutating func outcome(of entry: LogEntry) -> CommandOutcome? {
         switch entry.kind {
         case .empty, .time: return nil

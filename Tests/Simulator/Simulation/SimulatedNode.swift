@@ -96,6 +96,10 @@ final class SimulatedNode: @unchecked Sendable {
     func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
 
     var isUp: Bool { replica != nil }
+    /// Its state is damaged and not rebuilt yet, whether it was noticed or not.
+    var isRotten: Bool { replica?.damage != nil || machine?.damage != nil || machine?.rotsAtNextEntry == true || storage.damage != nil || isMarked }
+    /// Its directory says so, while it does not run.
+    var isMarked = false
     var isLeader: Bool { isUp && seenRole == .leader }
 
     /// The node's monotonic clock at this moment of the world.

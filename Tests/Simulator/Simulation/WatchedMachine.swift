@@ -9,6 +9,8 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     let machine: any StateMachine
     private let node: NodeID
     private unowned let world: World
+    /// The next entries meet a record that does not fit its checksum.
+    var rotsAtNextEntry = false
 
     init(_ machine: any StateMachine, node: NodeID, world: World) {
         self.machine = machine
@@ -26,6 +28,11 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         let before = machine.applied.position.index
+        if machine.damage != nil { world.fail("\(node) applies entries to a state that it knows to be damaged") }
+        if rotsAtNextEntry {
+            rotsAtNextEntry = false
+            throw .corruptRecord(dataset: ModelState.dataset)
+        }
         if let first = entries.first, first.index != before.next { world.fail("\(node) applies \(first.index) after \(before)") }
         let outcomes = try machine.apply(entries)
         for (entry, outcome) in zip(entries, outcomes) { world.record.applied(entry, outcome, by: node, world) }
@@ -45,14 +52,18 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
         return position
     }
 
-    func beginSending() throws(StoreError) -> any OutgoingSnapshot { try machine.beginSending() }
+    func beginSending() throws(StoreError) -> any OutgoingSnapshot {
+        if rotsAtNextEntry { throw .corruptRecord(dataset: ModelState.dataset) }
+        return try machine.beginSending()
+    }
 
     func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot {
         Incoming(try machine.beginReceiving(header), into: self)
     }
 
-    /// What the state holds is what the log makes of it.
+    /// What the state holds is what the log makes of it, unless it is damaged and does not serve.
     func compare() {
+        guard machine.damage == nil else { return }
         let index = machine.applied.position.index
         if let model = machine as? ModelMachine { return world.record.compare(digest: model.state.digest, at: index, of: node, world) }
         guard let store = machine as? StateStore else { return }
@@ -82,8 +93,14 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
         func install() throws(StoreError) {
             let world = owner.world
             if header.applied.index > world.record.appliedIndex { world.fail("\(owner.node) installs a snapshot of \(header.applied.index), which nobody applied") }
+            let wasDamaged = owner.machine.damage != nil
+            let before = owner.machine.applied.position.index
             try snapshot.install()
+            owner.rotsAtNextEntry = false
             world.counts.snapshots += 1
+            if wasDamaged { world.counts.rebuilt += 1 }
+            if header.applied.index < before { world.fail("\(owner.node) goes back from \(before) to \(header.applied.index)") }
+            if owner.machine.damage != nil { world.fail("\(owner.node) installed a state and still knows it to be damaged") }
             if owner.machine.applied.position != header.applied { world.fail("\(owner.node) installed \(header.applied.index) and shows another index") }
             owner.compare()
         }

@@ -12,6 +12,7 @@ extension World {
             case .wipe, .clock: 4_000_000_000
             case .identity, .damage: 5_000_000_000
             case .transfer: 1_000_000_000
+            case .rot: 1_200_000_000
             }
         queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
     }
@@ -47,6 +48,7 @@ extension World {
             trace.line("\(moment) the wall clock of \(node.id) jumps")
         case .identity: loseVoter(node)
         case .damage: damage(node)
+        case .rot: rot(node)
         case .transfer:
             guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }) else { return }
             let target = dice.permille(500) ? nil : dice.pick(nodes).id
@@ -152,6 +154,18 @@ extension World {
         counts.damages += 1
         node.isDamaged = true
         trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
+    }
+
+    /// A state rots, and somebody notices: a reader, or the next entry that is applied. One at a time, or nobody would be left to rebuild it from.
+    private func rot(_ node: SimulatedNode) {
+        guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
+        // A query node that has just begun knows nobody yet.
+        guard node.seenMembership.members.count > 1 else { return }
+        counts.rots += 1
+        let isRead = dice.permille(500)
+        trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry") finds it")
+        if !isRead { return machine.rotsAtNextEntry = true }
+        if node.replica?.reportDamage("a reader found it") != true { fail("\(node.id) finds nobody to be rebuilt from") }
     }
 
     /// Whether it has a vote by any log.

@@ -74,7 +74,7 @@ extension World {
     private var isAtRest: Bool {
         guard clients.allSatisfy(\.isDone), let leader = nodes.first(where: { $0.isLeader }), leader.seenCommit == record.committedIndex else { return false }
         return nodes.allSatisfy { node in
-            node.isUp && node.machine?.applied.position.index == record.appliedIndex && record.appliedIndex == record.committedIndex
+            node.isUp && !node.isRotten && node.machine?.applied.position.index == record.appliedIndex && record.appliedIndex == record.committedIndex
                 && leader.seenMembership.member(node.id)?.incarnation.rawValue == node.incarnation
         }
     }

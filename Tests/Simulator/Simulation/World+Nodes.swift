@@ -23,6 +23,7 @@ extension World {
         options.retainedLogBytes = settings.retainedBytes
         options.applyEntriesMax = settings.applyEntries
         options.applyBytesMax = settings.appendBytes
+        options.repairMilliseconds = settings.electionNanoseconds / 1_000_000
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
         options.firstMembership = node.isFounder ? firstMembership : .empty
         options.wantsLease = settings.usesLeases && !node.isVoterAtFirst
@@ -43,6 +44,7 @@ extension World {
         do {
             let machine = WatchedMachine(try openMachine(node), node: node.id, world: self)
             node.machine = machine
+            node.isMarked = false
             node.seenCommit = machine.applied.position.index
             let (log, recovered) = try openLog(node)
             let watched = WatchedLog(log, recovered: recovered, truth: node.truth, node: node.id, world: self)
@@ -95,6 +97,7 @@ extension World {
         node.isFounder = false
         node.truth = LogTruth()
         node.storage = ModelStorage()
+        node.isMarked = false
         if let folder = node.folder { Self.remove(folder) }
         node.incarnation = dice.next() | 1
         trace.line("\(moment) \(node.id) lost its directory; the new one is \(Incarnation(node.incarnation))")
@@ -136,6 +139,7 @@ extension World {
             slot.lane.abandon()
         }
         node.lanes = []
+        node.isMarked = node.machine?.damage != nil
         node.replica = nil
         node.machine = nil
         node.life += 1

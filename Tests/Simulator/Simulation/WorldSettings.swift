@@ -62,7 +62,9 @@ package struct WorldSettings: Sendable {
         clients = 3 + dice.below(4)
         var chosen = FaultSet()
         let share = [250, 500, 800][dice.below(3)]
-        for (_, fault, _) in FaultSet.named where dice.permille(share) { chosen.insert(fault) }
+        for (_, fault, _) in FaultSet.named where fault != .rot && dice.permille(share) { chosen.insert(fault) }
+        var apart = Dice(seed: seed ^ 0x0207)
+        if apart.permille(300) { chosen.insert(.rot) }
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)

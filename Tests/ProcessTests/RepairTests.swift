@@ -1,0 +1,109 @@
+import Core
+import DemoData
+import Glibc
+import Harness
+import KhoClient
+import Testing
+
+@testable import kho
+
+/// Records that rot on a disk: no client sees one, and the node makes itself whole.
+extension ProcessTests {
+    /// Turns one bit of every copy of the text in the data files of the node's state, while it runs, as a bad sector would.
+    private func rot(_ text: String, at node: LocalCluster.Node) throws -> Int {
+        let wanted = Array(text.utf8)
+        var count = 0
+        for folder in Files.names(in: node.dataFolder + "/state") where folder.hasPrefix("g-") {
+            let path = "\(node.dataFolder)/state/\(folder)/data.mdb"
+            let bytes = try Files.bytes(path)
+            let file = open(path, O_WRONLY | O_CLOEXEC)
+            defer { close(file) }
+            for place in 0..<max(0, bytes.count - wanted.count) where bytes[place] == wanted[0] && bytes[place..<place + wanted.count].elementsEqual(wanted) {
+                var byte = bytes[place] ^ 1
+                count += pwrite(file, &byte, 1, off_t(place))
+            }
+        }
+        return count
+    }
+
+    private func audit(_ node: LocalCluster.Node, _ event: String) -> Int {
+        let lines = ((try? Files.text(node.dataFolder + "/audit.jsonl")) ?? "").split(separator: "\n")
+        return lines.count { $0.contains("\"event\":\"\(event)\"") || $0.contains("\"event\": \"\(event)\"") }
+    }
+
+    /// Records with a text in them that is found on the disk.
+    private func write(_ count: Int, _ mark: String, _ client: KhoClient, _ dataset: DatasetDescription, _ owner: FieldID) async throws {
+        let household = try #require(Array(BusinessHouseholds(count: 1)).first)
+        for place in 0..<count {
+            var operation = DemoFailover.operation(household, dataset)
+            operation.fields = operation.fields.map { $0.id == owner ? .init(owner, .string("\(mark)-\(place)-\(mark)")) : $0 }
+            try await client.put(Array("\(mark)-\(place)".utf8), in: dataset.id, operation.fields)
+        }
+    }
+
+    private func isServing(_ name: String, _ world: World) async -> Bool {
+        await world.ask("node.status").contains { $0.node == name && $0.answer["damage"] == .null }
+    }
+
+    @Test func aQueryNodeWhoseRecordsRotIsRebuiltWhileClientsRead() async throws {
+        let world = try await World.ready()
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        try await Units.imported(world)
+        let owner = try dataset.field(named: "owner").id
+        let mark = "rotten\(SystemRandom.uint64())"
+        try await write(50, mark, client, dataset, owner)
+        let query = try #require(world.cluster.queryNodes.first)
+        let rebuilt = audit(query, "rebuilt")
+        #expect(try rot("\(mark)-7-\(mark)", at: query) > 0)
+
+        // Whoever reads is answered rightly, later perhaps: never with a wrong value, and with no error.
+        var reads = 0
+        let end = MonotonicTime.now().adding(milliseconds: 60_000)
+        while audit(query, "rebuilt") == rebuilt || reads < 100 {
+            guard MonotonicTime.now() < end else { throw Failure("\(query.name) was not rebuilt") }
+            let place = reads % 50
+            let found = try await client.get(Array("\(mark)-\(place)".utf8), from: dataset.id)
+            #expect(found.value?[owner] == .string("\(mark)-\(place)-\(mark)"))
+            reads += 1
+        }
+        #expect(audit(query, "damagedRecord") > 0 && audit(query, "damaged") > 0)
+        #expect(world.cluster.isRunning(query.name))
+        try await wait(for: "\(query.name) to serve", seconds: 20) { await self.isServing(query.name, world) }
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+        try await write(1, mark + "after", client, dataset, owner)
+        _ = try await world.equalRecords(of: DemoCatalogue.households)
+    }
+
+    /// The leader's records, which nobody reads: the rescan finds the rot and names the node, which hands over and rebuilds itself.
+    @Test func aStorageNodeWhoseRecordsRotIsFoundByVerifyAndRebuilt() async throws {
+        let world = try await World.ready()
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        try await Units.imported(world)
+        let owner = try dataset.field(named: "owner").id
+        let mark = "mouldy\(SystemRandom.uint64())"
+        try await write(10, mark, client, dataset, owner)
+        let leader = try await world.leader()
+        let node = try #require(world.cluster.node(leader))
+        #expect(try rot("\(mark)-3-\(mark)", at: node) > 0)
+        let verify = try await world.run(["cluster", "verify", "--timeout", "30s"], seconds: 60)
+        #expect(verify.status == 2 && verify.errors.contains(leader), "\(verify.errors)")
+        try await wait(for: "\(leader) to be rebuilt", seconds: 60) { await self.isServing(leader, world) }
+        #expect(audit(node, "rebuilt") > 0)
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+        try await write(1, mark + "after", client, dataset, owner)
+    }
+
+    /// By hand, for a node that only differs from the others.
+    @Test func anAdministratorHasANodeRebuilt() async throws {
+        let world = try await World.ready()
+        let query = try #require(world.cluster.queryNodes.first)
+        let asked = try await world.run(["node", "rebuild", query.name])
+        #expect(asked.status == 64 && asked.errors.contains("kho node rebuild \(query.name) --yes"), "\(asked.errors)")
+        #expect(await isServing(query.name, world))
+        let done = try await world.run(["node", "rebuild", query.name, "--yes", "--timeout", "60s", "-o", "json"], seconds: 90)
+        #expect(done.status == 0 && done.output.contains("\"rebuilt\": true"), "\(done.errors)")
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+    }
+}
