@@ -89,6 +89,7 @@ extension World {
             counts.elections += 1
             trace.line("\(moment) \(node.id) leads term \(status.term)")
             record.elected(core, self)
+            if !votes.elect(core.id, in: status.term, of: core.membership) { fail("\(node.id) leads term \(status.term), and no quorum has voted for it") }
         }
         if status.commitIndex > node.seenCommit {
             record.commits(core, from: node.seenCommit, to: status.commitIndex, isLeader: status.role == .leader, self)
