@@ -206,8 +206,8 @@ for target in package.targets where target.type != .system && !target.isTest && 
     target.exclude.append("README.md")
 }
 
-// A bug on purpose, for Tests/Simulator/bugs: `KHO_BUG=Raft/NAME` in the environment of a build defines `KHO_BUG_NAME` in that room alone, so
-// that little is built again. Every other build has none.
-if let bug = Context.environment["KHO_BUG"]?.split(separator: "/"), bug.count == 2 {
+// Bugs on purpose, for Tests/Simulator/bugs: `KHO_BUG=Raft/NAME` in the environment of a build defines `KHO_BUG_NAME` in that room alone, so
+// that little is built again; several stand with commas. Every other build has none.
+for bug in (Context.environment["KHO_BUG"] ?? "").split(separator: ",").map({ $0.split(separator: "/") }) where bug.count == 2 {
     for target in package.targets where target.name == bug[0] { target.swiftSettings = (target.swiftSettings ?? []) + [.define("KHO_BUG_" + bug[1])] }
 }

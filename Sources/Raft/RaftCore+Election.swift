@@ -95,9 +95,9 @@ extension RaftCore {
 
     /// Whether a log that ends there holds everything that this one may have seen committed (Raft §5.4.1).
     private func isUpToDate(_ other: LogPosition) -> Bool {
-        #if KHO_BUG_LOG_COMPARED_BY_LENGTH
-        // Bug: the longer log is taken for the newer one, whatever its terms.
-        return other.index >= log.lastIndex
+        #if KHO_BUG_LOG_TERM_ALONE_COMPARED
+        // Bug: of two logs that end in the same term the shorter one will do.
+        return other.term >= log.last.term
         #else
         return other.term != log.last.term ? other.term > log.last.term : other.index >= log.lastIndex
         #endif

@@ -31,6 +31,26 @@ import Testing
         #expect(result.states > 1_000)
     }
 
+    /// A learner gets a vote: by both memberships, and never by a majority of all.
+    @Test func aChangeOfVotersIsSearched() {
+        var bounds = SearchBounds()
+        bounds.voters = 2
+        bounds.learners = 1
+        bounds.timeouts = 1
+        bounds.heartbeats = 0
+        bounds.requests = 0
+        bounds.crashes = 0
+        bounds.changes = 1
+        bounds.depth = 100
+        var search = Search(bounds)
+        let result = search.run()
+        #expect(result.violation == nil, "\(result.path)")
+        #expect(result.isComplete)
+        #expect(result.widths.last == 0, "events are left after depth \(result.depth)")
+        // Without the change there are fewer than a thousand.
+        #expect(result.states > 1_000 && result.depth > 30, "\(result.states) states to depth \(result.depth)")
+    }
+
     @Test func theSameBoundsVisitTheSameStates() {
         var bounds = SearchBounds()
         bounds.depth = 5

@@ -22,6 +22,16 @@ extension SearchWorld {
         step(place, .proposeMembership(ProposalID(UInt64(1_000 + changes)), next))
     }
 
+    /// Whether a majority of each group of voters has voted for the node: the votes left, whether it has heard them or not.
+    func isElected(_ place: Int, _ term: Term, by membership: Membership) -> Bool {
+        [membership.voters, membership.outgoingVoters].allSatisfy { group in
+            let votes = group.count { id in
+                id == Self.id(place) || past.votes.contains { Self.id($0.place) == id && $0.term == term && $0.candidate == Self.id(place) }
+            }
+            return group.isEmpty || votes > group.count / 2
+        }
+    }
+
     /// Whether the disks that have the entry, which this node applies, are a majority of each group of voters that decides about it: those of the
     /// newest membership at or before it. A leader that has a newer one needs a majority of these too.
     func isOnQuorum(_ entry: LogEntry, appliedAt place: Int) -> Bool {

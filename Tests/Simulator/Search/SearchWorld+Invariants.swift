@@ -26,6 +26,7 @@ extension SearchWorld {
         past.leaders.append((term, place))
         past.leaders.sort { $0.term < $1.term }
         guard let core = nodes[place].core else { return }
+        if !isElected(place, term, by: core.membership) { fail("n\(place + 1) leads term \(term), and no majority has voted for it") }
         for (offset, entry) in past.committed.enumerated() where entry.known < term && core.term(at: LogIndex(UInt64(offset) + 1)) != entry.term {
             return fail("n\(place + 1) leads term \(term) without entry \(offset + 1), which is committed")
         }

@@ -124,7 +124,6 @@ extension World {
         trace.mix(UInt64(number) << 8 | 0xC2)
         if barrier == .passed, let machine = node.machine {
             counts.reads += 1
-            if machine.damage != nil { fail("a read at \(node.id) is answered from a state that it knows to be damaged") }
             checkRead(node, at: machine.applied.position.index, floor)
         } else {
             counts.failedReads += 1
@@ -135,6 +134,7 @@ extension World {
 
     /// A read shows what was acknowledged, or shown by another one, before it began.
     func checkRead(_ node: SimulatedNode, at index: LogIndex, _ floor: LogIndex, by lease: String = "") {
+        if node.machine?.damage != nil { fail("a read at \(node.id) is answered\(lease) from a state that it knows to be damaged") }
         if index < floor { fail("a read at \(node.id) is answered\(lease) from \(index), and \(floor) was acknowledged before it began") }
         record.showed(index)
     }

@@ -119,6 +119,7 @@ extension World {
         if message.from != node.id { fail("\(node.id) sends in the name of \(message.from)") }
         switch message.body {
         case .voteReply(granted: true):
+            votes.add(of: node.id, for: message.to, in: message.term)
             if truth.hardState.term < message.term || (truth.hardState.term == message.term && truth.hardState.vote != message.to) {
                 fail("\(node.id) votes for \(message.to) in term \(message.term), and has written \(truth.hardState)")
             }

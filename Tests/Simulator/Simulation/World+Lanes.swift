@@ -90,6 +90,7 @@ extension World {
             trace.line("\(moment) \(node.id) leads term \(status.term)")
             record.elected(core, self)
             checkNoLeaseLives(before: status.term, leader: node)
+            if !votes.elect(core.id, in: status.term, of: core.membership) { fail("\(node.id) leads term \(status.term), and no quorum has voted for it") }
         }
         if status.commitIndex > node.seenCommit {
             record.commits(core, from: node.seenCommit, to: status.commitIndex, isLeader: status.role == .leader, self)

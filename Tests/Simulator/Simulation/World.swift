@@ -15,6 +15,7 @@ package final class World: @unchecked Sendable {
     var nodes: [SimulatedNode] = []
     var clients: [Client] = []
     var record = Record()
+    var votes = Votes()
     var trace: Trace
     var network: Network
     let shelf = SnapshotShelf()
