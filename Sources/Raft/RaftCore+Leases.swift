@@ -107,7 +107,8 @@ extension RaftCore {
 
     /// Time alone moves on what waited for leases to end.
     mutating func tickLeases() {
-        guard !grants.isEmpty || membership.isJoint || handover != nil else { return }
+        // Without a grant too: a request may have come between the end of the last one and this tick, and forgotten it.
+        guard !grants.isEmpty || membership.readMode == .lease || membership.isJoint || handover != nil else { return }
         if advanceCommit() {
             committedMore()
         } else if finishJointChange() {

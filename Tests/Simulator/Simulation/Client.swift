@@ -82,6 +82,10 @@ extension World {
         clients[number].step += 1
         let step = clients[number].step
         let node = nodes[clients[number].place]
+        if settings.usesLeases, case .read? = clients[number].wish, node.isUp, node.pausedUntil > time, dice.permille(500) {
+            // It reads there in the moment in which the node goes on, and has heard of nothing that happened meanwhile.
+            return queue.push(.client(number, step: step), at: node.pausedUntil + dice.within(0...100_000))
+        }
         clients[number].isWaiting = true
         queue.push(.client(number, step: step), at: time + settings.electionNanoseconds * 5 + dice.within(0...settings.electionNanoseconds))
         guard let replica = node.replica, node.pausedUntil <= time else { return again(number, step, elsewhere: true) }
