@@ -90,6 +90,10 @@ extension RaftCore {
     /// As far as every live holder has received the log: nobody learns that anything beyond it is committed. Of a holder that is no
     /// member any more nothing is known.
     mutating func fence(_ index: LogIndex) -> LogIndex {
+        #if KHO_BUG_LEASE_FENCE_LEFT_OUT
+        // Bug: what a majority has is committed, whether the holders have it or not.
+        if !grants.isEmpty { return index }
+        #endif
         guard !grants.isEmpty else { return index }
         expireGrants()
         return grants.reduce(index) { lowest, grant in min(lowest, progress.first { $0.id == grant.holder }?.match ?? LogIndex(0)) }
@@ -132,7 +136,12 @@ extension RaftCore {
     mutating func leaseGranted(by node: NodeID, nonce: UInt64, nanoseconds: UInt64, index: LogIndex) {
         guard node == leader, role != .leader, leaseNonce &- nonce < 4, nanoseconds <= configuration.leaseNanoseconds else { return }
         // 0: not asked since the leader changed, or answered already.
+        #if KHO_BUG_LEASE_FROM_ANSWER
+        // Bug: the lease counts from when the answer came.
+        let asked = leaseAsks[Int(nonce % 4)] > 0 ? time : 0
+        #else
         let asked = leaseAsks[Int(nonce % 4)]
+        #endif
         guard asked > 0, index <= verifiedIndex, time < asked + nanoseconds else { return }
         leaseAsks[Int(nonce % 4)] = 0
         if time >= lease.validUntil {

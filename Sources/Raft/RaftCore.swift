@@ -91,10 +91,11 @@ package struct RaftCore: Sendable {
         for entry in restored.entries { log.append(entry) }
         invariant(log.lastIndex >= applied.position.index, "the log ends before what is applied: there is a gap")
         invariant(log.matches(applied.position), "the log and what is applied disagree at \(applied.position.index)")
-        // A snapshot's or the log's term may be newer than the hard state that a crash left.
+        // A snapshot's or the log's term may be newer than the hard state that a crash left. Then the first write says so: until it is
+        // durable, nobody may learn of it.
         hardState = restored.hardState
         if log.last.term > hardState.term { hardState = HardState(term: log.last.term) }
-        writes = WriteTracker(hardState: hardState, lastIndex: log.lastIndex)
+        writes = WriteTracker(hardState: restored.hardState, lastIndex: log.lastIndex)
         memberships = MembershipHistory(applied.membership, at: applied.membershipIndex)
         commitIndex = applied.position.index
         handedOver = applied.position.index
@@ -112,7 +113,10 @@ package struct RaftCore: Sendable {
         resetElectionTimer()
         self.time = time.nanoseconds
         // A promise is made in a term that is durable: who has none has never made one.
+        #if !KHO_BUG_PROMISE_FORGOTTEN
+        // Without it a restarted voter elects another leader beside the leases of the one that it promised.
         if hardState.term > Term(0) { waitUntil = self.time + withDrift(self.configuration.promiseNanoseconds) }
+        #endif
         finish(into: &effects)
     }
 

@@ -142,7 +142,11 @@ import Testing
     }
 
     @Test func termsOfALogAreNotLost() {
-        #expect(OneCore(hardState: HardState(term: Term(2), vote: n(3)), entries: [1, 4]).core.hardState == HardState(term: Term(4)))
+        var one = OneCore(hardState: HardState(term: Term(2), vote: n(3)), entries: [1, 4])
+        #expect(one.core.hardState == HardState(term: Term(4)))
+        #expect(!one.core.isHardStateDurable, "the first write says so")
+        one.persist()
+        #expect(one.core.isHardStateDurable)
     }
 
     // MARK: Replication
