@@ -33,20 +33,27 @@ extension SearchWorld {
     }
 
     /// Whether the disks that have the entry, which this node applies, are a majority of each group of voters that decides about it: those of the
-    /// newest membership at or before it. A leader that has a newer one needs a majority of these too.
+    /// newest membership at or before it. A membership needs theirs in any case; another entry may also commit by one that stands after it.
     func isOnQuorum(_ entry: LogEntry, appliedAt place: Int) -> Bool {
         var decides = membership
         for older in nodes[place].entries.prefix(Int(entry.index.rawValue)) where older.kind == .membership {
             if let read = try? Membership(decoding: older.payload) { decides = read }
         }
+        if isOnQuorum(entry, of: decides) { return true }
+        guard entry.kind != .membership else { return false }
+        // In force from the moment it stands in a leader's log, durable or not.
+        for core in nodes.compactMap(\.core) where core.membershipIndex > entry.index && isOnQuorum(entry, of: core.membership) { return true }
+        return false
+    }
+
+    private func isOnQuorum(_ entry: LogEntry, of decides: Membership) -> Bool {
         let index = Int(entry.index.rawValue)
-        for group in [decides.voters, decides.outgoingVoters] where !group.isEmpty {
+        return [decides.voters, decides.outgoingVoters].allSatisfy { group in
             let have = group.count { id in
                 let node = nodes[Int(id.rawValue) - 1]
                 return index <= node.entries.count && node.entries[index - 1].term == entry.term
             }
-            if have <= group.count / 2 { return false }
+            return group.isEmpty || have > group.count / 2
         }
-        return true
     }
 }
