@@ -16,7 +16,7 @@ enum Restoration {
         // that holds other entries there. The state is committed: the log begins after it (Raft §7).
         #if KHO_BUG_LOG_KEPT_AFTER_SNAPSHOT
         // Bug: a log that ends before the snapshot, or has another entry there, goes on as it is.
-        let isReached = true
+        let isReached = base.index <= applied.position.index
         #else
         let isReached = term(at: applied.position.index, base: base, entries) == applied.position.term
         #endif

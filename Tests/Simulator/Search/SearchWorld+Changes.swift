@@ -41,11 +41,8 @@ extension SearchWorld {
         }
         if isOnQuorum(entry, of: decides) { return true }
         guard entry.kind != .membership else { return false }
-        for node in nodes {
-            for newer in node.entries.dropFirst(Int(entry.index.rawValue)) where newer.kind == .membership {
-                if let read = try? Membership(decoding: newer.payload), isOnQuorum(entry, of: read) { return true }
-            }
-        }
+        // In force from the moment it stands in a leader's log, durable or not.
+        for core in nodes.compactMap(\.core) where core.membershipIndex > entry.index && isOnQuorum(entry, of: core.membership) { return true }
         return false
     }
 
