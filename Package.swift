@@ -182,7 +182,7 @@ let package = Package(
                 "TestSupport", "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
             ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
         .testTarget(
-            name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
+            name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Replica", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
             name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),

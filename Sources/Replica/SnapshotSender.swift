@@ -22,6 +22,10 @@ final class SnapshotSender: LaneWork {
         var underWay: [(number: UInt32, chunk: [UInt8])] = []
         var next: UInt32 = 0
         var isComplete = false
+        /// The receiver has every chunk before this one.
+        var acknowledged: UInt32 = 0
+        /// Everything under way was sent again, and nothing more was acknowledged since.
+        var isResent = false
         var heard: MonotonicTime
     }
 
@@ -71,7 +75,7 @@ final class SnapshotSender: LaneWork {
         for item in items {
             stream.value?.heard = host.now()
             switch item {
-            case let .ack(have): stream.value?.underWay.removeAll { $0.number < have }
+            case let .ack(have): guard hear(acknowledged: have) else { return finish(delivered: false) }
             case let .done(installed): return finish(delivered: installed)
             case .cancel: return finish(delivered: false)
             }
@@ -83,8 +87,23 @@ final class SnapshotSender: LaneWork {
             send(stream.begin)
             for (_, chunk) in stream.underWay { send(.snapshotChunk(transfer: transfer, chunk: chunk)) }
             if stream.isComplete { send(.snapshotEnd(transfer: transfer, chunks: stream.next)) }
+            self.stream.value?.isResent = true
         }
         return fill()
+    }
+
+    /// False if the receiver has less than it once had: it was killed in between, and what it lacks is not kept here. One that asks for it would
+    /// keep the transfer alive for ever; another transfer begins at the beginning. Before anything was sent again, it is only an acknowledgement
+    /// that was overtaken by a later one.
+    private func hear(acknowledged have: UInt32) -> Bool {
+        guard var now = stream.value else { return true }
+        stream.value = nil
+        defer { stream.value = now }
+        guard have >= now.acknowledged else { return !now.isResent }
+        if have > now.acknowledged { now.isResent = false }
+        now.acknowledged = have
+        now.underWay.removeAll { $0.number < have }
+        return true
     }
 
     func end() { _ = finish(delivered: false) }

@@ -174,9 +174,12 @@ extension World {
         finish(number)
     }
 
-    /// What was acknowledged is on the disks of a majority of those who vote, now.
+    /// What was acknowledged is on the disks of a majority of those who vote. What stands before the entry of a joint membership may have been
+    /// committed by the old voters alone; without a majority of them nobody comes to lead until the joint one is past.
     private func checkDurable(_ position: LogPosition, _ node: SimulatedNode) {
-        for group in [node.seenMembership.voters, node.seenMembership.outgoingVoters] where !group.isEmpty {
+        let membership = node.seenMembership
+        let isBefore = membership.isJoint && position.index < node.seenMembershipIndex
+        for group in [isBefore ? [] : membership.voters, membership.outgoingVoters] where !group.isEmpty {
             let have = group.count { nodes[Int($0.rawValue) - 1].hasDurably(position) }
             if have <= group.count / 2 { fail("\(node.id) acknowledges \(position.index)/\(position.term), which \(have) of \(group.count) disks have") }
         }

@@ -67,6 +67,8 @@ final class SimulatedNode: @unchecked Sendable {
     var seenCommit = LogIndex(0)
     var seenRole = RaftRole.follower
     var seenMembership = Membership.empty
+    /// The index of its entry.
+    var seenMembershipIndex = LogIndex(0)
     /// The first entry that a leader may not commit, though a majority has it; nil if there is none.
     var fenced: Fenced?
 

@@ -104,6 +104,7 @@ extension World {
                 fail("\(node.id) goes from \(Quorums.text(node.seenMembership)) to \(Quorums.text(membership)), which can decide without each other")
             }
             node.seenMembership = membership
+            node.seenMembershipIndex = core.membershipIndex
         }
         if settings.usesLeases { checkFence(core, status, node) }
         node.seenTerm = status.term
