@@ -20,7 +20,7 @@ final class PeerHandler: ChannelInboundHandler {
     private enum Phase {
         case securing
         case greeting(TLSPeer)
-        case open(PeerIdentity, PeerLane, TLSPeer)
+        case open(PeerHello, TLSPeer)
         case ended
     }
 
@@ -89,10 +89,10 @@ final class PeerHandler: ChannelInboundHandler {
         var bytes = 0
         do throws(PeerFrameFault) {
             while !isEnded, let frame = try decoder.next(from: &buffer) {
-                if case let .open(peer, lane, _) = phase, frame.kind == .message, case .accepted = side {
+                if case let .open(hello, _) = phase, frame.kind == .message, case .accepted = side {
                     messages += 1
                     bytes += frame.body.count
-                    shared.delegate.received(frame.body, from: peer.node, lane: lane)
+                    shared.delegate.received(frame.body, from: hello.sender.node, lane: hello.lane)
                 } else {
                     take(frame.kind, frame.body)
                 }
@@ -124,7 +124,7 @@ final class PeerHandler: ChannelInboundHandler {
     }
 
     private func greet(_ node: NodeID, _ lane: PeerLane) {
-        write(.hello, PeerHello(lane: lane, sender: shared.identity, expected: node).encoded())
+        write(.hello, PeerHello(lane: lane, sender: shared.identity, expected: node, standing: shared.delegate.standing).encoded())
     }
 
     private func take(_ kind: PeerFrameKind, _ body: [UInt8]) {
@@ -147,10 +147,10 @@ final class PeerHandler: ChannelInboundHandler {
         if let fault = hello.fault(seenBy: shared.identity, dialled: dialled?.node, lane: dialled?.lane) {
             return refuse(fault, "\(hello.sender.node)")
         }
-        if case let .refuse(reason) = shared.delegate.admits(hello.sender, certificateName: peer.name.system) {
+        if case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system) {
             return refuse(.notAdmitted, "\(hello.sender.node): \(reason)")
         }
-        phase = .open(hello.sender, hello.lane, peer)
+        phase = .open(hello, peer)
         timer?.cancel()
         scheduleTick()
         switch side {
@@ -184,17 +184,17 @@ final class PeerHandler: ChannelInboundHandler {
     private func misbehaved(_ what: String) {
         guard !isEnded else { return }
         shared.meters.countMisbehaved()
-        if case let .open(peer, lane, _) = phase {
+        if case let .open(hello, _) = phase {
             shared.logger.notice(
-                "peer connection closed for a bad frame", metadata: ["node": "\(peer.node)", "lane": "\(lane)", "fault": "\(what)"])
+                "peer connection closed for a bad frame", metadata: ["node": "\(hello.sender.node)", "lane": "\(hello.lane)", "fault": "\(what)"])
         }
         end(.lost(what))
     }
 
     /// Asks the owner again whether the other side may go on.
     func recheck() {
-        guard case let .open(identity, _, peer) = phase else { return }
-        guard case let .refuse(reason) = shared.delegate.admits(identity, certificateName: peer.name.system) else { return }
+        guard case let .open(hello, peer) = phase else { return }
+        guard case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system) else { return }
         shared.meters.countEnded()
         end(.refused(.notAdmitted, detail: reason))
     }
@@ -206,7 +206,7 @@ final class PeerHandler: ChannelInboundHandler {
     }
 
     private func tick() {
-        guard case let .open(_, _, peer) = phase else { return }
+        guard case let .open(_, peer) = phase else { return }
         if NIODeadline.now() - heard > .milliseconds(Int64(shared.limits.silenceMilliseconds)) {
             shared.meters.countSilent()
             return end(.lost("nothing was heard"))

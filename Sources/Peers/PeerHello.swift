@@ -3,22 +3,24 @@ import Transport
 
 /// The first frame of each side: who it is, and whom it believes to talk to.
 ///
-/// Layout, big-endian: version u16, lane u8, cluster 16 bytes, node u32, incarnation u64, expected node u32. More may follow in a
-/// later form of version 1 and is ignored.
+/// Layout, big-endian: version u16, lane u8, cluster 16 bytes, node u32, incarnation u64, expected node u32; then the standing: index of
+/// the membership u64, address u16 + UTF-8. An older form of version 1 ends before the standing, and a later one may go on after it.
 struct PeerHello: Equatable, Sendable {
     static let version: UInt16 = 1
     static let applicationProtocol = "kho-peer/1"
     /// Bytes of a frame's body before the other side is known.
-    static let bytesMax = 256
+    static let bytesMax = 512
 
     var version = PeerHello.version
     var lane: PeerLane
     var sender: PeerIdentity
     /// Whom the sender wants to talk to.
     var expected: NodeID
+    /// What the sender's log says of its own place.
+    var standing: PeerStanding
 
     func encoded() -> [UInt8] {
-        var out = ByteWriter(capacity: 48)
+        var out = ByteWriter(capacity: 96)
         out.write(version)
         out.write(lane.rawValue)
         out.write(sender.cluster.high)
@@ -26,13 +28,16 @@ struct PeerHello: Equatable, Sendable {
         out.write(sender.node.rawValue)
         out.write(sender.incarnation.rawValue)
         out.write(expected.rawValue)
+        out.write(standing.membershipIndex.rawValue)
+        out.write16(standing.address)
         return out.bytes
     }
 
-    init(lane: PeerLane, sender: PeerIdentity, expected: NodeID) {
+    init(lane: PeerLane, sender: PeerIdentity, expected: NodeID, standing: PeerStanding = .none) {
         self.lane = lane
         self.sender = sender
         self.expected = expected
+        self.standing = standing
     }
 
     init(decoding bytes: [UInt8]) throws(DecodingError) {
@@ -48,6 +53,9 @@ struct PeerHello: Equatable, Sendable {
                 lane: lane, sender: PeerIdentity(cluster: cluster, node: node, incarnation: incarnation),
                 expected: NodeID(try reader.readUInt32()))
             hello.version = version
+            if !reader.isAtEnd {
+                hello.standing = PeerStanding(membershipIndex: LogIndex(try reader.readUInt64()), address: try reader.readString16())
+            }
             return hello
         }
     }

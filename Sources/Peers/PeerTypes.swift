@@ -15,6 +15,22 @@ package struct PeerIdentity: Equatable, Sendable {
     }
 }
 
+/// What a node's own log says of its place in the cluster, told in the handshake. It lets a node that is far behind hear a leader that came
+/// after the last membership that it knows.
+package struct PeerStanding: Equatable, Sendable {
+    /// The index of the entry with the membership that the node goes by, if that names the node in its incarnation; 0 if it does not.
+    package var membershipIndex: LogIndex
+    /// Where that membership says the node is to be dialled, as `host:port`.
+    package var address: String
+
+    package static let none = PeerStanding(membershipIndex: LogIndex(0), address: "")
+
+    package init(membershipIndex: LogIndex, address: String) {
+        self.membershipIndex = membershipIndex
+        self.address = address
+    }
+}
+
 /// A connection of its own to each peer, so that a snapshot never delays a heartbeat.
 package enum PeerLane: UInt8, Sendable, CaseIterable {
     case consensus = 0
@@ -37,10 +53,12 @@ package protocol PeerDelegate: AnyObject, Sendable {
     func connected(_ node: NodeID)
     /// This node's consensus lane to the other is lost, and messages under way with it.
     func disconnected(_ node: NodeID)
+    /// What this node says of its own place, in each handshake.
+    var standing: PeerStanding { get }
     /// Whether the other side of a handshake may go on: is it a member, with this incarnation and this certificate? The cluster's id, the node's
     /// number and the certificate's cluster and role are checked already; `certificateName` is the last part of its URI,
     /// and binding it to the number is the delegate's part. Asked again of open connections at each `setPeers`.
-    func admits(_ hello: PeerIdentity, certificateName: String) -> PeerVerdict
+    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict
 }
 
 /// Why a handshake did not end in an open connection. The raw value goes over the wire.

@@ -318,7 +318,7 @@ final class Driver {
         case let .sendSnapshot(node): sendSnapshot(to: node)
         case let .membershipChanged(membership):
             loop.publish(membership)
-            surroundings.membershipChanged(membership)
+            surroundings.membershipChanged(membership, core.membershipIndex)
         case let .statusChanged(status):
             loop.publish(status)
             // The next leader sends its own: two transfers to one node would take each other's place again and again.

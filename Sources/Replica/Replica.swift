@@ -64,7 +64,7 @@ package final class Replica: Sendable {
                 machine: machine, host: host, logLane: logLane, applyLane: applyLane, send: send,
                 trySend: { transport.send($0.encoded(), to: $1, bulk: $0.isBulk) }, membershipChanged: {
                     standing.note($0)
-                    transport.membershipChanged($0)
+                    transport.membershipChanged($0, at: $1)
                 },
                 alarm: alarm, repair: repair, standing: standing, heardSnapshotAt: { receiver.heardAt }))
         self.receiver = receiver

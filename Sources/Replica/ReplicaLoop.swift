@@ -49,7 +49,7 @@ final class ReplicaLoop: LaneWork {
         let send: @Sendable (ReplicaMessage, NodeID) -> Void
         /// The same, and whether it is on its way: false if it surely is not.
         let trySend: @Sendable (ReplicaMessage, NodeID) -> Bool
-        let membershipChanged: @Sendable (Membership) -> Void
+        let membershipChanged: @Sendable (Membership, LogIndex) -> Void
         let alarm: @Sendable (RaftAlarm) -> Void
         let repair: @Sendable (RepairEvent) -> Void
         let standing: Standing

@@ -7,8 +7,8 @@ import Store
 package protocol ReplicaTransport: Sendable {
     /// False if the message was dropped.
     func send(_ bytes: [UInt8], to node: NodeID, bulk: Bool) -> Bool
-    /// Another membership is in force.
-    func membershipChanged(_ membership: Membership)
+    /// Another membership is in force: that of the log's entry `index`, 0 for a new cluster's first.
+    func membershipChanged(_ membership: Membership, at index: LogIndex)
 }
 
 /// Why a command was not taken. It had no effect.

@@ -36,7 +36,9 @@ final class Recorder: PeerDelegate {
     func disconnected(_ node: NodeID) { heard.withLock { $0.disconnections[node, default: 0] += 1 } }
 
     /// The certificate of node 3 is that of `n3`; a test may refuse more.
-    func admits(_ hello: PeerIdentity, certificateName: String) -> PeerVerdict {
+    var standing: PeerStanding { PeerStanding(membershipIndex: LogIndex(7), address: "localhost:1") }
+
+    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict {
         if let reason = heard.withLock({ $0.refuses[hello.node] }) { return .refuse(reason) }
         return certificateName == "n\(hello.node.rawValue)" ? .admit : .refuse("the certificate is \(certificateName)'s")
     }

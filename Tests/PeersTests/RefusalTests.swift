@@ -91,7 +91,7 @@ import Testing
         var old = hello
         old.version = 2
         let cases: [(PeerRefusal, [UInt8])] = [
-            (.malformed, frame(1, [UInt8](repeating: 0, count: 257))), (.malformed, frame(1, [0, 1])), (.malformed, frame(4, [1])),
+            (.malformed, frame(1, [UInt8](repeating: 0, count: 513))), (.malformed, frame(1, [0, 1])), (.malformed, frame(4, [1])),
             (.malformed, [UInt8](repeating: 0xAB, count: 100)), (.wrongVersion, frame(1, old.encoded())),
             (.wrongGroup, frame(1, hello.encoded(), group: 1)), (.malformed, frame(1, hello.encoded(), crc: 1)),
         ]

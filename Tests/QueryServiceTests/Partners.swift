@@ -73,6 +73,6 @@ final class Partners: Sendable {
             let replica = partners.state.withLock { $0.isCut && (node == first || other == first) ? nil : $0.replicas[other] }
             return replica?.receive(bytes, from: node) ?? false
         }
-        func membershipChanged(_ membership: Membership) {}
+        func membershipChanged(_ membership: Membership, at index: LogIndex) {}
     }
 }

@@ -35,7 +35,7 @@ final class MemoryNetwork: Sendable {
         let network: MemoryNetwork
 
         func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool { network.deliver(bytes, from: node, to: other) }
-        func membershipChanged(_ membership: Membership) {}
+        func membershipChanged(_ membership: Membership, at index: LogIndex) {}
     }
 }
 

@@ -54,7 +54,7 @@ final class ReplicaStack: Sendable {
         options.retainedLogBytes = bounds.logRetentionBytes
         options.wantsLease = configuration.role == .query
         options.firstMembership = place.firstMembership
-        adapter = PeerAdapter { hello, name, reason in
+        adapter = PeerAdapter(node: place.node, incarnation: identity.incarnation) { hello, name, reason in
             audit.write("peerRefused", [("peer", .string("\(hello.node)")), ("certificate", .string(name)), ("reason", .string(reason))])
         }
         do throws(ReplicaFailure) {

@@ -1,3 +1,5 @@
+import Core
+
 /// What is to happen, by its moment; what is due at the same moment happens in the order in which it was asked for. A binary heap.
 struct EventQueue {
     private struct Key {
@@ -79,6 +81,7 @@ struct Packet {
     let to: Int
     /// The sender's data directory and life, and the receiver's life, when it was sent.
     let incarnation: UInt64
+    let standing: LogIndex
     let life: Int
     let receiverLife: Int
     let bytes: [UInt8]

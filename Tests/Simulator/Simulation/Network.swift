@@ -47,14 +47,14 @@ extension World {
             return true
         }
         let packet = Packet(
-            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, bytes: bytes)
+            from: node.place, to: place, incarnation: node.incarnation, standing: node.standing, life: node.life, receiverLife: receiver.life, bytes: bytes)
         dispatch(packet, bulk: bulk)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
         if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
         if has(.strays), dice.permille(5) {
             let stray = Packet(
-                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, bytes: bytes)
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, standing: node.standing, life: node.life, receiverLife: -1, bytes: bytes)
             queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
         }
         return true
@@ -86,7 +86,7 @@ extension World {
             counts.lost += 1
             return
         }
-        guard admits(receiver, sender.id, incarnation: packet.incarnation) else {
+        guard admits(receiver, sender.id, packet) else {
             counts.refusals += 1
             return
         }
@@ -102,10 +102,11 @@ extension World {
         replica.receive(packet.bytes, from: sender.id)
     }
 
-    /// The rule of `PeerAdapter.judge`: a member in the life that the membership names. A node that knows no membership yet believes all.
-    private func admits(_ receiver: SimulatedNode, _ sender: NodeID, incarnation: UInt64) -> Bool {
+    /// The rule of `PeerAdmission`: a member in the life that the membership names, or one that a newer membership names. A node that
+    /// knows no membership yet believes all.
+    private func admits(_ receiver: SimulatedNode, _ sender: NodeID, _ packet: Packet) -> Bool {
         guard !receiver.membership.members.isEmpty else { return true }
-        return receiver.membership.member(sender)?.incarnation == Incarnation(incarnation)
+        return receiver.membership.member(sender)?.incarnation == Incarnation(packet.incarnation) || packet.standing > receiver.membershipIndex
     }
 
     // MARK: What a message promises

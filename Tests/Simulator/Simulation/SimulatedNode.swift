@@ -59,6 +59,8 @@ final class SimulatedNode: @unchecked Sendable {
     var pausedUntil: UInt64 = 0
     /// The membership that its transport goes by.
     var membership = Membership.empty
+    /// The index of its entry.
+    var membershipIndex = LogIndex(0)
     /// A bit of its log was flipped: it may refuse to start.
     var isDamaged = false
 
@@ -67,6 +69,8 @@ final class SimulatedNode: @unchecked Sendable {
     var seenCommit = LogIndex(0)
     var seenRole = RaftRole.follower
     var seenMembership = Membership.empty
+    /// Whether it has said anything in this life.
+    var hasSpoken = false
     /// The index of its entry.
     var seenMembershipIndex = LogIndex(0)
     /// The first entry that a leader may not commit, though a majority has it; nil if there is none.
@@ -96,6 +100,9 @@ final class SimulatedNode: @unchecked Sendable {
 
     /// Whether a power cut now would leave this entry, or what came of it.
     func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
+
+    /// What it says of its own place in a handshake, as `PeerAdmission` has it.
+    var standing: LogIndex { membership.member(id)?.incarnation.rawValue == incarnation ? membershipIndex : LogIndex(0) }
 
     var isUp: Bool { replica != nil }
     /// Its state is damaged and not rebuilt yet, whether it was noticed or not.
@@ -141,5 +148,8 @@ final class SimulatedTransport: ReplicaTransport, @unchecked Sendable {
         return world.send(bytes, from: node, to: other, bulk: bulk)
     }
 
-    func membershipChanged(_ membership: Membership) { node.membership = membership }
+    func membershipChanged(_ membership: Membership, at index: LogIndex) {
+        node.membership = membership
+        node.membershipIndex = index
+    }
 }

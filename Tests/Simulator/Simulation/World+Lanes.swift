@@ -110,6 +110,7 @@ extension World {
         node.seenTerm = status.term
         node.seenCommit = status.commitIndex
         node.seenRole = status.role
+        node.hasSpoken = true
     }
 }
 

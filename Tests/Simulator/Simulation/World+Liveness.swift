@@ -8,6 +8,14 @@ extension World {
     package func settle() {
         guard violation == nil else { return }
         calm()
+        // A node that has only just begun has not said yet what its log holds.
+        func someoneIsSilent() -> Bool { nodes.contains { $0.isUp && !$0.hasSpoken } }
+        if someoneIsSilent() {
+            for place in nodes.indices { isolate(place) }
+            run(until: time + settings.electionNanoseconds, while: someoneIsSilent)
+            guard violation == nil else { return }
+            network.heal()
+        }
         let (voters, learners) = majority()
         for place in nodes.indices where !voters.contains(place) && !learners.contains(place) { isolate(place) }
         trace.line("\(moment) calm: \(voters.map { nodes[$0].id.description }.joined(separator: ",")) are connected")
@@ -46,18 +54,22 @@ extension World {
         }
     }
 
-    /// A quorum by every membership that is in anybody's log, by chance; and the rest of the members that are in their place.
+    /// A quorum by every membership that is in anybody's log, by chance; and the rest of the members that are in their place. With a
+    /// sound state where that is enough: one that is to be rebuilt, and knows it or not, is no help to another that needs a snapshot.
     private func majority() -> (voters: [Int], learners: [Int]) {
         let newest = record.membership.voters.isEmpty ? firstMembership : record.membership
         let memberships = [newest] + nodes.map(\.seenMembership).filter { !$0.voters.isEmpty }
         func isInPlace(_ node: SimulatedNode) -> Bool { newest.member(node.id)?.incarnation.rawValue == node.incarnation }
         var voters = nodes.filter { node in isInPlace(node) && memberships.contains { $0.isVoter(node.id) } }.map(\.place)
+        func decide(_ places: [Int]) -> Bool { memberships.allSatisfy { Quorums.isQuorum(places.map { nodes[$0].id }, of: $0) } }
+        let sound = voters.filter { !nodes[$0].isRotten }
+        if decide(sound) { voters = sound }
         for _ in 0..<nodes.count {
             guard !voters.isEmpty else { break }
             let place = dice.below(voters.count)
             var fewer = voters
             fewer.remove(at: place)
-            if memberships.allSatisfy({ Quorums.isQuorum(fewer.map { nodes[$0].id }, of: $0) }) { voters = fewer }
+            if decide(fewer) { voters = fewer }
         }
         let learners = nodes.filter { node in isInPlace(node) && !memberships.contains { $0.isVoter(node.id) } }.map(\.place)
         return (voters, learners)

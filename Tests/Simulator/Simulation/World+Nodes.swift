@@ -11,6 +11,7 @@ extension World {
         guard node.replica == nil, violation == nil else { return }
         node.life += 1
         node.hasFailed = false
+        node.hasSpoken = false
         node.pausedUntil = 0
         node.lanes = []
         trace.line("\(moment) \(node.id) starts, life \(node.life)")
@@ -54,6 +55,7 @@ extension World {
                 host: host(for: node), failed: { [unowned self, unowned node] failure in failed(node, life, failure) })
             node.seenMembership = replica.membership
             node.membership = replica.membership
+            node.membershipIndex = machine.applied.membershipIndex
             node.replica = replica
             replica.start()
         } catch let error as LogError { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }

@@ -1,0 +1,66 @@
+import Core
+import Peers
+
+/// Which nodes this one talks to: a pure judgement on what its log says of the cluster.
+///
+/// A member, in the incarnation that the membership names, with the certificate of its name. Two exceptions keep a node that is behind from being
+/// shut out. A node that was added and knows no membership yet believes those that the cluster's authority and id vouch for. And a
+/// node whose **own** log names it, in its incarnation, in a newer membership than the last one here is a **guest**: it came after what this log
+/// holds, and may be the leader that this node must hear to learn of it. Only an entry of the log can name a directory, so
+/// one that is wiped, cloned or rolled back has nothing to show: its membership is as old as its log. Whether a guest leads or votes is
+/// Raft's to say, which for both does not go by the receiver's membership (thesis §4.1).
+struct PeerAdmission: Sendable {
+    /// Itself.
+    let node: NodeID
+    let incarnation: Incarnation
+    private(set) var membership = Membership.empty
+    /// The index of its entry.
+    private(set) var index = LogIndex(0)
+    private var guests: [NodeID: PeerStanding] = [:]
+
+    init(node: NodeID, incarnation: Incarnation) {
+        self.node = node
+        self.incarnation = incarnation
+    }
+
+    /// What this node says of itself.
+    var standing: PeerStanding {
+        guard let own = membership.member(node), own.incarnation == incarnation else { return .none }
+        return PeerStanding(membershipIndex: index, address: own.peerAddress)
+    }
+
+    /// Whom to dial: the members, and the guests where they say that they are.
+    var addresses: [(node: NodeID, address: String)] {
+        membership.members.map { (node: $0.id, address: guests[$0.id]?.address ?? $0.peerAddress) }
+            + guests.sorted { $0.key < $1.key }.filter { !membership.contains($0.key) }.map { (node: $0.key, address: $0.value.address) }
+    }
+
+    /// Another membership is in force. It knows whom it names: guests are those that came later still.
+    mutating func change(to new: Membership, at newIndex: LogIndex) {
+        membership = new
+        index = newIndex
+        guests = guests.filter { $0.value.membershipIndex > newIndex }
+    }
+
+    func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
+        guard !membership.members.isEmpty else { return .admit }
+        let member = membership.member(hello.node)
+        // A number is given once, so its name never changes, not even for a guest.
+        if let member, !member.name.utf8.elementsEqual(certificateName.utf8) { return .refuse("\(hello.node) is \(member.name), not \(certificateName)") }
+        if standing.membershipIndex > index { return .admit }
+        guard let member else { return .refuse("\(hello.node) is no member") }
+        guard member.incarnation == hello.incarnation else {
+            return .refuse("\(hello.node) has the data directory \(hello.incarnation), not \(member.incarnation) of the membership")
+        }
+        return .admit
+    }
+
+    /// Remembers an admitted node if only its own word places it. True if that is news, and it is to be dialled.
+    mutating func welcome(_ hello: PeerIdentity, _ standing: PeerStanding) -> Bool {
+        guard standing.membershipIndex > index, guests.count < Limits.members, !standing.address.isEmpty else { return false }
+        let known = membership.member(hello.node)
+        guard known?.incarnation != hello.incarnation || known?.peerAddress != standing.address, guests[hello.node] != standing else { return false }
+        guests[hello.node] = standing
+        return true
+    }
+}
