@@ -31,6 +31,24 @@ import Testing
         #expect(result.states > 1_000)
     }
 
+    /// With a leader in office at first, a second one can come and write while the first is still asked for a read.
+    @Test func aSearchMayBeginWithALeaderInOffice() {
+        var bounds = SearchBounds()
+        bounds.elected = 1
+        bounds.timeouts = 2
+        bounds.heartbeats = 0
+        bounds.requests = 0
+        bounds.reads = 1
+        bounds.crashes = 0
+        bounds.depth = 7
+        let root = SearchWorld(bounds)
+        #expect(root.choices.contains { if case .read = $0 { true } else { false } })
+        var search = Search(bounds)
+        let result = search.run()
+        #expect(result.violation == nil, "\(result.path)")
+        #expect(result.states > 1_000)
+    }
+
     /// A learner gets a vote: by both memberships, and never by a majority of all.
     @Test func aChangeOfVotersIsSearched() {
         var bounds = SearchBounds()

@@ -4,6 +4,9 @@ package struct SearchBounds: Equatable, Sendable {
     package var voters = 3
     /// Nodes that are members without a vote at first.
     package var learners = 0
+    /// 1: the search begins where the first node leads and everybody has applied its first entry. That is 11 events into a new cluster of three,
+    /// so what a later election can do comes within reach.
+    package var elected = 0
     /// Elections that begin because a node hears no leader.
     package var timeouts = 3
     /// Ticks of a leader: heartbeats, and the look whether a quorum answers.

@@ -58,6 +58,7 @@ package struct SearchWorld: Sendable {
         nodes = Array(repeating: Node(), count: count)
         links = Array(repeating: Link(), count: count * count)
         for place in nodes.indices { start(place) }
+        if bounds.elected > 0 { elect() }
     }
 
     static func id(_ place: Int) -> NodeID { NodeID(UInt32(place + 1)) }
@@ -74,7 +75,7 @@ package struct SearchWorld: Sendable {
     package var choices: [SearchChoice] {
         guard violation == nil else { return [] }
         // All nodes are alike at first, so it makes no difference which one begins.
-        if timeouts + crashes == 0 { return [.timeout(node: 0)] }
+        if bounds.elected == 0, timeouts + crashes == 0 { return [.timeout(node: 0)] }
         var all: [SearchChoice] = []
         for place in nodes.indices {
             guard let core = nodes[place].core else {
@@ -101,6 +102,20 @@ package struct SearchWorld: Sendable {
             }
         }
         return all
+    }
+
+    /// The first node comes to lead, and all that follows from it happens.
+    private mutating func elect() {
+        timeOut(0)
+        while violation == nil {
+            if let place = nodes.indices.first(where: { !nodes[$0].writing.isEmpty }) {
+                persist(place)
+            } else if let link = links.indices.first(where: { !links[$0].isEmpty }) {
+                happen(.deliver(from: link / nodes.count, to: link % nodes.count))
+            } else {
+                break
+            }
+        }
     }
 
     func link(_ from: Int, _ to: Int) -> Int { from * nodes.count + to }
