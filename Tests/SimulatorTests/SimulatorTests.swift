@@ -11,10 +11,11 @@ import Testing
     /// 9: a log's beginning anew that failed after it was done. 92, 120: transfers that stood still. 5073: a term known from a snapshot alone was never
     /// written. 5364: a receiver killed in the middle of a transfer asked for ever for what its sender had not kept. 6228, 6941: disks counted by
     /// a membership that was proposed after the entry had committed. 4496: a learner far behind refused a leader whose directory was younger than its
-    /// log. 3984, 7729, 7933: a majority that was none, by a membership not read yet or with a state that had to be rebuilt.
+    /// log. 3984, 7729, 7933: a majority that was none, by a membership not read yet or with a state that had to be rebuilt. 11145: a leader learnt from
+    /// the state that rebuilt its own what was committed, and was said to have counted it. 12642: a disk too full for the log to begin anew at a start.
     static let saved: [(seed: UInt64, events: Int)] = [
         (9, 4_000), (21, 4_000), (92, 4_000), (120, 4_000), (128, 4_000), (5_073, 10_000), (5_364, 10_000), (6_228, 10_000), (6_941, 10_000),
-        (3_984, 10_000), (4_496, 10_000), (7_729, 10_000), (7_933, 10_000),
+        (3_984, 10_000), (4_496, 10_000), (7_729, 10_000), (7_933, 10_000), (11_145, 10_000), (12_642, 10_000),
     ]
 
     @Test(arguments: saved) func holdsUnderSavedSeeds(seed: UInt64, events: Int) { run(WorldSettings(seed: seed), events: events) }

@@ -121,7 +121,7 @@ struct ModelState {
         guard !write.operations.isEmpty else { return .rejected(Rejection(.invalid)) }
         var keys: [[UInt8]] = []
         for (place, operation) in write.operations.enumerated() {
-            guard !operation.key.isEmpty, operation.key.count <= Limits.recordKeyBytes, !keys.contains(operation.key) else {
+            guard !operation.key.isEmpty, operation.key.count <= Limits.recordKeyBytes, operation.dataset != Self.dataset || !keys.contains(operation.key) else {
                 return .rejected(Rejection(.invalid, operation: place))
             }
             keys.append(operation.key)

@@ -58,7 +58,7 @@ extension World {
             node.membershipIndex = machine.applied.membershipIndex
             node.replica = replica
             replica.start()
-        } catch let error as LogError { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
+        } catch let error as LogError { cannotStart(node, error) } catch ReplicaFailure.log(let error) { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
     }
 
     private func openLog(_ node: SimulatedNode) throws(LogError) -> (any DurableLog, RecoveredLog) {
