@@ -82,6 +82,8 @@ final class ApplyLane: LaneWork {
 
     func end() { waiters.value.giveUp() }
 
+    func forget() { waiters.value = ApplyWaiters() }
+
     private var pause: LanePause { .until(MonotonicTime(nanoseconds: host.now().nanoseconds + Self.expiryNanoseconds)) }
 
     /// Nobody will do it.

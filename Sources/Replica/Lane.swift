@@ -46,6 +46,12 @@ protocol LaneWork<Item>: AnyObject, Sendable {
     func take(_ items: [Item]) -> LanePause
     /// The lane was closed, and nothing is left in it.
     func end()
+    /// Drops what it keeps of others' calls without answering them, as if the process had died: they may hold the replica, and it this.
+    func forget()
+}
+
+extension LaneWork {
+    func forget() {}
 }
 
 /// A lane: anybody leaves items in it, and its work takes them in batches, one at a time, wherever the host runs it.
@@ -124,6 +130,7 @@ final class Lane<Item: Sendable>: RunnableLane {
     func abandon() {
         mailbox.close()
         _ = mailbox.takeNow(atMost: .max)
+        running.withLock { $0.work }?.forget()
         running.withLock { $0 = Running() }
     }
 
