@@ -7,7 +7,8 @@ import Peers
 /// shut out. A node that was added and knows no membership yet believes those that the cluster's authority and id vouch for. And a
 /// node whose **own** log names it, in its incarnation, in a newer membership than the last one here is a **guest**: it came after what this log
 /// holds, and may be the leader that this node must hear to learn of it. Only an entry of the log can name a directory, so
-/// one that is wiped, cloned or rolled back has nothing to show: its membership is as old as its log. Whether a guest leads or votes is
+/// one that is wiped or rolled back has nothing to show: its membership is as old as its log. A node's certificate is trusted to tell
+/// its standing truthfully; against a copy of a directory under the same certificate no handshake helps. Whether a guest leads or votes is
 /// Raft's to say, which for both does not go by the receiver's membership (thesis §4.1).
 struct PeerAdmission: Sendable {
     /// Itself.

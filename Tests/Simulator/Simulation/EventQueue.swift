@@ -81,8 +81,9 @@ struct Packet {
     let to: Int
     /// The sender's data directory and life, and the receiver's life, when it was sent.
     let incarnation: UInt64
-    let standing: LogIndex
     let life: Int
     let receiverLife: Int
+    /// At which entry the sender's log named it then (`PeerStanding`).
+    let standing: LogIndex
     let bytes: [UInt8]
 }

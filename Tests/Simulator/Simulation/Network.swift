@@ -47,14 +47,14 @@ extension World {
             return true
         }
         let packet = Packet(
-            from: node.place, to: place, incarnation: node.incarnation, standing: node.standing, life: node.life, receiverLife: receiver.life, bytes: bytes)
+            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.standing, bytes: bytes)
         dispatch(packet, bulk: bulk)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
         if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
         if has(.strays), dice.permille(5) {
             let stray = Packet(
-                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, standing: node.standing, life: node.life, receiverLife: -1, bytes: bytes)
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.standing, bytes: bytes)
             queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
         }
         return true

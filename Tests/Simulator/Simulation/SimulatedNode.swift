@@ -69,10 +69,10 @@ final class SimulatedNode: @unchecked Sendable {
     var seenCommit = LogIndex(0)
     var seenRole = RaftRole.follower
     var seenMembership = Membership.empty
-    /// Whether it has said anything in this life.
-    var hasSpoken = false
     /// The index of its entry.
     var seenMembershipIndex = LogIndex(0)
+    /// Whether it has said anything in this life.
+    var hasSpoken = false
     /// The first entry that a leader may not commit, though a majority has it; nil if there is none.
     var fenced: Fenced?
 
