@@ -158,7 +158,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
         .testTarget(
-            name: "PeersTests", dependencies: ["TestSupport", "Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
+            name: "PeersTests", dependencies: ["TestSupport", "Harness", "Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(
             name: "ProcessTests",
             dependencies: ["TestSupport", "kho", "Console", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",

@@ -82,28 +82,3 @@ package enum Files {
         }
     }
 }
-
-/// TCP ports of the loopback interface that nobody listened on a moment ago.
-package enum FreePorts {
-    package static func take(_ count: Int) -> [Int] {
-        var sockets: [Int32] = []
-        var ports: [Int] = []
-        defer { sockets.forEach { close($0) } }
-        while ports.count < count {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            sockets.append(descriptor)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let bound = withUnsafeMutablePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                    bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
-                }
-            }
-            invariant(bound, "no free port on the loopback interface: errno \(errno)")
-            ports.append(Int(UInt16(bigEndian: address.sin_port)))
-        }
-        return ports
-    }
-}

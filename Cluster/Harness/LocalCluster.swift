@@ -113,7 +113,7 @@ package final class LocalCluster {
 
     /// Writes the certificates and the configurations of so many storage and query nodes; starts nothing.
     package func makeNodes(storage: Int = 3, query: Int = 1) throws(HarnessError) {
-        let ports = FreePorts.take((storage + query) * 3)
+        let ports = HeldPort.forGood((storage + query) * 3)
         for number in 1...(storage + query) {
             let role = number <= storage ? "storage" : "query"
             let base = (number - 1) * 3

@@ -55,7 +55,7 @@ import Wire
         let certificates = try Self.certificates.get()
         let folder = "/tmp/kho-node-\(SystemRandom.uint64())"
         defer { Files.removeTree(folder) }
-        let ports = FreePorts.take(2)
+        let ports = HeldPort.forGood(2)
         let text = """
             role = "storage"
             name = "n1"
@@ -140,7 +140,7 @@ import Wire
 
     @Test func aConnectionEndsWithItsCertificate() async throws {
         try await with(voters: 1) { (world: World) async throws in
-            let port = FreePorts.take(1)[0]
+            let port = HeldPort.forGood(1)[0]
             let ahead = Atomic<Int64>(0)
             let server = AdminServer(service: world.service, group: world.group) { WallClock.now() + ahead.load(ordering: .relaxed) }
             let certificates = try Self.certificates.get()

@@ -1,5 +1,6 @@
 import Core
 import Dispatch
+import Harness
 import Synchronization
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ import Testing
     @Test func aPeerThatComesBackIsFoundAgain() async throws {
         try await with(Node(1)) { nodes in
             // Nobody else may listen there while the node is away.
-            let held = try HeldPort()
+            let held = HeldPort()
             let port = held.number
             let first = try await Node(2, port: port)
             try await connect(nodes[0], first)

@@ -11,7 +11,7 @@ import Testing
 extension ProcessTests {
     /// The configuration of the first storage node with some of its lines replaced.
     private func configuration(_ world: World, _ changes: [(String, String)]) throws -> String {
-        let ports = FreePorts.take(2)
+        let ports = HeldPort.forGood(2)
         let node = try #require(world.cluster.storageNodes.first)
         var text = try Files.text(node.configuration).replacing(node.peerAddress, with: "127.0.0.1:\(ports[0])")
             .replacing(node.adminAddress, with: "127.0.0.1:\(ports[1])").replacing(node.dataFolder, with: world.folder + "/other-data")
