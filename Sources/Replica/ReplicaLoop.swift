@@ -134,4 +134,7 @@ final class ReplicaLoop: LaneWork {
         owned.value.driver?.end()
         owned.value.driver = nil
     }
+
+    /// The driver keeps those who send snapshots, and they report to this loop.
+    func forget() { owned.value.driver = nil }
 }
