@@ -88,7 +88,7 @@ let package = Package(
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
         // Nodes talk to each other.
-        .target(name: "Peers", dependencies: ["Transport", "Core", "CKhoPlatform", log] + nio, swiftSettings: common),
+        .target(name: "Peers", dependencies: ["Transport", "Core", log] + nio, swiftSettings: common),
         .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
 
         // Replication.
@@ -132,7 +132,7 @@ let package = Package(
         .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
         .target(
             name: "Simulation",
-            dependencies: ["SimulatedDisk", "Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
+            dependencies: ["SimulatedDisk", "Replica", "Raft", "SegmentLog", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"],
             path: "Tests/Simulator/Simulation", swiftSettings: common),
 
         // What tests and the simulator put in the place of the world, and what tests of several rooms use.
@@ -149,7 +149,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Checks", "Console", "Configuration", "QueryService", "Wire", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records", "Core",
+                "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
+                "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(

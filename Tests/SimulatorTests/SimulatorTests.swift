@@ -26,9 +26,28 @@ import Testing
 
     /// Seeds in which a store was still held after its node was killed: a read that waited for the apply lane held the replica, and that the lane; then
     /// a sender of a snapshot held the replica's loop, and that its driver with the sender (16277).
-    @Test(arguments: [13_593, 13_922, 16_277] as [UInt64]) func aKilledNodesStoreIsFree(seed: UInt64) { run(WorldSettings(seed: seed, usesStore: true), events: 10_000) }
+    @Test(arguments: [13_593, 13_922, 16_277] as [UInt64]) func aKilledNodesStoreIsFree(seed: UInt64) {
+        // The worlds of that time had no partner.
+        var settings = WorldSettings(seed: seed, usesStore: true)
+        settings.usesRights = false
+        run(settings, events: 10_000)
+    }
 
     @Test func realStoresAgreeWithTheModel() { run(WorldSettings(seed: SystemRandom.uint64(), usesStore: true), events: 2_000) }
+
+    /// What the partner is shown by real stores is what its rights allow at that index, while they change and nodes fail.
+    @Test func aPartnerSeesWhatItsRightsAllow() {
+        var looks = 0, shown = 0, withheld = 0
+        for _ in 0..<4 {
+            var settings = WorldSettings(seed: SystemRandom.uint64(), usesStore: true)
+            settings.usesRights = true
+            let counts = run(settings, events: 5_000)
+            looks += counts.looks
+            shown += counts.shown
+            withheld += counts.withheld
+        }
+        #expect(looks > 0 && shown > 0, "\(looks) looks, \(shown) records in whole, \(withheld) in part")
+    }
 
     @Test func everyFaultAtOnce() { run(WorldSettings(seed: SystemRandom.uint64(), faults: .all), events: 3_000) }
 
@@ -66,6 +85,15 @@ import Testing
 
     @Test func anAnswerThatIsOlderThanTheReadIsFound() {
         #expect(violation(.barriersPassAtOnce) { $0.contains("was acknowledged before it began") } != nil)
+    }
+
+    @Test func aPartnerThatSeesTooMuchIsFound() {
+        #expect((1...20 as ClosedRange<UInt64>).contains { seed in
+            var settings = WorldSettings(seed: seed, faults: [.crash], usesStore: true)
+            settings.usesRights = true
+            settings.defect = .partnerReadsAsOwner
+            return Run.world(settings, events: 4_000, sink: nil).violation?.contains("the oracle") == true
+        })
     }
 
     /// The first seed of twenty in which the defect is found and called what it is.

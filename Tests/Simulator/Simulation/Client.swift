@@ -9,6 +9,8 @@ struct Client {
         case open
         case write(WriteCommand)
         case read
+        /// Another policy, by the administrator; or a write by the partner. Without a session: tried again, it is done again.
+        case command(Command)
     }
 
     let number: Int
@@ -56,9 +58,14 @@ extension World {
             if dice.permille(200) { clients[number].place = settings.voters + dice.below(settings.learners) }
             if time / 1_000_000_000 % 2 == 1, clients[number].session != .none, dice.permille(900) { return wish(number, .read) }
         }
-        if record.model.founded < Workload.foundation.count, number == 0 { return wish(number, .found(record.model.founded)) }
+        if record.model.founded < foundation.count, number == 0 { return wish(number, .found(record.model.founded)) }
         if clients[number].session == .none { return wish(number, .open) }
         if dice.permille(settings.usesLeases ? 600 : 350) { return wish(number, .read) }
+        if settings.usesRights, record.model.founded == foundation.count {
+            if dice.permille(150) { return wish(number, .command(Workload.policy(now: record.model.applied.time.milliseconds, &dice))) }
+            let token = UInt64(number) << 32 | clients[number].sequence
+            if dice.permille(60) { return wish(number, .command(.write(Workload.partnersWrite(token: token, seen: clients[number].lastWritten, &dice)))) }
+        }
         clients[number].sequence += 1 + (dice.permille(10) ? UInt64(dice.below(3)) : 0)
         wish(
             number,
@@ -71,9 +78,10 @@ extension World {
     private func wish(_ number: Int, _ wish: Client.Wish) {
         clients[number].wish = wish
         switch wish {
-        case let .found(step): clients[number].payload = Workload.encodedFoundation[step]
+        case let .found(step): clients[number].payload = foundation[step].encoded()
         case .open: clients[number].payload = Command.openSession(ModelState.owner).encoded()
         case let .write(write): clients[number].payload = Command.write(write).encoded()
+        case let .command(command): clients[number].payload = command.encoded()
         case .read: clients[number].payload = []
         }
     }
@@ -140,6 +148,7 @@ extension World {
     func checkRead(_ node: SimulatedNode, at index: LogIndex, _ floor: LogIndex, by lease: String = "") {
         if node.machine?.damage != nil { fail("a read at \(node.id) is answered\(lease) from a state that it knows to be damaged") }
         if index < floor { fail("a read at \(node.id) is answered\(lease) from \(index), and \(floor) was acknowledged before it began") }
+        checkRights(node)
         record.showed(index)
     }
 
@@ -149,6 +158,7 @@ extension World {
         if case let .applied(outcome, position) = result {
             record.answered(outcome, position, payload: payload, by: node.id, self)
             checkDurable(position, node)
+            checkRights(node)
             counts.writes += 1
         }
         guard clients[number].step == step else { return }

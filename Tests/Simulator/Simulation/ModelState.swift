@@ -5,12 +5,13 @@ import Records
 import Store
 
 /// What the state machine must do, written a second time, from the documents and not from the store's code: sessions, writes, conditions, for
-/// one owner who has every right to one dataset. A value: a checkpoint or a snapshot of it is a copy.
+/// one owner who has every right to one dataset, and a partner with the rights of `Policy`. A value: a checkpoint or a snapshot of it is a copy.
 struct ModelState {
-    /// What the commands of `Workload.foundation` name.
+    /// What the commands of `Workload.withPartner` name.
     static let administrator = PrincipalID(2)
     static let owner = PrincipalID(4)
     static let dataset = DatasetID(5)
+    static let partner = PrincipalID(7)
 
     struct Record {
         var modifiedAt: LogIndex
@@ -28,8 +29,9 @@ struct ModelState {
 
     private(set) var applied = AppliedState()
     private(set) var membership = Membership.empty
-    /// Of `Workload.foundation`, how many have taken effect.
+    /// Of `Workload.withPartner` or its beginning, how many have taken effect.
     private(set) var founded = 0
+    private(set) var policy = Policy()
     private(set) var records: [[UInt8]: Record] = [:]
     private(set) var sessions: [SessionID: Session] = [:]
     /// Of all that the state holds. Two states with the same applied index have the same.
@@ -61,7 +63,7 @@ struct ModelState {
             return found(1, entry)
         case let .catalogue(command):
             guard founded > 0 else { return .rejected(Rejection(.unauthenticated)) }
-            return found((Workload.foundation.firstIndex(of: .catalogue(command)) ?? 0) + 1, entry)
+            return change(command.change, entry)
         case let .openSession(principal): return open(principal, entry)
         case let .write(write): return applyOnce(write, entry)
         }
@@ -76,7 +78,31 @@ struct ModelState {
         return .catalogueChanged(.null)
     }
 
-    private func knows(_ principal: PrincipalID) -> Bool { principal == Self.owner ? founded >= 3 : principal == Self.administrator && founded >= 1 }
+    private mutating func change(_ change: CatalogueChange, _ entry: LogEntry) -> CommandOutcome {
+        let before = policy
+        guard policy.apply(change) else { return .rejected(Rejection(.catalogue)) }
+        let outcome = found(Workload.step(change), entry)
+        if policy != before {
+            applied.policyIndex = entry.index
+            mix(17, entry.index.rawValue)
+        }
+        return outcome
+    }
+
+    private func knows(_ principal: PrincipalID) -> Bool {
+        switch principal {
+        case Self.owner: founded >= 3
+        case Self.administrator: founded >= 1
+        case Self.partner: policy.isActive == true
+        default: false
+        }
+    }
+
+    /// What the principal may do with the dataset at a time of the log.
+    private func rights(of principal: PrincipalID, at time: LogTime) -> Rights {
+        guard founded >= 4 else { return Rights(grants: []) }
+        return principal == Self.owner ? .owner : Rights(grants: principal == Self.partner ? policy.grants(at: time.milliseconds) : [])
+    }
 
     // MARK: Sessions
 
@@ -119,15 +145,18 @@ struct ModelState {
     private mutating func apply(_ write: WriteCommand, _ entry: LogEntry) -> CommandOutcome {
         guard knows(write.principal) else { return .rejected(Rejection(.unauthenticated)) }
         guard !write.operations.isEmpty else { return .rejected(Rejection(.invalid)) }
+        let rights = rights(of: write.principal, at: entry.time)
         var keys: [[UInt8]] = []
         for (place, operation) in write.operations.enumerated() {
             guard !operation.key.isEmpty, operation.key.count <= Limits.recordKeyBytes, operation.dataset != Self.dataset || !keys.contains(operation.key) else {
                 return .rejected(Rejection(.invalid, operation: place))
             }
             keys.append(operation.key)
-            guard operation.dataset == Self.dataset, founded >= 4, write.principal == Self.owner else {
-                return .rejected(Rejection(.denied, operation: place))
-            }
+            // Whole records need the right to every field; a condition tells of the whole record.
+            let written = operation.kind == .update ? Set(operation.fields.map(\.id)) : Policy.fields
+            guard operation.dataset == Self.dataset, rights.allows("write"), written.isSubset(of: rights.writable),
+                operation.condition == .none || rights.hidesNothing && rights.allows("get")
+            else { return .rejected(Rejection(.denied, operation: place)) }
             let record = records[operation.key]
             let holds =
                 switch operation.condition {
@@ -137,7 +166,7 @@ struct ModelState {
                 case let .modifiedAt(index): record?.modifiedAt == index
                 }
             guard holds else { return .rejected(Rejection(.conflict, operation: place)) }
-            if operation.kind == .update, record == nil { return .rejected(Rejection(.notFound, operation: place)) }
+            if operation.kind == .update, record.map(rights.shows) != true { return .rejected(Rejection(.notFound, operation: place)) }
         }
         // All of it or nothing.
         for operation in write.operations { carryOut(operation, entry) }

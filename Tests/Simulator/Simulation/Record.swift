@@ -33,12 +33,17 @@ struct Record {
     private var effects: [SessionID: Set<UInt64>] = [:]
     /// The state by the model, at the end of `applied`.
     private(set) var model = ModelState()
+    /// What may be shown at each index; kept in worlds with rights.
+    private(set) var rights = RightsHistory()
+    let keepsRights: Bool
     /// The last acknowledged write.
     private(set) var acknowledged = LogIndex(0)
     /// What a read that begins now must contain: what was acknowledged, and what another read has shown.
     private(set) var readFloor = LogIndex(0)
     /// Figures of real stores at an index, of whoever came first.
     private var figures: [LogIndex: String] = [:]
+
+    init(keepsRights: Bool) { self.keepsRights = keepsRights }
 
     var committedIndex: LogIndex { LogIndex(UInt64(committed.count)) }
     var appliedIndex: LogIndex { LogIndex(UInt64(applied.count)) }
@@ -126,6 +131,7 @@ struct Record {
             let expected = model.apply(entry)
             applied.append(Applied(entry: entry, outcome: expected, digest: model.digest))
             tookEffect(entry, expected, world)
+            if keepsRights { rights.note(entry, expected, model) }
         }
         guard place < applied.count else { return world.fail("\(node) applies \(entry.index) before anybody applied \(applied.count + 1)") }
         let known = applied[place]

@@ -1,3 +1,4 @@
+import Access
 import Core
 import Glibc
 import Raft
@@ -53,6 +54,8 @@ final class SimulatedNode: @unchecked Sendable {
     var life = 0
     var replica: Replica?
     var machine: WatchedMachine?
+    /// As a query node keeps them.
+    var plans = PlanCache()
     var lanes: [LaneSlot] = []
     /// Its log or store failed: it must end, and acknowledge nothing more.
     var hasFailed = false

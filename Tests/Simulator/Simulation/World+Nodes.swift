@@ -1,3 +1,4 @@
+import Access
 import Core
 import Glibc
 import Replica
@@ -45,6 +46,7 @@ extension World {
         do {
             let machine = WatchedMachine(try openMachine(node), node: node.id, world: self)
             node.machine = machine
+            node.plans = PlanCache()
             node.isMarked = false
             node.seenCommit = machine.applied.position.index
             let (log, recovered) = try openLog(node)

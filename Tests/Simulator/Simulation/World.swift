@@ -14,7 +14,9 @@ package final class World: @unchecked Sendable {
     var time: UInt64 = 0
     var nodes: [SimulatedNode] = []
     var clients: [Client] = []
-    var record = Record()
+    var record: Record
+    /// The commands that the world begins with.
+    let foundation: [Command]
     var votes = Votes()
     var trace: Trace
     var network: Network
@@ -40,11 +42,15 @@ package final class World: @unchecked Sendable {
         package var delivered = 0, lost = 0
         /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
         package var leaseReads = 0, leaseRefusals = 0
+        /// Looks at a real store by the partner, and records that it was shown in whole and in part.
+        package var looks = 0, shown = 0, withheld = 0
     }
 
     package init(_ settings: WorldSettings, sink: ((String) -> Void)? = nil) {
         self.settings = settings
         dice = Dice(seed: settings.seed)
+        record = Record(keepsRights: settings.usesRights)
+        foundation = settings.usesRights ? Workload.withPartner : Workload.withOwner
         trace = Trace(kept: settings.traceLines, sink: sink)
         network = Network(nodes: settings.voters + settings.learners)
         for place in 0..<settings.voters + settings.learners {

@@ -14,6 +14,8 @@ enum Defect {
     case leasesDoNotEnd
     /// Clients that read by a lease do not care what the node has received.
     case leasesShowWhatIsApplied
+    /// The partner is shown what the owner is.
+    case partnerReadsAsOwner
 }
 
 /// How a world is made: by its seed, unless said otherwise.
@@ -27,6 +29,8 @@ package struct WorldSettings: Sendable {
     package var usesStore: Bool
     /// Whether the logs are real ones on simulated disks.
     package var usesSegmentLog: Bool
+    /// Whether there is a partner whose rights change, and to whom real stores show what they allow.
+    package var usesRights: Bool
     /// Whether query nodes answer by read leases.
     package var usesLeases: Bool
     /// For tests of the simulator itself: what is broken.
@@ -65,6 +69,7 @@ package struct WorldSettings: Sendable {
         for (_, fault, _) in FaultSet.named where fault != .rot && dice.permille(share) { chosen.insert(fault) }
         var apart = Dice(seed: seed ^ 0x0207)
         if apart.permille(300) { chosen.insert(.rot) }
+        usesRights = usesStore && apart.permille(800)
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
@@ -91,6 +96,6 @@ package struct WorldSettings: Sendable {
     var leaseMilliseconds: UInt64 { promiseMilliseconds * 4 / 5 }
 
     package var summary: String {
-        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model"), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model")\(usesRights ? " with rights" : ""), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
     }
 }
