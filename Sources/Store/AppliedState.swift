@@ -51,4 +51,13 @@ package struct AppliedState: Equatable, Sendable {
             throw .corrupt(path: "meta/applied", what: "\(error)")
         }
     }
+
+    /// The membership in force as applied; of an empty store, none.
+    static func readMembership(
+        _ transaction: borrowing some ReadableTransaction & ~Copyable, _ databases: Databases
+    ) throws(StoreError) -> Membership {
+        let bytes = try lmdbBorrowing(transaction) { transaction throws(LMDBError) in try transaction.copied(databases.meta, membershipKey) }
+        guard let bytes else { return .empty }
+        do throws(DecodingError) { return try Membership(decoding: bytes) } catch { throw .corrupt(path: "meta/membership", what: "\(error)") }
+    }
 }

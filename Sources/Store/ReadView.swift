@@ -142,10 +142,7 @@ package struct ReadView: ~Copyable {
 
     /// The membership in force as applied.
     package func membership() throws(StoreError) -> Membership {
-        let key = AppliedState.membershipKey
-        let bytes = try lmdbBorrowing(reader.transaction) { [databases] transaction throws(LMDBError) in try transaction.copied(databases.meta, key) }
-        guard let bytes else { return .empty }
-        do throws(DecodingError) { return try Membership(decoding: bytes) } catch { throw .corrupt(path: "meta/membership", what: "\(error)") }
+        try AppliedState.readMembership(reader.transaction, databases)
     }
 }
 

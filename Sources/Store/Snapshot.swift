@@ -77,10 +77,7 @@ package final class SnapshotSource: @unchecked Sendable {
         for database in generation.databases.all {
             entries += try lmdbBorrowing(reader.transaction) { transaction throws(LMDBError) in try transaction.count(database) }
         }
-        let bytes = try lmdbBorrowing(reader.transaction) { transaction throws(LMDBError) in
-            try transaction.copied(generation.databases.meta, AppliedState.membershipKey)
-        }
-        let membership = bytes.flatMap { try? Membership(decoding: $0) } ?? .empty
+        let membership = try AppliedState.readMembership(reader.transaction, generation.databases)
         header = SnapshotHeader(
             cluster: cluster, applied: state.position, time: state.time, membership: membership, membershipIndex: state.membershipIndex,
             entries: UInt64(entries))
@@ -191,16 +188,27 @@ package final class SnapshotSink: @unchecked Sendable {
 
     func finish() throws(StoreError) -> Generation {
         if isPrepared { return generation }
-        guard entries == header.entries else { throw .badSnapshot("\(entries) entries of \(header.entries) came") }
-        let reader = try lmdb { [generation] () throws(LMDBError) in try Reader(generation.environment) }
-        let state = try AppliedState.read(reader.transaction, generation.databases)
-        guard state.position == header.applied else { throw .badSnapshot("it holds the state at \(state.position.index), not at \(header.applied.index)") }
-        let stated = try DatasetFigures.readAll(reader.transaction, generation.databases).filter { $0.1.records > 0 }
-        guard stated.count == figures.count, zip(stated, figures).allSatisfy({ $0.0 == $1.0 && $0.1 == $1.1 }) else {
-            throw .badSnapshot("the digests of its records are not those that it states")
+        // What cannot be read was sent so: it is the sender's state that is damaged, not this node's.
+        do throws(StoreError) { try check() } catch {
+            if case .corrupt = error { throw .badSnapshot("\(error)") }
+            throw error
         }
         try generation.checkpoint()
         isPrepared = true
         return generation
+    }
+
+    /// Reads all that is read when a state is opened, and holds it against the header and the digests.
+    private func check() throws(StoreError) {
+        guard entries == header.entries else { throw .badSnapshot("\(entries) entries of \(header.entries) came") }
+        let held = try SnapshotSource(generation, cluster: header.cluster).header
+        guard held.applied == header.applied else { throw .badSnapshot("it holds the state at \(held.applied.index), not at \(header.applied.index)") }
+        guard held == header else { throw .badSnapshot("it holds another time or membership than its header says") }
+        let reader = try lmdb { [generation] () throws(LMDBError) in try Reader(generation.environment) }
+        _ = try CatalogueLoader.load(reader.transaction, generation.databases)
+        let stated = try DatasetFigures.readAll(reader.transaction, generation.databases).filter { $0.1 != DatasetFigures() }
+        guard stated.count == figures.count, zip(stated, figures).allSatisfy({ $0.0 == $1.0 && $0.1 == $1.1 }) else {
+            throw .badSnapshot("the digests of its records are not those that it states")
+        }
     }
 }
