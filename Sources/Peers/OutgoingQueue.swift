@@ -43,9 +43,9 @@ final class OutgoingQueue: Sendable {
     /// Appends a frame. A ping is taken only if nothing waits, as whatever waits is a sign of life too.
     func append(_ kind: PeerFrameKind, _ body: [UInt8]) -> Outcome {
         state.withLock { state in
-            guard state.isOpen, state.bytes + body.count + PeerFrame.headerBytes <= bytesMax else { return .dropped }
+            guard state.isOpen, state.bytes + body.count + PeerFrameHeader.bytes <= bytesMax else { return .dropped }
             if kind == .ping && state.bytes > 0 { return .dropped }
-            PeerFrame.write(kind, body, into: &state.filling)
+            state.filling.writeFrame(kind, body)
             if state.isDrainScheduled { return .queued }
             state.isDrainScheduled = true
             return .queuedFirst

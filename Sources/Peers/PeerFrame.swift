@@ -1,5 +1,4 @@
-import CKhoPlatform
-import NIOCore
+import Core
 
 /// What a frame between nodes is.
 enum PeerFrameKind: UInt8, Sendable {
@@ -22,80 +21,95 @@ enum PeerFrameFault: Error, Equatable, Sendable {
     case checksum
 }
 
-/// Frames as bytes: `length u32 | kind u8 | flags u8 | group u16 | crc32c u32`, big-endian, then as many bytes as the length says, over
-/// which the checksum goes. The low half of the flags is required (unknown: an error), the high half optional.
-enum PeerFrame {
-    static let headerBytes = 12
+/// A frame as bytes: `length u32 | kind u8 | flags u8 | group u16 | crc32c u32`, big-endian, then as many bytes of body as the length says,
+/// over which the checksum goes. The low half of the flags is required (unknown: an error), the high half optional.
+struct PeerFrameHeader: Equatable, Sendable {
+    static let bytes = 12
 
-    /// Appends a frame: one copy of the body, no other allocation than the buffer's growth.
-    static func write(_ kind: PeerFrameKind, _ body: [UInt8], into buffer: inout ByteBuffer) {
-        let crc = body.withUnsafeBytes { kho_crc32c(0, $0.baseAddress, $0.count) }
-        buffer.writeMultipleIntegers(UInt32(body.count), kind.rawValue, UInt8(0), UInt16(0), crc)
-        buffer.writeBytes(body)
+    let kind: PeerFrameKind
+    /// Bytes of the body.
+    let length: UInt32
+    let checksum: UInt32
+
+    /// Of a body of less than 4 GiB.
+    init(_ kind: PeerFrameKind, of body: [UInt8]) {
+        self.kind = kind
+        length = UInt32(body.count)
+        checksum = CRC32C.of(body)
+    }
+
+    /// The header's bytes as two numbers, to be written big-endian.
+    var words: (UInt64, UInt32) { (UInt64(length) << 32 | UInt64(kind.rawValue) << 24, checksum) }
+
+    /// The header at the beginning of the bytes; nil if they are fewer than a header has. Throws where its body may not be waited for.
+    init?(_ bytes: RawSpan, bodyMax: Int) throws(PeerFrameFault) {
+        let (length, kind, flags, group, checksum): (UInt32, UInt8, UInt8, UInt16, UInt32)
+        do throws(DecodingError) {
+            var reader = ByteReader(bytes)
+            length = try reader.readUInt32()
+            kind = try reader.readUInt8()
+            flags = try reader.readUInt8()
+            group = try reader.readUInt16()
+            checksum = try reader.readUInt32()
+        } catch { return nil }
+        guard length <= bodyMax else { throw .oversize(length) }
+        guard flags & 0x0F == 0 else { throw .unknownFlags(flags) }
+        guard group == 0 else { throw .unknownGroup(group) }
+        guard let kind = PeerFrameKind(rawValue: kind) else { throw .unknownKind(kind) }
+        self.kind = kind
+        self.length = length
+        self.checksum = checksum
     }
 }
 
 /// Takes a stream of bytes apart into frames. Holds at most one unfinished frame, whose length was checked before its memory was taken.
-struct PeerFrameDecoder {
+struct PeerFrameDecoder: Sendable {
     /// Bytes of a body at most. Small until the other side is known.
     var bytesMax: Int
     /// The unfinished header of an earlier read.
-    private var partialHeader = ByteBuffer()
+    private var partialHeader: [UInt8] = []
     /// The header whose body is not complete.
-    private var pending: (kind: PeerFrameKind, length: Int, crc: UInt32)?
+    private var pending: PeerFrameHeader?
     private var body: [UInt8] = []
 
     init(bytesMax: Int) { self.bytesMax = bytesMax }
 
-    /// The next whole frame, or nil when the bytes are used up. Call it until it says nil.
-    mutating func next(from buffer: inout ByteBuffer) throws(PeerFrameFault) -> (kind: PeerFrameKind, body: [UInt8])? {
+    /// The next whole frame of the bytes from `offset` on, which moves behind what was used; nil when all of them are used up. Call it until
+    /// it says nil, then with the bytes that came after these. After an error not again.
+    mutating func next(in bytes: RawSpan, at offset: inout Int) throws(PeerFrameFault) -> (kind: PeerFrameKind, body: [UInt8])? {
         if pending == nil {
-            guard let header = try readHeader(&buffer) else { return nil }
-            pending = header
-            // A body that is here as a whole needs no gathering.
-            if buffer.readableBytes >= header.length {
-                pending = nil
-                return (header.kind, try checked(buffer.readBytes(length: header.length) ?? [], header.crc))
-            }
+            pending = try header(in: bytes, at: &offset)
             body = []
-            body.reserveCapacity(header.length)
         }
         guard let header = pending else { return nil }
-        if let more = buffer.readSlice(length: min(buffer.readableBytes, header.length - body.count)) {
-            body.append(contentsOf: more.readableBytesView)
+        let length = Int(header.length)
+        let part = bytes.extracting(offset..<offset + min(bytes.byteCount - offset, length - body.count))
+        offset += part.byteCount
+        // A body that is here as a whole needs no gathering.
+        if part.byteCount == length {
+            body = part.withUnsafeBytes { [UInt8]($0) }
+        } else {
+            body.reserveCapacity(length)
+            part.withUnsafeBytes { body.append(contentsOf: $0) }
         }
-        guard body.count == header.length else { return nil }
-        pending = nil
+        guard body.count == length else { return nil }
         let whole = body
+        pending = nil
         body = []
-        return (header.kind, try checked(whole, header.crc))
+        guard CRC32C.of(whole) == header.checksum else { throw .checksum }
+        return (header.kind, whole)
     }
 
-    private mutating func readHeader(
-        _ buffer: inout ByteBuffer
-    ) throws(PeerFrameFault) -> (kind: PeerFrameKind, length: Int, crc: UInt32)? {
-        if partialHeader.readableBytes == 0 && buffer.readableBytes >= PeerFrame.headerBytes { return try parse(&buffer) }
-        let missing = PeerFrame.headerBytes - partialHeader.readableBytes
-        if let part = buffer.readSlice(length: min(missing, buffer.readableBytes)) { partialHeader.writeImmutableBuffer(part) }
-        guard partialHeader.readableBytes == PeerFrame.headerBytes else { return nil }
-        defer { partialHeader.clear() }
-        return try parse(&partialHeader)
-    }
-
-    private func parse(_ buffer: inout ByteBuffer) throws(PeerFrameFault) -> (kind: PeerFrameKind, length: Int, crc: UInt32)? {
-        guard
-            let (length, kind, flags, group, crc) = buffer.readMultipleIntegers(
-                as: (UInt32, UInt8, UInt8, UInt16, UInt32).self)
-        else { return nil }
-        guard length <= bytesMax else { throw .oversize(length) }
-        guard flags & 0x0F == 0 else { throw .unknownFlags(flags) }
-        guard group == 0 else { throw .unknownGroup(group) }
-        guard let kind = PeerFrameKind(rawValue: kind) else { throw .unknownKind(kind) }
-        return (kind, Int(length), crc)
-    }
-
-    private func checked(_ body: [UInt8], _ crc: UInt32) throws(PeerFrameFault) -> [UInt8] {
-        guard body.withUnsafeBytes({ kho_crc32c(0, $0.baseAddress, $0.count) }) == crc else { throw .checksum }
-        return body
+    private mutating func header(in bytes: RawSpan, at offset: inout Int) throws(PeerFrameFault) -> PeerFrameHeader? {
+        if partialHeader.isEmpty, let header = try PeerFrameHeader(bytes.extracting(offset..<bytes.byteCount), bodyMax: bytesMax) {
+            offset += PeerFrameHeader.bytes
+            return header
+        }
+        let part = bytes.extracting(offset..<min(bytes.byteCount, offset + PeerFrameHeader.bytes - partialHeader.count))
+        offset += part.byteCount
+        part.withUnsafeBytes { partialHeader.append(contentsOf: $0) }
+        guard let header = try PeerFrameHeader(partialHeader.span.bytes, bodyMax: bytesMax) else { return nil }
+        partialHeader.removeAll(keepingCapacity: true)
+        return header
     }
 }

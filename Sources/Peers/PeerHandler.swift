@@ -239,8 +239,8 @@ final class PeerHandler: ChannelInboundHandler {
 
     private func write(_ kind: PeerFrameKind, _ body: [UInt8]) {
         guard let context else { return }
-        var buffer = context.channel.allocator.buffer(capacity: PeerFrame.headerBytes + body.count)
-        PeerFrame.write(kind, body, into: &buffer)
+        var buffer = context.channel.allocator.buffer(capacity: PeerFrameHeader.bytes + body.count)
+        buffer.writeFrame(kind, body)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
@@ -256,4 +256,12 @@ final class PeerHandler: ChannelInboundHandler {
         }
         context?.close(promise: nil)
     }
+}
+
+/// What is wrong with the certificate of the other side, or nil.
+func certificateFault(_ peer: TLSPeer?, clusterName: String) -> PeerRefusal? {
+    guard let name = peer?.name else { return .nameless }
+    guard name.cluster.utf8.elementsEqual(clusterName.utf8) else { return .wrongClusterName }
+    guard name.role == "node", name.agency == "-" else { return .wrongRole }
+    return nil
 }

@@ -1,5 +1,4 @@
 import Core
-import Transport
 
 /// The first frame of each side: who it is, and whom it believes to talk to.
 ///
@@ -70,12 +69,4 @@ struct PeerHello: Equatable, Sendable {
         if let lane, self.lane != lane { return .malformed }
         return nil
     }
-}
-
-/// What is wrong with the certificate of the other side, or nil.
-func certificateFault(_ peer: TLSPeer?, clusterName: String) -> PeerRefusal? {
-    guard let name = peer?.name else { return .nameless }
-    guard name.cluster.utf8.elementsEqual(clusterName.utf8) else { return .wrongClusterName }
-    guard name.role == "node", name.agency == "-" else { return .wrongRole }
-    return nil
 }

@@ -1,4 +1,5 @@
 import Core
+import Transport
 
 /// Bounds of a network; the values of `Limits` unless a test says otherwise.
 package struct PeerLimits: Sendable {
@@ -36,4 +37,25 @@ package struct PeerCounters: Equatable, Sendable {
     package var ended: UInt64 = 0
     /// Handshakes that failed, either side's, by reason.
     package var refused: [PeerRefusal: UInt64] = [:]
+}
+
+/// What keeps a network from starting.
+package enum PeerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The own certificate is not one of a node of this cluster.
+    case wrongCertificate(String, expected: String)
+    /// The TLS library refuses the identity.
+    case tls(TransportError)
+    /// The system refuses to listen there.
+    case listen(address: String, reason: String)
+    /// `start` was called before, or `stop`.
+    case notFresh
+
+    package var description: String {
+        switch self {
+        case let .wrongCertificate(name, expected): "the certificate says \(name), but a node of this cluster needs \(expected)"
+        case let .tls(error): error.description
+        case let .listen(address, reason): "cannot listen on \(address): \(reason)"
+        case .notFresh: "a peer network starts once"
+        }
+    }
 }

@@ -1,5 +1,4 @@
 import Core
-import Transport
 
 /// Who a node is: what both sides of a peer connection tell each other first.
 package struct PeerIdentity: Equatable, Sendable {
@@ -108,27 +107,6 @@ package enum PeerRefusal: UInt8, Error, Sendable, CaseIterable, CustomStringConv
         case .tooMany: "too many handshakes at a time"
         case .malformed: "malformed handshake"
         case .byPeer: "refused by the other side"
-        }
-    }
-}
-
-/// What keeps a network from starting.
-package enum PeerError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The own certificate is not one of a node of this cluster.
-    case wrongCertificate(String, expected: String)
-    /// The TLS library refuses the identity.
-    case tls(TransportError)
-    /// The system refuses to listen there.
-    case listen(address: String, reason: String)
-    /// `start` was called before, or `stop`.
-    case notFresh
-
-    package var description: String {
-        switch self {
-        case let .wrongCertificate(name, expected): "the certificate says \(name), but a node of this cluster needs \(expected)"
-        case let .tls(error): error.description
-        case let .listen(address, reason): "cannot listen on \(address): \(reason)"
-        case .notFresh: "a peer network starts once"
         }
     }
 }

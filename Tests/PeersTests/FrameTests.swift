@@ -14,7 +14,7 @@ import Testing
             var bodies: [[UInt8]] = []
             for _ in 0..<Int.random(in: 1...20, using: &random) {
                 let body = (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
-                PeerFrame.write(.message, body, into: &stream)
+                stream.writeFrame(.message, body)
                 bodies.append(body)
             }
             var decoder = PeerFrameDecoder(bytesMax: 200)

@@ -55,7 +55,7 @@ final class RawPeer: Sendable {
 
     func write(_ kind: PeerFrameKind, _ body: [UInt8]) {
         var buffer = ByteBuffer()
-        PeerFrame.write(kind, body, into: &buffer)
+        buffer.writeFrame(kind, body)
         channel.writeAndFlush(buffer, promise: nil)
     }
 

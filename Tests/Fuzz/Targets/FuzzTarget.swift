@@ -16,7 +16,8 @@ struct FuzzTarget: Sendable {
     let seeds: @Sendable () throws -> [[UInt8]]
 
     static let all: [FuzzTarget] =
-        wireTargets + peerTargets + logTargets + catalogueTargets + conditionTargets + recordTargets + textTargets + tokenTargets + historyTargets
+        wireTargets + peerFrameTargets + peerTargets + snapshotTargets + logTargets + catalogueTargets + conditionTargets + recordTargets + textTargets
+        + tokenTargets + historyTargets
 }
 
 /// What decodes encodes to bytes that decode, and encode to the same. Bytes are compared, not values, since a NaN equals nothing.
