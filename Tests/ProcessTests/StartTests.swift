@@ -169,6 +169,24 @@ extension ProcessTests {
         #expect(try await world.equalRecords(of: DemoCatalogue.households) >= records)
     }
 
+    /// A storage node of which nothing but its identity is left has promised what it no longer knows: it must not begin anew under that identity.
+    @Test func anIdentityWithoutLogAndStateIsNotTaken() async throws {
+        let world = try await World.ready()
+        let voter = try #require(world.cluster.storageNodes.last)
+        world.cluster.kill(voter.name)
+        let parts = ["log", "state"].map { "\(voter.dataFolder)/\($0)" }
+        for part in parts { try #require(rename(part, part + ".away") == 0) }
+        let result = try await world.khod(try Files.text(voter.configuration))
+        expect(result, 74, "holds no log, though this node has had one", "try:")
+        for part in parts {
+            Files.removeTree(part)
+            try #require(rename(part + ".away", part) == 0)
+        }
+        try world.start(voter.name)
+        try await world.heal()
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+    }
+
     /// Flips bytes of the first entry of the segment that holds the most: many synced entries follow it, so it is no torn tail. The path, and
     /// what it held before.
     private func damage(_ node: LocalCluster.Node) throws -> (path: String, before: [UInt8]) {

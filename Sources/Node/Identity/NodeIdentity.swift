@@ -23,8 +23,10 @@ package struct NodeIdentity: Equatable, Sendable {
     package var name: String
     package var incarnation: Incarnation
     package var place: Place?
+    /// Whether log and state have been made for the place. From then on a directory without a log has lost it, and with it what this node has promised.
+    package var hasFiles = false
 
-    // magic "KHOIDENT" | format u8 (1) | cluster name string16 | name string16 | incarnation u64 | has place u8, then cluster 16, node
+    // magic "KHOIDENT" | format u8 (1) | cluster name string16 | name string16 | incarnation u64 | has place u8 (2: and files), then cluster 16, node
     // u32, membership with a length of 4 bytes | CRC-32C of all before u32
 
     private static let magic = Array("KHOIDENT".utf8)
@@ -36,7 +38,7 @@ package struct NodeIdentity: Equatable, Sendable {
         out.write16(clusterName)
         out.write16(name)
         out.write(incarnation.rawValue)
-        out.write(place != nil)
+        out.write(place == nil ? UInt8(0) : hasFiles ? 2 : 1)
         if let place {
             out.write(place.cluster.high)
             out.write(place.cluster.low)
@@ -54,22 +56,25 @@ package struct NodeIdentity: Equatable, Sendable {
             let name = try reader.readString16()
             let incarnation = Incarnation(try reader.readUInt64())
             var place: Place?
-            if try reader.readBool() {
+            let standing = try reader.readUInt8()
+            guard standing <= 2 else { throw .invalid(at: reader.position - 1, "neither without a place nor with one") }
+            if standing > 0 {
                 let cluster = ClusterID(high: try reader.readUInt64(), low: try reader.readUInt64())
                 let node = NodeID(try reader.readUInt32())
                 place = Place(cluster: cluster, node: node, firstMembership: try Membership(decoding: try reader.copiedBytes32()))
             }
             let end = reader.position
             guard try reader.readUInt32() == CRC32C.of(Array(bytes[..<end])) else { throw .invalid(at: end, "the checksum does not fit") }
-            return NodeIdentity(clusterName: clusterName, name: name, incarnation: incarnation, place: place)
+            return NodeIdentity(clusterName: clusterName, name: name, incarnation: incarnation, place: place, hasFiles: standing == 2)
         }
     }
 
-    private init(clusterName: String, name: String, incarnation: Incarnation, place: Place?) {
+    private init(clusterName: String, name: String, incarnation: Incarnation, place: Place?, hasFiles: Bool = false) {
         self.clusterName = clusterName
         self.name = name
         self.incarnation = incarnation
         self.place = place
+        self.hasFiles = hasFiles
     }
 
     static func path(in directory: String) -> String { directory + "/identity" }

@@ -86,12 +86,20 @@ package final class NodeRuntime: Sendable {
         let (configuration, identity, tls, group, audit, logger, failed) = (configuration, identity, tls, group, audit, logger, failed)
         let opened = await Blocking.run { () -> Result<ReplicaStack, NodeError> in
             Result { () throws(NodeError) in
-                try ReplicaStack(
+                let stack = try ReplicaStack(
                     configuration: configuration, identity: identity, place: place, tls: tls, group: group, audit: audit, logger: logger,
                     failed: failed)
+                // Before this node has promised anything to anybody.
+                if !identity.hasFiles {
+                    var complete = identity
+                    complete.hasFiles = true
+                    try complete.save(in: configuration.data)
+                }
+                return stack
             }
         }
         let stack = try opened.get()
+        state.withLock { $0.identity.hasFiles = true }
         try await stack.start(configuration: configuration, tls: tls)
         state.withLock { $0.stack = stack }
     }

@@ -34,8 +34,8 @@ final class ReplicaStack: Sendable {
             var options = LogOptions()
             options.segmentBytes = bounds.segmentBytes
             options.lowSpaceBytes = bounds.lowSpaceBytes
-            // A directory that has a state had a log: one that is lost must not be replaced by an empty one.
-            options.mayCreate = !FileAccess.exists(configuration.data + "/state/current")
+            // A directory that has a state, or that had its files once, had a log: one that is lost must not be replaced by an empty one.
+            options.mayCreate = !identity.hasFiles && !FileAccess.exists(configuration.data + "/state/current")
             (log, recovered) = try SegmentLog.open(
                 directory: configuration.data + "/log",
                 identity: LogIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation), options: options)
