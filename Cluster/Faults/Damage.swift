@@ -12,6 +12,36 @@ package enum Damage {
         package var description: String { "bit \(bit) of byte \(offset) of \(path)" }
     }
 
+    /// Flips one bit in each of `count` places of the file within runs of at least so many bytes that `isPart` knows, chosen by `random`: in texts, and not in
+    /// what stands around them. No places if there is no such run. Reads the whole file.
+    package static func flipBits(
+        in path: String, count: Int, runsOf isPart: (UInt8) -> Bool, atLeast length: Int, using random: inout SeededRandom
+    ) throws(FaultError) -> [Flip] {
+        let bytes: [UInt8]
+        do throws(HarnessError) { bytes = try Files.bytes(path) } catch { throw .command("read \(path)", output: "\(error)") }
+        var runs: [Range<Int>] = []
+        var start = 0
+        for place in 0...bytes.count where place == bytes.count || !isPart(bytes[place]) {
+            if place - start >= length { runs.append(start..<place) }
+            start = place + 1
+        }
+        guard !runs.isEmpty else { return [] }
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        guard file >= 0 else { throw .system("open \(path)", errno: errno) }
+        defer { close(file) }
+        var flips: [Flip] = []
+        for _ in 0..<count {
+            let run = runs[Int(random.next() % UInt64(runs.count))]
+            let place = run.lowerBound + Int(random.next() % UInt64(run.count)), bit = Int(random.next() % 8)
+            guard !flips.contains(where: { $0.offset == place }) else { continue }
+            var byte = bytes[place] ^ (1 << UInt8(bit))
+            guard pwrite(file, &byte, 1, off_t(place)) == 1 else { throw .system("write \(path)", errno: errno) }
+            flips.append(Flip(path: path, offset: place, bit: bit))
+        }
+        fsync(file)
+        return flips
+    }
+
     /// Flips one bit in each of `count` places of the file, in blocks that hold something, chosen by `random`. No places in a file of zeros.
     package static func flipBits(in path: String, count: Int, using random: inout SeededRandom) throws(FaultError) -> [Flip] {
         let file = open(path, O_RDWR | O_CLOEXEC)

@@ -12,10 +12,13 @@ package struct Register: Sendable {
     private let text: FieldID
     private let textBytesMax: Int
 
-    /// What an administrator writes, in this order.
-    static var catalogue: [(kind: String, document: Document)] {
-        func field(_ name: String, _ kind: String) -> Document {
-            ["name": .string(name), "title": .string(name), "kind": .string(kind), "required": true, "sensitivity": "public"]
+    /// What an administrator writes, in this order, for texts of at most so many bytes.
+    static func catalogue(textBytesMax: Int) -> [(kind: String, document: Document)] {
+        func field(_ name: String, _ kind: String, maxBytes: Int? = nil) -> Document {
+            let bound: [Document.Member] = maxBytes.map { [.init("maxBytes", .int(Int64($0)))] } ?? []
+            return .object([
+                .init("name", .string(name)), .init("title", .string(name)), .init("kind", .string(kind)), .init("required", true), .init("sensitivity", "public"),
+            ] + bound)
         }
         return [
             ("agency", ["code": .string(agency), "name": "Cơ quan thử nghiệm"]),
@@ -24,7 +27,7 @@ package struct Register: Sendable {
                 "dataset",
                 [
                     "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": "open", "kind": "data", "key": "so",
-                    "fields": [field("number", "int64"), field("text", "string")],
+                    "fields": [field("number", "int64"), field("text", "string", maxBytes: textBytesMax)],
                 ]
             ),
         ]
@@ -52,6 +55,10 @@ package struct Register: Sendable {
         guard case let .int64(value)? = record[number], case let .string(found)? = record[text], found == text(value) else { return nil }
         return value
     }
+
+    /// What texts are made of, and so many such bytes after each other are surely of a text.
+    static func isTextByte(_ byte: UInt8) -> Bool { byte >= 0x2F && byte <= 0x39 }
+    static let textRunBytes = 24
 
     /// Of a length that the value decides, mostly short.
     private func text(_ value: Int64) -> String {

@@ -197,10 +197,23 @@ import Synchronization
             .init(
                 claim: "a leader within \(scenario.bounds.leaderWithinMilliseconds) ms of every heal",
                 violations: late.map { "it took \(Int($0)) ms" }))
+        if let changes = changes(stage, trouble) { verdict.checks.append(changes) }
         watch.searchLogs()
         verdict.checks.append(.init(claim: "no process ended of itself, none broke an invariant", violations: watch.violations))
         verdict.checks.append(.init(claim: "no answer that no fault explains", violations: observations.oddities))
         verdict.checks.append(.init(claim: "the leader's memory and log are within their bounds", violations: excess(watch)))
+    }
+
+    /// What administrators have done must have come about; nil if they did nothing.
+    private func changes(_ stage: Stage, _ trouble: Trouble) -> Verdict.Check? {
+        guard trouble.changing != nil else { return nil }
+        var found: [String] = []
+        if stage.voters.count != scenario.storage { found.append("\(stage.voters.joined(separator: ", ")) vote in the end") }
+        if trouble.damagedVoters > 0, trouble.rebuiltVoters == 0 { found.append("no damage was found: this proves nothing") }
+        var claim = "\(stage.voters.joined(separator: ", ")) vote"
+        if trouble.lostVoters > 0 { claim += "; \(trouble.lostVoters) lost everything and came back" }
+        if trouble.damagedVoters > 0 { claim += "; of \(trouble.damagedVoters) damaged, \(trouble.rebuiltVoters) have rebuilt themselves" }
+        return .init(claim: claim, violations: found)
     }
 
     private func excess(_ watch: Watch) -> [String] {

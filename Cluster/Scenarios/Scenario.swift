@@ -15,6 +15,12 @@ package struct Scenario: Equatable, Sendable {
         case any
     }
 
+    /// How query nodes find out that what they read is new enough.
+    package enum ReadMode: String, Sendable, CaseIterable {
+        case readIndex = "read-index"
+        case lease
+    }
+
     package struct Workload: Equatable, Sendable {
         package var clients = 4
         /// Keys in use at a time; each is given up for a new one after `operationsPerKey` calls, so that no history grows without bound.
@@ -68,6 +74,8 @@ package struct Scenario: Equatable, Sendable {
     package var network: NetworkKind
     /// Bytes of a disk of its own for each storage node; nil for none.
     package var diskBytes: Int?
+    /// What the cluster is configured to at the start; nil: it is left as it was formed.
+    package var readMode: ReadMode?
     package var workload = Workload()
     package var faults: [Fault] = []
     package var mix: Mix?
@@ -118,6 +126,18 @@ package enum FaultKind: String, Sendable, CaseIterable {
     case clock
     /// A new query node joins.
     case addLearner = "add-learner"
+    /// A new storage node is added and given a vote, then the target is taken out and its process ended.
+    case removeVoter = "remove-voter"
+    /// A new storage node is added and takes the target's place in one change.
+    case replaceVoter = "replace-voter"
+    /// The target's data directory is gone: it is refused under its old identity, and replaced, or taken out and given a vote anew.
+    case loseVoter = "lose-voter"
+    /// Killed, `amount` bits of its stored records flipped, and started again: it must rebuild itself.
+    case damageVoter = "damage-voter"
+    /// The leader hands over to another voter.
+    case transfer
+    /// Drained, and resumed at the end.
+    case drain
 
     /// Whether it needs a network that can be made worse, and which.
     package var needsNetwork: Bool {
@@ -128,6 +148,12 @@ package enum FaultKind: String, Sendable, CaseIterable {
     }
 
     package var needsProxy: Bool { self == .slow || self == .throttle || self == .reset }
+
+    /// Whether a storage node that waits for its turn takes somebody's place.
+    package var changesVoters: Bool { self == .removeVoter || self == .replaceVoter || self == .loseVoter }
+
+    /// Whether an administrator's commands bring it about, one after the other, while other faults come and go.
+    package var isAdministration: Bool { changesVoters || self == .damageVoter || self == .transfer || self == .drain }
 }
 
 /// Which node a fault is for.

@@ -3,7 +3,7 @@ import Core
 
 extension Scenario {
     private static let keys = [
-        "name", "about", "seconds", "storage", "query", "network", "disk", "workload.clients", "workload.keys", "workload.operations_per_key",
+        "name", "about", "seconds", "storage", "query", "network", "disk", "read_mode", "workload.clients", "workload.keys", "workload.operations_per_key",
         "workload.pause_milliseconds", "workload.value_bytes", "workload.import_records", "mix.kinds", "mix.every_milliseconds",
         "mix.lasts_milliseconds", "mix.together", "bounds.leader_within_milliseconds", "bounds.leader_memory", "bounds.leader_log",
     ] + CallKind.allCases.map { "weights.\($0.rawValue)" }
@@ -28,12 +28,13 @@ extension Scenario {
         query = try reader.integer("query", in: 1...4) ?? 2
         network = file["network"] == nil ? .plain : try reader.choice("network")
         diskBytes = try reader.size("disk", in: 64 << 20...8 << 30)
+        readMode = file["read_mode"] == nil ? nil : try reader.choice("read_mode")
 
         workload.clients = try reader.integer("workload.clients", in: 1...64) ?? workload.clients
         workload.keys = try reader.integer("workload.keys", in: 1...10_000) ?? workload.keys
         workload.operationsPerKey = try reader.integer("workload.operations_per_key", in: 10...10_000) ?? workload.operationsPerKey
         workload.pauseMilliseconds = try reader.integer("workload.pause_milliseconds", in: 0...10_000) ?? workload.pauseMilliseconds
-        workload.valueBytesMax = try reader.size("workload.value_bytes", in: 16...1 << 20) ?? workload.valueBytesMax
+        workload.valueBytesMax = try reader.size("workload.value_bytes", in: 16...512 << 10) ?? workload.valueBytesMax
         workload.importRecords = try reader.integer("workload.import_records", in: 1...1_000) ?? workload.importRecords
         for kind in CallKind.allCases {
             if let weight = try reader.integer("weights.\(kind.rawValue)", in: 0...1_000) { workload.weights[kind] = weight }
@@ -95,11 +96,15 @@ extension Scenario {
         var kinds = faults.map { ($0.kind, $0.line) }
         if let mix { kinds += mix.kinds.map { ($0, reader.file["mix.kinds"]?.line ?? 0) } }
         func error(_ line: Int, _ text: String) -> ConfigurationError { ConfigurationError(file: reader.file.name, line: line, message: text) }
+        if let fault = faults.first(where: { $0.kind == .damage && $0.target != .query }) {
+            throw error(fault.line, "damage is for target = \"query\": a voter's log cannot be made whole again; damage-voter flips bits of its records only")
+        }
         for (kind, line) in kinds {
             if kind.needsNetwork, network == .plain { throw error(line, "\(kind.rawValue) needs network = \"any\", \"namespaces\" or \"proxy\"") }
             if kind.needsProxy, network != .proxy { throw error(line, "\(kind.rawValue) needs network = \"proxy\"") }
             if kind == .diskFull, diskBytes == nil { throw error(line, "disk-full needs a disk of its own for each node: disk = \"256 MiB\"") }
             if kind == .ring, storage < 3 { throw error(line, "a ring needs 3 storage nodes or more") }
+            if kind.isAdministration, storage < 3 { throw error(line, "\(kind.rawValue) needs 3 storage nodes or more") }
         }
     }
 }

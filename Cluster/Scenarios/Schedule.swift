@@ -52,8 +52,10 @@ package struct Schedule: Equatable, Sendable {
         let choices: [Target] =
             switch kind {
             case .pause, .kill, .halfOpen: [.leader, .leader, .follower, .query, .any, .all]
-            // A storage node with damaged files is not made whole by itself, so it is the query node's turn.
+            // A storage node with a damaged log is not made whole by itself, so it is the query node's turn.
             case .damage: [.query]
+            case .removeVoter, .replaceVoter, .loseVoter, .damageVoter: [.leader, .follower]
+            case .transfer, .drain: [.leader]
             case .diskFull: [.leader, .follower]
             case .rolling, .addLearner, .ring: [.all]
             default: [.leader, .leader, .follower, .query]
@@ -67,6 +69,7 @@ package struct Schedule: Equatable, Sendable {
         case .slow: 20 + Int(random.next() % 180)
         case .throttle: 20_000 + Int(random.next() % 200_000)
         case .damage: 1 + Int(random.next() % 4)
+        case .damageVoter: 40
         case .clock: Int(random.next() % 7_200_000) - 3_600_000
         default: 0
         }

@@ -28,8 +28,13 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
     private var administrators: [String: AdminClient] = [:]
     /// Query nodes that are not started at first.
     private(set) var spares: [String] = []
+    /// Storage nodes that wait for their turn, without data.
+    private(set) var storageSpares: [String] = []
     /// Nodes that belong to the cluster.
     private(set) var members: [String] = []
+    /// Those of them that vote.
+    private(set) var voters: [String] = []
+    private var commands = 0
 
     /// Small segments and little retention, so that the log is cut and snapshots are sent within a run; frequent checkpoints.
     private static let configuration = """
@@ -61,15 +66,19 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
         defer { Self.current = self }
         cluster = LocalCluster(name: "scenario", folder: folder, programs: programs)
         cluster.extraConfiguration = Self.configuration
-        let spareCount = kinds.contains(.addLearner) ? 1 : 0
-        let names = (1...(scenario.storage + scenario.query + spareCount)).map { "n\($0)" }
-        members = Array(names.prefix(scenario.storage + scenario.query))
-        spares = Array(names.dropFirst(scenario.storage + scenario.query))
+        let spareCount = kinds.contains(.addLearner) ? 1 : 0, storageSpareCount = kinds.contains(where: \.changesVoters) ? 1 : 0
+        let storageCount = scenario.storage + storageSpareCount
+        let names = (1...(storageCount + scenario.query + spareCount)).map { "n\($0)" }
+        voters = Array(names.prefix(scenario.storage))
+        storageSpares = Array(names.prefix(storageCount).dropFirst(scenario.storage))
+        let queryNames = names.dropFirst(storageCount)
+        members = voters + queryNames.prefix(scenario.query)
+        spares = Array(queryNames.dropFirst(scenario.query))
         try makeNetwork(names)
         if kinds.contains(.clock) { for name in names { clocks[name] = try FakeClock(file: "\(folder)/\(name).clock") } }
         cluster.placement = placement()
         try cluster.makeAuthority()
-        try cluster.makeNodes(storage: scenario.storage, query: scenario.query + spareCount)
+        try cluster.makeNodes(storage: storageCount, query: scenario.query + spareCount)
         try cluster.makeConsumer(agency: Register.agency, system: Register.system, name: "client")
         if let proxy = network as? Proxy { for node in cluster.nodes { proxy.setTarget(node.name, port: node.peerPort) } }
         if let bytes = scenario.diskBytes {
@@ -119,7 +128,6 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
     /// Tears down the stage that is in use in this process, if there is one.
     package static func tearDownCurrent() { current?.tearDown() }
 
-    var storageNames: [String] { cluster.storageNodes.map(\.name) }
     var queryNames: [String] { cluster.queryNodes.map(\.name).filter { members.contains($0) } }
 
     /// Starts the node's process if it does not run.
@@ -132,14 +140,22 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
     func form() async throws {
         for name in members { try start(name) }
         func addresses(_ names: [String]) -> String { names.compactMap { cluster.node($0)?.adminAddress }.joined(separator: ",") }
-        let command = ["init", "--nodes", addresses(storageNames), "--query", addresses(queryNames)]
+        let command = ["init", "--nodes", addresses(voters), "--query", addresses(queryNames)]
         try await wait(for: "the cluster to form", seconds: 60) { (try? cluster.command(command)) != nil }
         let administrator = try AdminClient(
-            endpoints: storageNames.compactMap { cluster.node($0)?.adminAddress }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(30)))
+            endpoints: voters.compactMap { cluster.node($0)?.adminAddress }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(30)))
         defer { administrator.close() }
-        for change in Register.catalogue {
+        for change in Register.catalogue(textBytesMax: scenario.workload.valueBytesMax) {
             _ = try await administrator.call("catalogue.apply", ["kind": .string(change.kind), "document": change.document], changes: true)
         }
+        if let mode = scenario.readMode { try await configure(mode) }
+    }
+
+    /// Has query nodes read in this way; of leases, some query node must have one afterwards.
+    private func configure(_ mode: Scenario.ReadMode) async throws {
+        try await wait(for: "read mode \(mode.rawValue)", seconds: 30) { try await kho(["cluster", "configure", "--read-mode", mode.rawValue]).status == 0 }
+        guard mode == .lease else { return }
+        try await wait(for: "a query node to have a lease", seconds: 30) { await ask("node.status", queryNames).contains { $0.answer["readLease"] == .bool(true) } }
     }
 
     /// Starts a spare query node and adds it to the cluster; nil if there is none left.
@@ -152,7 +168,47 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
         return name
     }
 
+    /// Starts a storage node that waits for its turn; nil if there is none left.
+    func startStorageSpare() throws -> LocalCluster.Node? {
+        guard let name = storageSpares.first, let node = cluster.node(name) else { return nil }
+        storageSpares.removeFirst()
+        try start(name)
+        return node
+    }
+
+    /// Notes that a storage node waits for its turn, which has left the cluster, has ended and has no data.
+    func isSpare(_ name: String) { storageSpares.append(name) }
+
+    /// Notes who belongs to the cluster and who votes, as the leader's log has it. False if there is no leader that says so.
+    func lookUpMembers() async -> Bool {
+        guard let leader = await leader(), let list = await ask("member.list", [leader]).first?.answer.array else { return false }
+        func names(_ list: [Document]) -> [String] {
+            let found = Set(list.compactMap { $0["name"]?.string })
+            return cluster.nodes.map(\.name).filter { found.contains($0) }
+        }
+        members = names(list)
+        voters = names(list.filter { $0["voter"]?.bool == true })
+        return true
+    }
+
     // MARK: Asking
+
+    /// Runs `kho` as the administrator, to its end, whatever it answers; everything else goes on meanwhile.
+    func kho(_ arguments: [String]) async throws -> CommandResult {
+        commands += 1
+        let files = "\(folder)/kho-\(commands)"
+        let process = try ChildProcess(
+            cluster.kho, arguments, environment: cluster.environment(as: "admin"), output: files + ".out", errors: files + ".err")
+        let end = MonotonicTime.now().adding(milliseconds: 60_000)
+        while process.isRunning {
+            guard MonotonicTime.now() < end else {
+                process.destroy()
+                throw ScenarioFailure("\(process.command) did not end within 60 s")
+            }
+            try? await Task.sleep(nanoseconds: 10_000_000)
+        }
+        return CommandResult(status: process.wait(), output: try Files.text(files + ".out"), errors: try Files.text(files + ".err"))
+    }
 
     func tls(_ identity: String) -> KhoTLS {
         KhoTLS(
@@ -178,12 +234,12 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
     }
 
     /// What each of these nodes answers; nothing of those that do not. All are asked at the same time.
-    func ask(_ method: String, _ names: [String]) async -> [(node: String, answer: Document)] {
+    func ask(_ method: String, _ names: [String], _ body: Document = .null) async -> [(node: String, answer: Document)] {
         var answers: [String: Document] = [:]
         await withTaskGroup(of: (String, Document?).self) { group in
             for name in names where cluster.isRunning(name) {
                 guard let client = try? administrator(name) else { continue }
-                group.addTask { (name, try? await client.call(method)) }
+                group.addTask { (name, try? await client.call(method, body)) }
             }
             for await (name, answer) in group { answers[name] = answer }
         }
@@ -192,11 +248,11 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
 
     /// The node that leads and that a majority of the voters follows in its term; nil while there is none.
     func leader() async -> String? {
-        let answers = await ask("node.status", storageNames)
+        let answers = await ask("node.status", voters)
         let leaders = answers.filter { $0.answer["raftRole"]?.string == "leader" }
         guard let best = leaders.max(by: { ($0.answer["term"]?.int ?? 0) < ($1.answer["term"]?.int ?? 0) }) else { return nil }
         let followers = answers.filter { $0.answer["leader"]?.int == best.answer["node"]?.int && $0.answer["term"]?.int == best.answer["term"]?.int }
-        return followers.count * 2 > storageNames.count ? best.node : nil
+        return followers.count * 2 > voters.count ? best.node : nil
     }
 
     func wait(for what: String, seconds: Int, _ condition: () async throws -> Bool) async throws {

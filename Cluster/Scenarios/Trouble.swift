@@ -10,14 +10,26 @@ import Harness
         let kind: FaultKind
         let nodes: [String]
         var conditions: [Link: LinkCondition] = [:]
+        /// Of what an administrator does.
+        var change: Task<Void, Never>?
     }
 
-    private let stage: Stage
-    private let watch: Watch
-    private var random: SeededRandom
+    let stage: Stage
+    let watch: Watch
+    var random: SeededRandom
     /// By the occurrence's place in the schedule.
     private var active: [Int: Active] = [:]
-    private(set) var hasDamaged = false
+    var hasDamaged = false
+    /// What an administrator does now, or did last.
+    var changing: Task<Void, Never>?
+    /// Nodes that a change is about, so that no fault is meant for them alone.
+    var reserved = Set<String>()
+    /// How often a voter has lost its data, and of damaged voters, how many and how many of them have rebuilt themselves.
+    var lostVoters = 0
+    var damagedVoters = 0
+    var rebuiltVoters = 0
+    /// By the occurrence's place in the schedule.
+    var drained: [Int: String] = [:]
     /// What was done, for people, one line each.
     package private(set) var notes: [String] = []
     private let start: MonotonicTime
@@ -29,22 +41,23 @@ import Harness
         random = SeededRandom(seed: seed ^ 0x5DEE_CE66_D1CE_4E5B)
     }
 
-    private var cluster: LocalCluster { stage.cluster }
+    var cluster: LocalCluster { stage.cluster }
     func note(_ text: String) {
         let tenths = MonotonicTime.now().nanoseconds(since: start) / 100_000_000
         notes.append("\(tenths / 10).\(tenths % 10) s  \(text)")
     }
-    private func one(of names: [String]) -> [String] { names.isEmpty ? [] : [names[Int(random.next() % UInt64(names.count))]] }
+    func one(of names: [String]) -> [String] { names.isEmpty ? [] : [names[Int(random.next() % UInt64(names.count))]] }
 
     /// The nodes that a fault is for, as of now.
-    private func nodes(_ target: Target) async -> [String] {
+    func nodes(_ target: Target) async -> [String] {
         let leader = await stage.leader()
+        let voters = stage.voters.filter { !reserved.contains($0) }
         switch target {
-        case .leader: if let leader { return [leader] } else { return one(of: stage.storageNames) }
-        case .follower: return one(of: stage.storageNames.filter { $0 != leader && !watch.isAway($0) })
-        case .voter: return one(of: stage.storageNames)
+        case .leader: if let leader { return [leader] } else { return one(of: voters) }
+        case .follower: return one(of: voters.filter { $0 != leader && !watch.isAway($0) })
+        case .voter: return one(of: voters)
         case .query: return one(of: stage.queryNames)
-        case .any: return one(of: stage.members)
+        case .any: return one(of: stage.members.filter { !reserved.contains($0) })
         case .all: return stage.members
         }
     }
@@ -53,6 +66,10 @@ import Harness
 
     /// Begins the occurrence with this number.
     func begin(_ number: Int, _ occurrence: Schedule.Occurrence) async throws {
+        if occurrence.kind.isAdministration {
+            active[number] = Active(kind: occurrence.kind, nodes: [], change: change(number, occurrence))
+            return
+        }
         let nodes = await nodes(occurrence.target)
         guard let first = nodes.first else { return }
         note("\(occurrence.kind.rawValue) \(nodes.joined(separator: ", "))")
@@ -69,6 +86,7 @@ import Harness
         case .damage: try await damage(first, bits: max(1, occurrence.amount))
         case .clock: for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
         case .addLearner: if let name = try await stage.addSpare() { note("\(name) is a member") }
+        case .removeVoter, .replaceVoter, .loseVoter, .damageVoter, .transfer, .drain: break
         }
         active[number] = fault
         try applyConditions()
@@ -79,17 +97,17 @@ import Harness
         }
     }
 
-    private func kill(_ names: [String]) {
+    func kill(_ names: [String]) {
         for name in names { watch.leaves(name) }
         // All of them before the first is waited for.
         for name in names { signal(name, SIGKILL) }
         for name in names { cluster.kill(name) }
     }
 
-    private func signal(_ name: String, _ number: Int32) { cluster.node(name)?.process?.signal(number) }
+    func signal(_ name: String, _ number: Int32) { cluster.node(name)?.process?.signal(number) }
 
     /// SIGTERM, which ends with 0.
-    private func stop(_ name: String) async {
+    func stop(_ name: String) async {
         watch.leaves(name)
         signal(name, SIGTERM)
         let end = MonotonicTime.now().adding(milliseconds: 20_000)
@@ -113,7 +131,7 @@ import Harness
     }
 
     private func conditions(_ occurrence: Schedule.Occurrence, _ node: String) async -> [Link: LinkCondition] {
-        let all = stage.members, voters = stage.storageNames
+        let all = stage.members, voters = stage.voters
         let links: [Link]
         switch occurrence.kind {
         case .isolate, .halfOpen: links = Partition.isolate(node, of: all)
@@ -186,7 +204,7 @@ import Harness
         let found = (try? cluster.command(["cluster", "verify"])) == nil
         if found { note("damaged records are found") }
         try await stage.wait(for: "damaged nodes to rebuild themselves", seconds: 60) {
-            let answers = await self.stage.ask("node.status", self.stage.queryNames)
+            let answers = await self.stage.ask("node.status", self.stage.members)
             return answers.allSatisfy { ($0.answer["damage"] ?? .null) == .null }
         }
     }
@@ -203,7 +221,9 @@ import Harness
 
     // MARK: Ending
 
-    private func restart(_ name: String) throws {
+    /// Starts a node again, unless it has left the cluster meanwhile.
+    func restart(_ name: String) throws {
+        guard stage.members.contains(name) else { return }
         try stage.start(name)
         watch.returns(name)
     }
@@ -212,10 +232,12 @@ import Harness
     func end(_ number: Int) async throws {
         guard let fault = active.removeValue(forKey: number) else { return }
         try applyConditions()
+        await fault.change?.value
         switch fault.kind {
         case .kill, .stop: for name in fault.nodes { try restart(name) }
         case .pause: for name in fault.nodes { signal(name, SIGCONT) }
         case .clock: for name in fault.nodes { try stage.clocks[name]?.set(milliseconds: 0) }
+        case .drain: await resume(number)
         case .diskFull:
             for name in fault.nodes {
                 stage.disks[name]?.empty()

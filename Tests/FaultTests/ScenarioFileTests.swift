@@ -15,7 +15,7 @@ import Testing
     @Test func everyScenarioOfTheHouseIsSound() throws {
         let folder = URL(fileURLWithPath: #filePath).appendingPathComponent("../../../Cluster/Scenarios/Files").standardizedFileURL
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-        #expect(names.count > 40)
+        #expect(names.count > 55)
         for name in names {
             let scenario = try Scenario.load(folder.path + "/" + name)
             #expect(scenario.name + ".toml" == name)
@@ -30,6 +30,9 @@ import Testing
         #expect(error(head + "[fault.x]\nkind = \"kil\"\n")?.hasPrefix("s.toml:4: fault.x.kind must be one of kill,") == true)
         #expect(error(head + "[fault.x]\nkind = \"isolate\"\n") == "s.toml:4: isolate needs network = \"any\", \"namespaces\" or \"proxy\"")
         #expect(error(head + "network = \"any\"\n[fault.x]\nkind = \"slow\"\n") == "s.toml:5: slow needs network = \"proxy\"")
+        #expect(error(head + "read_mode = \"leases\"\n") == "s.toml:3: read_mode must be one of read-index, lease, not \"leases\"; did you mean \"lease\"?")
+        #expect(error(head + "storage = 1\n[fault.x]\nkind = \"remove-voter\"\n") == "s.toml:5: remove-voter needs 3 storage nodes or more")
+        #expect(error(head + "[fault.x]\nkind = \"damage\"\ntarget = \"leader\"\n")?.hasPrefix("s.toml:4: damage is for target = \"query\"") == true)
         #expect(error(head + "[fault.x]\nkind = \"disk-full\"\n")?.hasPrefix("s.toml:4: disk-full needs a disk") == true)
         #expect(
             error(head + "[fault.x]\nkind = \"kill\"\nevery_milliseconds = 5\nlasts_milliseconds = 9\n")
@@ -37,6 +40,12 @@ import Testing
         #expect(error(head + "[mix]\nkinds = [\"kill\", \"flood\"]\n")?.hasPrefix("s.toml:4: there is no fault \"flood\"") == true)
         #expect(error(head + CallKind.allCases.reduce("[weights]\n") { $0 + "\($1.rawValue) = 0\n" })?.contains("every weight is 0") == true)
         #expect(error("about = \"x\"\n") == "s.toml: name is missing")
+    }
+
+    @Test func theWayToReadIsLeftAloneUnlessTheFileSaysIt() throws {
+        #expect(try Scenario(TOMLFile(parsing: head, name: "s.toml")).readMode == nil)
+        #expect(try Scenario(TOMLFile(parsing: head + "read_mode = \"lease\"\n", name: "s.toml")).readMode == .lease)
+        #expect(try Scenario(TOMLFile(parsing: head + "read_mode = \"read-index\"\n", name: "s.toml")).readMode == .readIndex)
     }
 
     @Test func aScheduleDependsOnTheSeedAlone() throws {

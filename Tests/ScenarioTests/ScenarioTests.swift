@@ -4,11 +4,13 @@ import Harness
 import Scenarios
 import Testing
 
-/// Short forms of three scenarios with real processes. They run after all other tests, one after the other; `Cluster/verify` runs the long forms.
+/// Short forms of four scenarios with real processes. They run after all other tests, one after the other; `Cluster/verify` runs the long forms.
 @Suite(.serialized) struct ScenarioTests {
     @Test func killedLeadersLoseNothing() async throws { try await hold("short-kills") }
     @Test func partitionsLoseNothing() async throws { try await hold("short-partitions") }
     @Test func pausesHalfOpenConnectionsAndSlowLinksLoseNothing() async throws { try await hold("short-mixed") }
+
+    @Test func votersThatChangeRotAndAreLostLoseNothing() async throws { try await hold("short-members") }
 
     /// The folder of the test binary, where `kho` and `khod` are too.
     private var programs: String {
