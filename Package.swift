@@ -150,7 +150,7 @@ let package = Package(
             name: "FuzzTests",
             dependencies: [
                 "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
-                "Cryptography", "Core",
+                "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(

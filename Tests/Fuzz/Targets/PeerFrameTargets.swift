@@ -26,9 +26,10 @@ private func hear(_ stream: [UInt8], pieces: Int) throws {
 }
 
 /// What the called side of a connection makes of the bytes, frame by frame, and how that ended.
-private func heard(_ stream: [UInt8], pieces: Int) throws -> [String] {
+private func heard(_ stream: [UInt8], pieces: Int) throws -> [[UInt8]] {
     var decoder = PeerFrameDecoder(bytesMax: PeerHello.bytesMax)
-    var all: [String] = []
+    var all: [[UInt8]] = []
+    func ending(_ what: String) -> [[UInt8]] { all + [Array(what.utf8)] }
     var rest = stream[...]
     while !rest.isEmpty {
         let piece = Array(rest.prefix(pieces))
@@ -36,18 +37,18 @@ private func heard(_ stream: [UInt8], pieces: Int) throws -> [String] {
         var used = 0
         do {
             while let (kind, body) = try decoder.next(in: piece.span.bytes, at: &used) {
-                all.append("\(kind) \(body)")
+                all.append([kind.rawValue] + body)
                 try checkHeader(kind, body)
                 if decoder.bytesMax == PeerHello.bytesMax {
-                    guard kind == .hello, try admitted(body) else { return all + ["refused"] }
+                    guard kind == .hello, try admitted(body) else { return ending("refused") }
                     decoder.bytesMax = Limits.peerFrameBytes
                 } else if kind == .message {
                     try expectStable("ReplicaMessage", body, decode: { try ReplicaMessage(decoding: $0) }, encode: { $0.encoded() })
                 } else if kind != .ping {
-                    return all + ["a frame that does not belong here"]
+                    return ending("a frame that does not belong here")
                 }
             }
-        } catch let fault as PeerFrameFault { return all + ["\(fault)"] }
+        } catch let fault as PeerFrameFault { return ending("\(fault)") }
         guard used == piece.count else { throw FuzzFinding(what: "\(used) of \(piece.count) bytes were used, and nothing said of the others") }
     }
     return all
