@@ -3,7 +3,8 @@ import Core
 /// The first frame of each side: who it is, and whom it believes to talk to.
 ///
 /// Layout, big-endian: version u16, lane u8, cluster 16 bytes, node u32, incarnation u64, expected node u32; then the standing: index of
-/// the membership u64, address u16 + UTF-8. An older form of version 1 ends before the standing, and a later one may go on after it.
+/// the membership u64, address u16 + UTF-8; then the start: number u64, mark u64. Older forms of version 1 end before the standing or before the
+/// start, and a later one may go on after it.
 struct PeerHello: Equatable, Sendable {
     static let version: UInt16 = 1
     static let applicationProtocol = "kho-peer/1"
@@ -29,6 +30,8 @@ struct PeerHello: Equatable, Sendable {
         out.write(expected.rawValue)
         out.write(standing.membershipIndex.rawValue)
         out.write16(standing.address)
+        out.write(sender.start.number)
+        out.write(sender.start.mark)
         return out.bytes
     }
 
@@ -55,6 +58,7 @@ struct PeerHello: Equatable, Sendable {
             if !reader.isAtEnd {
                 hello.standing = PeerStanding(membershipIndex: LogIndex(try reader.readUInt64()), address: try reader.readString16())
             }
+            if !reader.isAtEnd { hello.sender.start = PeerStart(number: try reader.readUInt64(), mark: try reader.readUInt64()) }
             return hello
         }
     }

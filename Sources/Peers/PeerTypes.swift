@@ -6,11 +6,31 @@ package struct PeerIdentity: Equatable, Sendable {
     package var node: NodeID
     /// The life of the node's data directory.
     package var incarnation: Incarnation
+    /// The start of the node's process, counted in that directory.
+    package var start: PeerStart
 
-    package init(cluster: ClusterID, node: NodeID, incarnation: Incarnation) {
+    package init(cluster: ClusterID, node: NodeID, incarnation: Incarnation, start: PeerStart = .untold) {
         self.cluster = cluster
         self.node = node
         self.incarnation = incarnation
+        self.start = start
+    }
+}
+
+/// One start of a node on its data directory. The directory counts them, so that one that was put back to an earlier state shows to those who have met a
+/// later start of it.
+package struct PeerStart: Equatable, Sendable {
+    /// From 1.
+    package var number: UInt64
+    /// Drawn at the start: two starts of one number are of two copies of a directory.
+    package var mark: UInt64
+
+    /// An older form of the handshake does not tell.
+    package static let untold = PeerStart(number: 0, mark: 0)
+
+    package init(number: UInt64, mark: UInt64) {
+        self.number = number
+        self.mark = mark
     }
 }
 

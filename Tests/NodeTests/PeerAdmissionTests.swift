@@ -39,6 +39,60 @@ struct PeerAdmissionTests {
         }
     }
 
+    /// Node 2 as it comes with a start of its directory.
+    private static func started(_ number: UInt64, mark: UInt64 = 1, incarnation: UInt64 = 20) -> PeerIdentity {
+        var peer = identity(2, incarnation: incarnation)
+        peer.start = PeerStart(number: number, mark: mark)
+        return peer
+    }
+
+    /// A directory that was put back to an earlier state comes with a start that is past, also to a node that was started again meanwhile.
+    @Test func whoWasPutBackIsRefused() throws {
+        var admission = Self.admission
+        func verdict(_ peer: PeerIdentity) -> PeerVerdict { admission.judge(peer, .none, certificateName: "n2") }
+        #expect(verdict(Self.started(7)) == .admit)
+        let news = [Self.started(7), Self.started(7), Self.started(9)].map { admission.meet($0) }
+        #expect(news == [true, false, true])
+        let kept = try MetStarts(decoding: admission.met.encoded())
+        #expect(kept == admission.met)
+        admission = PeerAdmission(node: NodeID(1), incarnation: Incarnation(10), met: kept)
+        admission.change(to: Self.admission.membership, at: LogIndex(5))
+        #expect(verdict(Self.started(9)) == .admit && verdict(Self.started(10)) == .admit)
+        guard case let .refuse(earlier) = verdict(Self.started(8)), case let .refuse(copy) = verdict(Self.started(9, mark: 2)) else {
+            Issue.record("start 8, or another one of number 9, is admitted after start 9")
+            return
+        }
+        #expect(earlier.contains("start 8") && earlier.contains("start 9") && copy.contains("copies"))
+        // An older form of the handshake tells no start.
+        #expect(verdict(Self.identity(2)) == .admit)
+    }
+
+    /// A new directory begins to count anew, and of a node that is gone nothing is kept.
+    @Test func anotherDirectoryCountsAnew() {
+        var admission = Self.admission
+        _ = admission.meet(Self.started(9))
+        var later = admission.membership
+        later = Membership(members: [Self.member(1), Self.member(2, incarnation: 21), Self.member(3)], voters: later.voters)
+        admission.change(to: later, at: LogIndex(6))
+        #expect(admission.judge(Self.started(1, incarnation: 21), .none, certificateName: "n2") == .admit)
+        let isNews = admission.meet(Self.started(1, incarnation: 21))
+        #expect(isNews && admission.met.all.count == 1)
+        admission.change(to: Membership(members: [Self.member(1), Self.member(3)], voters: [NodeID(1), NodeID(3)]), at: LogIndex(7))
+        #expect(admission.met.all.isEmpty)
+    }
+
+    @Test func aDamagedFileOfStartsIsNotRead() throws {
+        var met = MetStarts()
+        for number in 1...3 as ClosedRange<UInt64> { _ = met.meet(Self.started(number)) }
+        let bytes = met.encoded()
+        for place in bytes.indices {
+            var damaged = bytes
+            damaged[place] ^= 1
+            #expect(throws: DecodingError.self) { try MetStarts(decoding: damaged) }
+            #expect(throws: DecodingError.self) { try MetStarts(decoding: Array(bytes[..<place])) }
+        }
+    }
+
     @Test func whoKnowsNobodyBelievesTheAuthority() {
         let admission = PeerAdmission(node: NodeID(1), incarnation: Incarnation(10))
         #expect(isAdmitted(admission, Self.identity(9), .none, "n9") && admission.standing == .none && admission.addresses.isEmpty)

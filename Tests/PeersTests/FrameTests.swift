@@ -50,15 +50,19 @@ import Testing
 
     @Test func aHelloSurvivesItsBytesAndNoTruncation() throws {
         let hello = PeerHello(
-            lane: .bulk, sender: PeerIdentity(cluster: ClusterID(high: 1, low: 2), node: NodeID(3), incarnation: Incarnation(4)),
+            lane: .bulk,
+            sender: PeerIdentity(
+                cluster: ClusterID(high: 1, low: 2), node: NodeID(3), incarnation: Incarnation(4), start: PeerStart(number: 7, mark: 8)),
             expected: NodeID(5), standing: PeerStanding(membershipIndex: LogIndex(6), address: "n3.example:7401"))
         let bytes = hello.encoded()
         #expect(try PeerHello(decoding: bytes) == hello)
         #expect(try PeerHello(decoding: bytes + [9, 9]) == hello)
-        // The form before the standing was added is whole.
-        let older = 35
-        #expect(try PeerHello(decoding: Array(bytes[..<older])).standing == .none)
-        for count in bytes.indices where count != older { #expect(throws: DecodingError.self) { try PeerHello(decoding: Array(bytes[..<count])) } }
+        // The forms before the standing and the start were added are whole.
+        let withoutStanding = 35, withoutStart = bytes.count - 16
+        #expect(try PeerHello(decoding: Array(bytes[..<withoutStanding])).standing == .none)
+        let older = try PeerHello(decoding: Array(bytes[..<withoutStart]))
+        #expect(older.standing == hello.standing && older.sender.start == .untold)
+        for count in bytes.indices where count != withoutStanding && count != withoutStart { #expect(throws: DecodingError.self) { try PeerHello(decoding: Array(bytes[..<count])) } }
     }
 
     @Test func aQueueIsBoundedAndForgetsWithItsConnection() {

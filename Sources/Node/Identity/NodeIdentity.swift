@@ -22,22 +22,25 @@ package struct NodeIdentity: Equatable, Sendable {
     package var clusterName: String
     package var name: String
     package var incarnation: Incarnation
+    /// How often a process has taken the directory up, this time included.
+    package var starts: UInt64 = 0
     package var place: Place?
     /// Whether log and state have been made for the place. From then on a directory without a log has lost it, and with it what this node has promised.
     package var hasFiles = false
 
-    // magic "KHOIDENT" | format u8 (1) | cluster name string16 | name string16 | incarnation u64 | has place u8 (2: and files), then cluster 16, node
-    // u32, membership with a length of 4 bytes | CRC-32C of all before u32
+    // magic "KHOIDENT" | format u8 (2; 1 has no starts) | cluster name string16 | name string16 | incarnation u64 | starts u64 | has place u8 (2: and
+    // files), then cluster 16, node u32, membership with a length of 4 bytes | CRC-32C of all before u32
 
     private static let magic = Array("KHOIDENT".utf8)
 
     private func encoded() -> [UInt8] {
         var out = ByteWriter(capacity: 256)
         out.write(raw: Self.magic)
-        out.write(UInt8(1))
+        out.write(UInt8(2))
         out.write16(clusterName)
         out.write16(name)
         out.write(incarnation.rawValue)
+        out.write(starts)
         out.write(place == nil ? UInt8(0) : hasFiles ? 2 : 1)
         if let place {
             out.write(place.cluster.high)
@@ -51,10 +54,13 @@ package struct NodeIdentity: Equatable, Sendable {
 
     private init(decoding bytes: [UInt8]) throws(DecodingError) {
         self = try bytes.reading { reader throws(DecodingError) in
-            guard try reader.copiedBytes(8) == Self.magic, try reader.readUInt8() == 1 else { throw .invalid(at: 0, "not an identity file") }
+            guard try reader.copiedBytes(8) == Self.magic else { throw .invalid(at: 0, "not an identity file") }
+            let format = try reader.readUInt8()
+            guard format == 1 || format == 2 else { throw .invalid(at: 8, "a format that this version does not know") }
             let clusterName = try reader.readString16()
             let name = try reader.readString16()
             let incarnation = Incarnation(try reader.readUInt64())
+            let starts = format == 1 ? 0 : try reader.readUInt64()
             var place: Place?
             let standing = try reader.readUInt8()
             guard standing <= 2 else { throw .invalid(at: reader.position - 1, "neither without a place nor with one") }
@@ -65,14 +71,16 @@ package struct NodeIdentity: Equatable, Sendable {
             }
             let end = reader.position
             guard try reader.readUInt32() == CRC32C.of(Array(bytes[..<end])) else { throw .invalid(at: end, "the checksum does not fit") }
-            return NodeIdentity(clusterName: clusterName, name: name, incarnation: incarnation, place: place, hasFiles: standing == 2)
+            return NodeIdentity(
+                clusterName: clusterName, name: name, incarnation: incarnation, starts: starts, place: place, hasFiles: standing == 2)
         }
     }
 
-    private init(clusterName: String, name: String, incarnation: Incarnation, place: Place?, hasFiles: Bool = false) {
+    private init(clusterName: String, name: String, incarnation: Incarnation, starts: UInt64 = 0, place: Place?, hasFiles: Bool = false) {
         self.clusterName = clusterName
         self.name = name
         self.incarnation = incarnation
+        self.starts = starts
         self.place = place
         self.hasFiles = hasFiles
     }
@@ -103,6 +111,12 @@ package struct NodeIdentity: Equatable, Sendable {
             throw .foreignDirectory(path: directory, says: "node \(identity.name)", expected: "node \(name)")
         }
         return identity
+    }
+
+    /// Takes the directory up for another start, durably.
+    package mutating func begin(in directory: String) throws(NodeError) {
+        starts += 1
+        try save(in: directory)
     }
 
     /// Writes it durably.

@@ -51,10 +51,11 @@ package final class NodeRuntime: Sendable {
             close(lockFile)
             throw .inUse(path: configuration.data)
         }
-        let identity: NodeIdentity
+        var identity: NodeIdentity
         do throws(NodeError) {
             identity = try NodeIdentity.open(in: configuration.data, clusterName: tls.name.cluster, name: configuration.name)
             do throws(FileError) { audit = try AuditFile(path: configuration.audit, node: configuration.name) } catch { throw NodeError.file(error) }
+            try identity.begin(in: configuration.data)
         } catch {
             close(lockFile)
             throw error

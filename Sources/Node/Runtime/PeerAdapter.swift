@@ -1,4 +1,5 @@
 import Core
+import Dispatch
 import Peers
 import Replica
 import Synchronization
@@ -13,12 +14,19 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
     private let ends = Mutex(Ends())
     private let admission: Mutex<PeerAdmission>
     private let refused: @Sendable (PeerIdentity, String, String) -> Void
+    private let save: @Sendable (MetStarts) -> Void
+    /// Writes one after the other, off the event loops.
+    private let disk = DispatchQueue(label: "kho-met")
 
     /// - Parameters:
-    ///   - node: this node, and the life of its data directory.
+    ///   - save: writes the starts that were met, and blocks for the disk. A start that was met in the moment before a crash may be missing.
     ///   - refused: a node's handshake was refused: who it said it was, its certificate's name, why.
-    init(node: NodeID, incarnation: Incarnation, refused: @escaping @Sendable (PeerIdentity, String, String) -> Void) {
-        admission = Mutex(PeerAdmission(node: node, incarnation: incarnation))
+    init(
+        _ admission: PeerAdmission, save: @escaping @Sendable (MetStarts) -> Void,
+        refused: @escaping @Sendable (PeerIdentity, String, String) -> Void
+    ) {
+        self.admission = Mutex(admission)
+        self.save = save
         self.refused = refused
     }
 
@@ -52,11 +60,13 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
     var standing: PeerStanding { admission.withLock { $0.standing } }
 
     func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict {
-        let (verdict, isNews) = admission.withLock { admission in
+        let (verdict, isGuest, isMet) = admission.withLock { admission in
             let verdict = admission.judge(hello, standing, certificateName: certificateName)
-            return (verdict, verdict == .admit && admission.welcome(hello, standing))
+            guard verdict == .admit else { return (verdict, false, false) }
+            return (verdict, admission.welcome(hello, standing), admission.meet(hello))
         }
-        if isNews { dial() }
+        if isGuest { dial() }
+        if isMet { disk.async { [self] in save(admission.withLock { $0.met }) } }
         if case let .refuse(reason) = verdict { refused(hello, certificateName, reason) }
         return verdict
     }

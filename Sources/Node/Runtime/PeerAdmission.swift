@@ -7,8 +7,8 @@ import Peers
 /// shut out. A node that was added and knows no membership yet believes those that the cluster's authority and id vouch for. And a
 /// node whose **own** log names it, in its incarnation, in a newer membership than the last one here is a **guest**: it came after what this log
 /// holds, and may be the leader that this node must hear to learn of it. Only an entry of the log can name a directory, so
-/// one that is wiped or rolled back has nothing to show: its membership is as old as its log. A node's certificate is trusted to tell
-/// its standing truthfully; against a copy of a directory under the same certificate no handshake helps. Whether a guest leads or votes is
+/// one that is wiped has nothing to show. One that was put back to an earlier state, or copied, shows by the number of its start (`MetStarts`). A node's
+/// certificate is trusted to tell both truthfully. Whether a guest leads or votes is
 /// Raft's to say, which for both does not go by the receiver's membership (thesis §4.1).
 struct PeerAdmission: Sendable {
     /// Itself.
@@ -18,10 +18,13 @@ struct PeerAdmission: Sendable {
     /// The index of its entry.
     private(set) var index = LogIndex(0)
     private var guests: [NodeID: PeerStanding] = [:]
+    /// The starts of others, as they were met.
+    private(set) var met: MetStarts
 
-    init(node: NodeID, incarnation: Incarnation) {
+    init(node: NodeID, incarnation: Incarnation, met: MetStarts = MetStarts()) {
         self.node = node
         self.incarnation = incarnation
+        self.met = met
     }
 
     /// What this node says of itself.
@@ -41,9 +44,19 @@ struct PeerAdmission: Sendable {
         membership = new
         index = newIndex
         guests = guests.filter { $0.value.membershipIndex > newIndex }
+        if !new.members.isEmpty { met.keep { new.contains($0) || guests[$0] != nil } }
     }
 
     func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
+        let verdict = judgeByMembership(hello, standing, certificateName)
+        guard verdict == .admit, let objection = met.objection(to: hello) else { return verdict }
+        return .refuse(objection)
+    }
+
+    /// Remembers the start of an admitted node. True if that is news, and is to be kept.
+    mutating func meet(_ hello: PeerIdentity) -> Bool { met.meet(hello) }
+
+    private func judgeByMembership(_ hello: PeerIdentity, _ standing: PeerStanding, _ certificateName: String) -> PeerVerdict {
         guard !membership.members.isEmpty else { return .admit }
         let member = membership.member(hello.node)
         // A number is given once, so its name never changes, not even for a guest.

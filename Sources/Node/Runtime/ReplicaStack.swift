@@ -54,7 +54,13 @@ final class ReplicaStack: Sendable {
         options.retainedLogBytes = bounds.logRetentionBytes
         options.wantsLease = configuration.role == .query
         options.firstMembership = place.firstMembership
-        adapter = PeerAdapter(node: place.node, incarnation: identity.incarnation) { hello, name, reason in
+        let directory = configuration.data
+        let admission = PeerAdmission(node: place.node, incarnation: identity.incarnation, met: try MetStarts.open(in: directory))
+        adapter = PeerAdapter(
+            admission, save: { met in
+                do throws(NodeError) { try met.save(in: directory) } catch { failed(error) }
+            }
+        ) { hello, name, reason in
             audit.write("peerRefused", [("peer", .string("\(hello.node)")), ("certificate", .string(name)), ("reason", .string(reason))])
         }
         do throws(ReplicaFailure) {
@@ -68,7 +74,9 @@ final class ReplicaStack: Sendable {
         }
         do throws(PeerError) {
             peers = try PeerNetwork(
-                identity: PeerIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation),
+                identity: PeerIdentity(
+                    cluster: place.cluster, node: place.node, incarnation: identity.incarnation,
+                    start: PeerStart(number: identity.starts, mark: SystemRandom.uint64())),
                 clusterName: identity.clusterName, listen: listen, tls: tls, group: group, delegate: adapter, logger: logger)
         } catch { throw .peers(error) }
         if configuration.role == .query {
