@@ -107,12 +107,14 @@ import Synchronization
             steps.append((occurrence.beginsMilliseconds, .begin(number)))
             if let ends = occurrence.endsMilliseconds { steps.append((ends, .end(number))) }
         }
-        // Of one moment, ends first.
-        steps.sort { a, b in
-            if a.at != b.at { return a.at < b.at }
-            if case .end = a.step, case .begin = b.step { return true }
-            return false
+        // Of one moment, ends first, and of those what an administrator does last: it may wait for the others.
+        func rank(_ step: Step) -> Int {
+            switch step {
+            case let .end(number): schedule.occurrences[number].kind.isAdministration ? 1 : 0
+            case .begin: 2
+            }
         }
+        steps.sort { ($0.at, rank($0.step)) < ($1.at, rank($1.step)) }
         let probe = try stage.client(startingAt: 0, deadline: .seconds(30))
         defer { probe.close() }
         let end = start.adding(milliseconds: UInt64(seconds) * 1_000)
