@@ -133,6 +133,9 @@ private final class SystemFolder: OpenFolder {
 
     init(_ file: SystemFile) { self.file = file }
 
+    /// By word: as in `FileLock`.
+    deinit { flock(file.descriptor, LOCK_UN) }
+
     func lock() throws(DiskError) {
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else { throw DiskError("lock", path, errno) }
     }

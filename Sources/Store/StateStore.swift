@@ -26,8 +26,8 @@ package final class StateStore: Sendable {
     package let cluster: ClusterID
     let options: Options
     private let files: DurableFiles
-    /// Holds the directory's lock for as long as the store lives.
-    private let lockFile: Int32
+    /// Holds the directory for as long as the store lives.
+    private let lock: FileLock
     /// What is open. Replaced under the write lock by a snapshot's installation.
     private let current: Mutex<Open>
     private let switching = ReadWriteLock()
@@ -58,24 +58,14 @@ package final class StateStore: Sendable {
         // Whoever made the folder, its name may sit only in the page cache.
         try files.syncFolder(directory + "/..")
         let path = directory + "/lock"
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw DurableFiles.fail("open", path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            throw .locked(path: directory)
+        do throws(FileLock.Failure) { lock = try FileLock(path) } catch {
+            switch error {
+            case .taken: throw .locked(path: directory)
+            case let .system(operation, code): throw .file(operation: operation, path: path, errno: code)
+            }
         }
-        let opened: Open
-        do throws(StoreError) {
-            opened = try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment, files: files))
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        lockFile = descriptor
-        current = Mutex(opened)
+        current = Mutex(try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment, files: files)))
     }
-
-    deinit { close(lockFile) }
 
     private static func generation(
         in directory: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles

@@ -14,7 +14,8 @@ package final class NodeRuntime: Sendable {
     let audit: AuditFile
     let logger: Logger
     private let group: any EventLoopGroup
-    private let lockFile: Int32
+    /// Holds the data directory.
+    private let lock: FileLock
     private let failed: @Sendable (NodeError) -> Void
     private let state: Mutex<State>
     private let administration = Mutex<AdminServer?>(nil)
@@ -44,26 +45,18 @@ package final class NodeRuntime: Sendable {
                 expected: "kho://\(tls.name.cluster)/node/-/\(configuration.name)")
         }
         do throws(FileError) { try FileAccess.makeFolders(configuration.data) } catch { throw .file(error) }
-        let lock = configuration.data + "/lock"
-        lockFile = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-        guard lockFile >= 0 else { throw .file(FileError(operation: "open", path: lock, code: errno)) }
-        guard flock(lockFile, LOCK_EX | LOCK_NB) == 0 else {
-            close(lockFile)
-            throw .inUse(path: configuration.data)
+        let path = configuration.data + "/lock"
+        do throws(FileLock.Failure) { lock = try FileLock(path) } catch {
+            switch error {
+            case .taken: throw .inUse(path: configuration.data)
+            case let .system(operation, code): throw .file(FileError(operation: operation, path: path, code: code))
+            }
         }
-        var identity: NodeIdentity
-        do throws(NodeError) {
-            identity = try NodeIdentity.open(in: configuration.data, clusterName: tls.name.cluster, name: configuration.name)
-            do throws(FileError) { audit = try AuditFile(path: configuration.audit, node: configuration.name) } catch { throw NodeError.file(error) }
-            try identity.begin(in: configuration.data)
-        } catch {
-            close(lockFile)
-            throw error
-        }
+        var identity = try NodeIdentity.open(in: configuration.data, clusterName: tls.name.cluster, name: configuration.name)
+        do throws(FileError) { audit = try AuditFile(path: configuration.audit, node: configuration.name) } catch { throw .file(error) }
+        try identity.begin(in: configuration.data)
         state = Mutex(State(identity: identity))
     }
-
-    deinit { close(lockFile) }
 
     package var identity: NodeIdentity { state.withLock { $0.identity } }
     var stack: ReplicaStack? { state.withLock { $0.stack } }
