@@ -126,9 +126,12 @@ extension Applier {
 
     private func count(_ transaction: borrowing WriteTransaction) throws(StoreError) -> Int {
         guard let bytes = try copied(transaction, databases.sessions, SessionIndex.count) else { return 0 }
-        do throws(DecodingError) { return Int(clamping: try bytes.reading { reader throws(DecodingError) in try reader.readUInt64() }) } catch {
-            throw .corrupt(path: "sessions", what: "\(error)")
-        }
+        do throws(DecodingError) {
+            return try bytes.reading { reader throws(DecodingError) in
+                guard let number = UInt32(exactly: try reader.readUInt64()) else { throw .invalid(at: 0, "no such number of sessions can be") }
+                return Int(number)
+            }
+        } catch { throw .corrupt(path: "sessions", what: "\(error)") }
     }
 
     private func count(by change: Int, _ transaction: inout WriteTransaction) throws(StoreError) {

@@ -1,6 +1,7 @@
 import Core
 import Glibc
 import LMDB
+import Records
 @testable import Store
 import Synchronization
 
@@ -23,6 +24,8 @@ struct SnapshotReception {
             next = nil
             store = nil
             try Self.compare(try opened(), sent)
+            Self.use(try opened())
+            store = nil
         } catch {
             next = nil
             store = nil
@@ -100,6 +103,23 @@ struct SnapshotReception {
         try store.withReadView { view throws(StoreError) in
             guard try view.membership() == sent.header.membership else { throw .badSnapshot("another membership is shown than was sent") }
             for dataset in try view.rescan() ?? [] where dataset.kept != dataset.found { throw .badSnapshot("the figures of \(dataset) are not its records'") }
+        }
+    }
+
+    /// Applies commands that meet the records and the sessions, which are opened without being read. Damage in them is an error, never the end of
+    /// the process. What is applied is gone at the next opening.
+    private static func use(_ store: StateStore) {
+        // An index is counted on, and no log ever comes so far.
+        guard store.applied.position.index.rawValue < 1 << 62 else { return }
+        for number in 1...8 as ClosedRange<UInt32> {
+            let put = WriteOperation(kind: .put, dataset: DatasetID(number), key: [65], fields: [.init(FieldID(1), .string("y"))])
+            let write = WriteCommand(principal: PrincipalID(number % 4 + 1), session: .none, sequence: 0, policyIndex: LogIndex(0), operations: [put])
+            for command in [Command.openSession(PrincipalID(number)), .write(write)] {
+                let state = store.applied
+                let entry = LogEntry(
+                    index: state.position.index.next, term: state.position.term, kind: .command, time: state.time, payload: command.encoded())
+                _ = try? store.apply([entry])
+            }
         }
     }
 

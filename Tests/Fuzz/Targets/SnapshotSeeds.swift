@@ -13,7 +13,13 @@ func snapshotSeeds() throws -> [[UInt8]] {
         all[place].value = [1, 2, 3]
         return seed(SentSnapshot.keepsFigures, [all])
     }
-    return [seed(0, []), seed(0, [whole]), seed(0, pieces), seed(SentSnapshot.keepsFigures, pieces)] + (1...6).map { seed($0, [whole]) } + damaged
+    // What stands in sessions and records is opened unread: numbers as large as can be.
+    let unread = whole.indices.filter { whole[$0].database >= 2 }.map { place in
+        var all = whole
+        all[place].value = all[place].value.map { _ in 255 }
+        return seed(0, [all])
+    }
+    return [seed(0, []), seed(0, [whole]), seed(0, pieces), seed(SentSnapshot.keepsFigures, pieces)] + (1...6).map { seed($0, [whole]) } + damaged + unread
 }
 
 private func seed(_ first: UInt8, _ chunks: [[SentSnapshot.Item]]) -> [UInt8] {
