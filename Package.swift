@@ -72,7 +72,7 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Configuration", "QueryService", "Wire", "Peers", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
+                "Configuration", "QueryService", "Wire", "Peers", "Admission", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
                 "Records", "Core", "CKhoPlatform", log,
             ] + nio,
             swiftSettings: common),
@@ -88,7 +88,8 @@ let package = Package(
         .target(name: "Wire", dependencies: ["Records", "Core", "CKhoPlatform"], swiftSettings: strict),
 
         // Nodes talk to each other.
-        .target(name: "Peers", dependencies: ["Transport", "Core", log] + nio, swiftSettings: common),
+        .target(name: "Peers", dependencies: ["Admission", "Transport", "Core", log] + nio, swiftSettings: common),
+        .target(name: "Admission", dependencies: ["Core"], swiftSettings: common),
         .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
 
         // Replication.
@@ -132,7 +133,7 @@ let package = Package(
         .executableTarget(name: "kho-sim", dependencies: ["Simulation", "Core"], path: "Tests/Simulator/kho-sim", swiftSettings: common),
         .target(
             name: "Simulation",
-            dependencies: ["SimulatedDisk", "Replica", "Raft", "SegmentLog", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"],
+            dependencies: ["SimulatedDisk", "Admission", "Replica", "Raft", "SegmentLog", "Store", "Access", "Catalogue", "Records", "Cryptography", "Core"],
             path: "Tests/Simulator/Simulation", swiftSettings: common),
 
         // What tests and the simulator put in the place of the world, and what tests of several rooms use.
@@ -149,7 +150,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
+                "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
                 "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
@@ -158,8 +159,9 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Records", "Core"], path: "Tests/WireTests", swiftSettings: common),
 
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission", "Core"], path: "Tests/AdmissionTests", swiftSettings: common),
         .testTarget(
-            name: "PeersTests", dependencies: ["TestSupport", "Harness", "Peers", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
+            name: "PeersTests", dependencies: ["TestSupport", "Harness", "Peers", "Admission", "Transport", "Core", log] + nio, path: "Tests/PeersTests", swiftSettings: common),
         .testTarget(
             name: "ProcessTests",
             dependencies: ["TestSupport", "kho", "Console", "Harness", "KhoClient", "Wire", "Transport", "DemoData", "Core"], path: "Tests/ProcessTests",

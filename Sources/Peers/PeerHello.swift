@@ -1,3 +1,4 @@
+import Admission
 import Core
 
 /// The first frame of each side: who it is, and whom it believes to talk to.

@@ -1,3 +1,4 @@
+import Admission
 import Core
 import Logging
 import NIOCore

@@ -1,3 +1,4 @@
+import Admission
 import Core
 @testable import Peers
 @testable import Replica

@@ -1,27 +1,25 @@
-import Configuration
 import Core
-import Peers
 
-/// The newest start that this node has met of each other one, in the file `met` of the data directory. A node whose directory was put back to an
+/// The newest start that this node has met of each other one; kept in the file `met` of its data directory. A node whose directory was put back to an
 /// earlier state, under the same incarnation, has forgotten votes and entries that others count on; its starts are counted in the directory, so
 /// it comes with a number that is past, and is refused.
 ///
 /// What it cannot tell: a directory put back to a state of its last start but one comes with the number that follows, as if it had been started
 /// again; and who has not met the later start does not know of it. Nodes that have met it are enough where they are a majority.
-struct MetStarts: Equatable, Sendable {
-    struct Met: Equatable, Sendable {
-        let node: NodeID
-        let incarnation: Incarnation
-        var start: PeerStart
+package struct MetStarts: Equatable, Sendable {
+    package struct Met: Equatable, Sendable {
+        package let node: NodeID
+        package let incarnation: Incarnation
+        package var start: PeerStart
     }
 
     /// Ascending by node.
-    private(set) var all: [Met] = []
+    package private(set) var all: [Met] = []
 
-    init() {}
+    package init() {}
 
     /// Why a node of this start is not to be heard; nil if nothing speaks against it.
-    func objection(to peer: PeerIdentity) -> String? {
+    package func objection(to peer: PeerIdentity) -> String? {
         guard peer.start != .untold, let met = all.first(where: { $0.node == peer.node && $0.incarnation == peer.incarnation }) else { return nil }
         if peer.start.number < met.start.number {
             return "\(peer.node) comes with start \(peer.start.number) of its data directory, and start \(met.start.number) was met: it was put back to an earlier state; replace the node"
@@ -31,7 +29,7 @@ struct MetStarts: Equatable, Sendable {
     }
 
     /// Remembers a node that was admitted. True if that is news.
-    mutating func meet(_ peer: PeerIdentity) -> Bool {
+    package mutating func meet(_ peer: PeerIdentity) -> Bool {
         guard peer.start != .untold else { return false }
         let met = Met(node: peer.node, incarnation: peer.incarnation, start: peer.start)
         guard let place = all.firstIndex(where: { $0.node >= peer.node }) else {
@@ -48,7 +46,7 @@ struct MetStarts: Equatable, Sendable {
     }
 
     /// Forgets the others: a number is given once.
-    mutating func keep(where isKnown: (NodeID) -> Bool) { all.removeAll { !isKnown($0.node) } }
+    package mutating func keep(where isKnown: (NodeID) -> Bool) { all.removeAll { !isKnown($0.node) } }
 
     // MARK: The file
 
@@ -56,9 +54,7 @@ struct MetStarts: Equatable, Sendable {
 
     private static let magic = Array("KHOSTART".utf8)
 
-    static func path(in directory: String) -> String { directory + "/met" }
-
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var out = ByteWriter(capacity: 16 + all.count * 28)
         out.write(raw: Self.magic)
         out.write(UInt8(1))
@@ -73,7 +69,7 @@ struct MetStarts: Equatable, Sendable {
         return out.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(DecodingError) {
+    package init(decoding bytes: [UInt8]) throws(DecodingError) {
         all = try bytes.reading { reader throws(DecodingError) in
             guard try reader.copiedBytes(8) == Self.magic, try reader.readUInt8() == 1 else { throw .invalid(at: 0, "no file of starts") }
             var all: [Met] = []
@@ -86,19 +82,5 @@ struct MetStarts: Equatable, Sendable {
             guard try reader.readUInt32() == CRC32C.of(Array(bytes[..<end])) else { throw .invalid(at: end, "the checksum does not fit") }
             return all
         }
-    }
-
-    /// Reads what the directory has; nothing where there is no such file yet.
-    static func open(in directory: String) throws(NodeError) -> MetStarts {
-        let path = path(in: directory)
-        guard FileAccess.exists(path) else { return MetStarts() }
-        let bytes: [UInt8]
-        do throws(FileError) { bytes = try FileAccess.bytes(path) } catch { throw .file(error) }
-        do throws(DecodingError) { return try MetStarts(decoding: bytes) } catch { throw .damaged(path: path, what: "\(error)") }
-    }
-
-    /// Writes it durably. Blocks for the disk.
-    func save(in directory: String) throws(NodeError) {
-        do throws(FileError) { try FileAccess.replace(Self.path(in: directory), encoded()) } catch { throw .file(error) }
     }
 }

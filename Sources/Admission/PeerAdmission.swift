@@ -1,5 +1,4 @@
 import Core
-import Peers
 
 /// Which nodes this one talks to: a pure judgement on what its log says of the cluster.
 ///
@@ -10,51 +9,54 @@ import Peers
 /// one that is wiped has nothing to show. One that was put back to an earlier state, or copied, shows by the number of its start (`MetStarts`). A node's
 /// certificate is trusted to tell both truthfully. Whether a guest leads or votes is
 /// Raft's to say, which for both does not go by the receiver's membership (thesis §4.1).
-struct PeerAdmission: Sendable {
+package struct PeerAdmission: Sendable {
     /// Itself.
-    let node: NodeID
-    let incarnation: Incarnation
-    private(set) var membership = Membership.empty
+    package let node: NodeID
+    package let incarnation: Incarnation
+    package private(set) var membership = Membership.empty
     /// The index of its entry.
-    private(set) var index = LogIndex(0)
+    package private(set) var index = LogIndex(0)
     private var guests: [NodeID: PeerStanding] = [:]
     /// The starts of others, as they were met.
-    private(set) var met: MetStarts
+    package private(set) var met: MetStarts
 
-    init(node: NodeID, incarnation: Incarnation, met: MetStarts = MetStarts()) {
+    package init(node: NodeID, incarnation: Incarnation, met: MetStarts = MetStarts()) {
         self.node = node
         self.incarnation = incarnation
         self.met = met
     }
 
     /// What this node says of itself.
-    var standing: PeerStanding {
+    package var standing: PeerStanding {
         guard let own = membership.member(node), own.incarnation == incarnation else { return .none }
         return PeerStanding(membershipIndex: index, address: own.peerAddress)
     }
 
     /// Whom to dial: the members, and the guests where they say that they are.
-    var addresses: [(node: NodeID, address: String)] {
+    package var addresses: [(node: NodeID, address: String)] {
         membership.members.map { (node: $0.id, address: guests[$0.id]?.address ?? $0.peerAddress) }
             + guests.sorted { $0.key < $1.key }.filter { !membership.contains($0.key) }.map { (node: $0.key, address: $0.value.address) }
     }
 
+    /// Whether it is one of them.
+    package func dials(_ node: NodeID) -> Bool { membership.contains(node) || guests[node] != nil }
+
     /// Another membership is in force. It knows whom it names: guests are those that came later still.
-    mutating func change(to new: Membership, at newIndex: LogIndex) {
+    package mutating func change(to new: Membership, at newIndex: LogIndex) {
         membership = new
         index = newIndex
         guests = guests.filter { $0.value.membershipIndex > newIndex }
         if !new.members.isEmpty { met.keep { new.contains($0) || guests[$0] != nil } }
     }
 
-    func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
+    package func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
         let verdict = judgeByMembership(hello, standing, certificateName)
         guard verdict == .admit, let objection = met.objection(to: hello) else { return verdict }
         return .refuse(objection)
     }
 
     /// Remembers the start of an admitted node. True if that is news, and is to be kept.
-    mutating func meet(_ hello: PeerIdentity) -> Bool { met.meet(hello) }
+    package mutating func meet(_ hello: PeerIdentity) -> Bool { met.meet(hello) }
 
     private func judgeByMembership(_ hello: PeerIdentity, _ standing: PeerStanding, _ certificateName: String) -> PeerVerdict {
         guard !membership.members.isEmpty else { return .admit }
@@ -70,7 +72,7 @@ struct PeerAdmission: Sendable {
     }
 
     /// Remembers an admitted node if only its own word places it. True if that is news, and it is to be dialled.
-    mutating func welcome(_ hello: PeerIdentity, _ standing: PeerStanding) -> Bool {
+    package mutating func welcome(_ hello: PeerIdentity, _ standing: PeerStanding) -> Bool {
         guard standing.membershipIndex > index, guests.count < Limits.members, !standing.address.isEmpty else { return false }
         let known = membership.member(hello.node)
         guard known?.incarnation != hello.incarnation || known?.peerAddress != standing.address, guests[hello.node] != standing else { return false }

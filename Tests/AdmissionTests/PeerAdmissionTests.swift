@@ -1,8 +1,6 @@
+import Admission
 import Core
-import Peers
 import Testing
-
-@testable import Node
 
 struct PeerAdmissionTests {
     private static func member(_ id: UInt32, incarnation: UInt64? = nil) -> Membership.Member {
