@@ -200,6 +200,9 @@ import Synchronization
                 claim: "a leader within \(scenario.bounds.leaderWithinMilliseconds) ms of every heal",
                 violations: late.map { "it took \(Int($0)) ms" }))
         if let changes = changes(stage, trouble) { verdict.checks.append(changes) }
+        for name in stage.members where !stage.cluster.isRunning(name) {
+            watch.found("\(name) does not run in the end; it ended with \(stage.cluster.node(name)?.process?.wait() ?? -1):\n\(watch.lastWords(name))")
+        }
         watch.searchLogs()
         verdict.checks.append(.init(claim: "no process ended of itself, none broke an invariant", violations: watch.violations))
         verdict.checks.append(.init(claim: "no answer that no fault explains", violations: observations.oddities))

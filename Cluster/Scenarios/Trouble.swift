@@ -194,7 +194,7 @@ import Harness
     /// A query node that refuses its damaged files gets an empty directory and is added again, as the guide says.
     private func rebuildIfRefused(_ name: String) async throws {
         guard let node = cluster.node(name), node.role == "query", !cluster.isRunning(name) else { return }
-        note("\(name) refuses its files: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        note("\(name) refuses its files, with \(node.process?.wait() ?? -1): \(watch.lastWords(name).split(separator: "\n").last ?? "")")
         try await rebuild(node)
     }
 
