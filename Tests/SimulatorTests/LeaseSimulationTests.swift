@@ -29,22 +29,23 @@ import Testing
     // MARK: The simulator finds what is wrong with leases
 
     @Test func aClockThatDoesNotCountPausesIsFound() {
-        #expect(found(.clocksStandStillInPauses, [.pause, .partition]) { $0.contains("by a lease from") || $0.contains("holds a lease of term") })
+        #expect(found(.clocksStandStillInPauses, [.pause, .partition], haste: 6) { $0.contains("by a lease from") || $0.contains("holds a lease of term") })
     }
 
     @Test func aLeaseThatDoesNotEndIsFound() {
-        #expect(found(.leasesDoNotEnd, [.pause, .partition, .crash]) { $0.contains("by a lease from") })
+        #expect(found(.leasesDoNotEnd, [.pause, .partition], haste: 3) { $0.contains("by a lease from") })
     }
 
     @Test func aLeaseThatForgetsTheFenceIsFound() {
-        #expect(found(.leasesShowWhatIsApplied, [.delay]) { $0.contains("by a lease from") })
+        #expect(found(.leasesShowWhatIsApplied, [.delay], haste: 1) { $0.contains("by a lease from") })
     }
 
     /// Whether the defect is found and called what it is in one of thirty seeds.
-    private func found(_ defect: Defect, _ faults: FaultSet, _ isIt: (String) -> Bool) -> Bool {
+    private func found(_ defect: Defect, _ faults: FaultSet, haste: UInt64, _ isIt: (String) -> Bool) -> Bool {
         for seed in 1...30 as ClosedRange<UInt64> {
             var settings = settings(seed, faults)
             settings.defect = defect
+            settings.haste = haste
             if let violation = Run.world(settings, events: 6_000, sink: nil).violation, isIt(violation) { return true }
         }
         return false

@@ -102,6 +102,7 @@ import Testing
             var settings = WorldSettings(seed: seed, faults: [.crash, .partition, .loss])
             settings.usesSegmentLog = false
             settings.defect = defect
+            settings.haste = 6
             if let violation = Run.world(settings, events: 4_000, sink: nil).violation, isIt(violation) { return seed }
         }
         return nil

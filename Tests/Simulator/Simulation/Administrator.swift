@@ -6,6 +6,7 @@ extension World {
     func administrate() {
         queue.push(.administrator, at: time + dice.within(settings.electionNanoseconds...5 * settings.electionNanoseconds))
         trace.mix(0xAD)
+        if nodes.contains(where: \.isPutBack), dice.permille(300) { replacePutBack() }
         guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }), let replica = leader.replica, let next = wanted(leader.seenMembership) else {
             return
         }

@@ -1,3 +1,4 @@
+import Admission
 import Core
 
 /// What is to happen, by its moment; what is due at the same moment happens in the order in which it was asked for. A binary heap.
@@ -84,6 +85,6 @@ struct Packet {
     let life: Int
     let receiverLife: Int
     /// At which entry the sender's log named it then (`PeerStanding`).
-    let standing: LogIndex
+    let standing: PeerStanding
     let bytes: [UInt8]
 }

@@ -21,6 +21,7 @@ package struct FaultSet: OptionSet, Sendable {
     package static let members = FaultSet(rawValue: 1 << 15)
     package static let transfer = FaultSet(rawValue: 1 << 16)
     package static let rot = FaultSet(rawValue: 1 << 17)
+    package static let putBack = FaultSet(rawValue: 1 << 18)
 
     /// Every fault with its name on the command line.
     package static let named: [(name: String, fault: FaultSet, meaning: String)] = [
@@ -42,6 +43,7 @@ package struct FaultSet: OptionSet, Sendable {
         ("members", .members, "voters come and go by joint consensus"),
         ("transfer", .transfer, "leadership is handed over"),
         ("rot", .rot, "a state is found to be damaged, by a reader or by an entry: it must be rebuilt and meanwhile serve nobody"),
+        ("putBack", .putBack, "a directory is put back to an earlier state under the same identity: it must be refused until it is replaced"),
     ]
 
     package static let all: FaultSet = named.reduce(into: []) { $0.formUnion($1.fault) }
@@ -52,7 +54,7 @@ package struct FaultSet: OptionSet, Sendable {
 
 /// A fault that comes again and again; how often is the seed's choice.
 enum Fault: String, CaseIterable {
-    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage, transfer, rot
+    case crash, stop, pause, partition, slowDisk, diskError, diskFull, wipe, clock, identity, damage, transfer, rot, putBack
 
     var set: FaultSet {
         switch self {
@@ -69,6 +71,7 @@ enum Fault: String, CaseIterable {
         case .damage: .damage
         case .transfer: .transfer
         case .rot: .rot
+        case .putBack: .putBack
         }
     }
 }

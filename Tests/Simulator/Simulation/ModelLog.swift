@@ -18,6 +18,17 @@ final class ModelLogDisk {
 
     var last: LogPosition { entries.last.map { LogPosition(index: $0.index, term: $0.term) } ?? base }
 
+    func copy() -> ModelLogDisk {
+        let copy = ModelLogDisk()
+        copy.hardState = hardState
+        copy.base = base
+        copy.entries = entries
+        copy.syncedCount = syncedCount
+        copy.isLow = isLow
+        copy.isForgetful = isForgetful
+        return copy
+    }
+
     /// Power is cut: of what was not synced, a stretch from its beginning stays, whatever else was on the disk already.
     func cutPower(_ dice: inout Dice) {
         let unsynced = entries.count - syncedCount

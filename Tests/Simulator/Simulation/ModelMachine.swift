@@ -7,6 +7,13 @@ final class ModelStorage {
     var checkpoint = ModelState()
     /// Why the state must not be used any more.
     var damage: String?
+
+    func copy() -> ModelStorage {
+        let copy = ModelStorage()
+        copy.checkpoint = checkpoint
+        copy.damage = damage
+        return copy
+    }
 }
 
 /// States on their way as snapshots: a chunk carries the number of one, for all nodes live in one process.

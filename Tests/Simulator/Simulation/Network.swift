@@ -1,3 +1,4 @@
+import Admission
 import Core
 import Raft
 
@@ -37,6 +38,8 @@ extension World {
         guard nodes.indices.contains(place), place != node.place else { return false }
         if bytes.first == Self.raftKind { checkSent(bytes, by: node) }
         let receiver = nodes[place]
+        // A node that knows nobody yet was told whom to talk to when it was added.
+        guard node.admission.dials(other) || node.admission.membership.members.isEmpty else { return false }
         if !receiver.isUp || network.isCut(node.place, place) {
             counts.lost += 1
             // The connection may be known to be gone, or not yet.
@@ -47,14 +50,14 @@ extension World {
             return true
         }
         let packet = Packet(
-            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.standing, bytes: bytes)
+            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing, bytes: bytes)
         dispatch(packet, bulk: bulk)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
         if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
         if has(.strays), dice.permille(5) {
             let stray = Packet(
-                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.standing, bytes: bytes)
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.admission.standing, bytes: bytes)
             queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
         }
         return true
@@ -86,7 +89,7 @@ extension World {
             counts.lost += 1
             return
         }
-        guard admits(receiver, sender.id, packet) else {
+        guard admits(receiver, sender, packet) else {
             counts.refusals += 1
             return
         }
@@ -102,11 +105,29 @@ extension World {
         replica.receive(packet.bytes, from: sender.id)
     }
 
-    /// The rule of `PeerAdmission`: a member in the life that the membership names, or one that a newer membership names. A node that
-    /// knows no membership yet believes all.
-    private func admits(_ receiver: SimulatedNode, _ sender: NodeID, _ packet: Packet) -> Bool {
-        guard !receiver.membership.members.isEmpty else { return true }
-        return receiver.membership.member(sender)?.incarnation == Incarnation(packet.incarnation) || packet.standing > receiver.membershipIndex
+    /// What `PeerAdmission` says of the connection, on both sides, as in their handshake. What comes late from an earlier life has passed its
+    /// handshake then; it is judged as one that tells no start.
+    private func admits(_ receiver: SimulatedNode, _ sender: SimulatedNode, _ packet: Packet) -> Bool {
+        let isOpen = packet.life == sender.life && packet.receiverLife == receiver.life
+        var peer = PeerIdentity(cluster: cluster, node: sender.id, incarnation: Incarnation(packet.incarnation))
+        if isOpen {
+            peer.start = sender.start
+            let other = identity(of: receiver), standing = receiver.admission.standing
+            guard sender.admission.judge(other, standing, certificateName: receiver.name) == .admit else { return false }
+            meet(sender, other, standing)
+        }
+        guard receiver.admission.judge(peer, packet.standing, certificateName: sender.name) == .admit else { return false }
+        if isOpen { meet(receiver, peer, packet.standing) }
+        return true
+    }
+
+    private func identity(of node: SimulatedNode) -> PeerIdentity {
+        PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: node.start)
+    }
+
+    private func meet(_ node: SimulatedNode, _ peer: PeerIdentity, _ standing: PeerStanding) {
+        _ = node.admission.welcome(peer, standing)
+        if node.admission.meet(peer) { node.met = node.admission.met }
     }
 
     // MARK: What a message promises

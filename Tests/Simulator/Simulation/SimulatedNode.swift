@@ -1,4 +1,5 @@
 import Access
+import Admission
 import Core
 import Glibc
 import Raft
@@ -33,6 +34,7 @@ final class LaneSlot: @unchecked Sendable {
 final class SimulatedNode: @unchecked Sendable {
     let place: Int
     let id: NodeID
+    let name: String
     let isVoterAtFirst: Bool
     var incarnation: UInt64
     /// It began with the cluster: its log's beginning is the first membership.
@@ -49,6 +51,14 @@ final class SimulatedNode: @unchecked Sendable {
     var storage = ModelStorage()
     /// The directory of the real store, if there is one.
     var folder: String?
+    /// How often the directory was taken up, and the mark of the last time.
+    var start = PeerStart(number: 0, mark: 0)
+    /// The starts that it has met of others.
+    var met = MetStarts()
+    /// A copy of the directory, made some time ago.
+    var backup: Backup?
+    /// It goes on from the copy, and has forgotten what came after it.
+    var isPutBack = false
 
     // While it runs.
     var life = 0
@@ -60,10 +70,8 @@ final class SimulatedNode: @unchecked Sendable {
     /// Its log or store failed: it must end, and acknowledge nothing more.
     var hasFailed = false
     var pausedUntil: UInt64 = 0
-    /// The membership that its transport goes by.
-    var membership = Membership.empty
-    /// The index of its entry.
-    var membershipIndex = LogIndex(0)
+    /// Whom it talks to, by the membership that its transport goes by.
+    var admission: PeerAdmission
     /// A bit of its log was flipped: it may refuse to start.
     var isDamaged = false
 
@@ -91,6 +99,8 @@ final class SimulatedNode: @unchecked Sendable {
     init(place: Int, isVoter: Bool, dice: inout Dice) {
         self.place = place
         id = NodeID(UInt32(place + 1))
+        name = "\(id)"
+        admission = PeerAdmission(node: id, incarnation: Incarnation(0))
         isVoterAtFirst = isVoter
         isFounder = isVoter
         incarnation = dice.next() | 1
@@ -103,9 +113,6 @@ final class SimulatedNode: @unchecked Sendable {
 
     /// Whether a power cut now would leave this entry, or what came of it.
     func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
-
-    /// What it says of its own place in a handshake, as `PeerAdmission` has it.
-    var standing: LogIndex { membership.member(id)?.incarnation.rawValue == incarnation ? membershipIndex : LogIndex(0) }
 
     var isUp: Bool { replica != nil }
     /// Its state is damaged and not rebuilt yet, whether it was noticed or not.
@@ -152,7 +159,6 @@ final class SimulatedTransport: ReplicaTransport, @unchecked Sendable {
     }
 
     func membershipChanged(_ membership: Membership, at index: LogIndex) {
-        node.membership = membership
-        node.membershipIndex = index
+        node.admission.change(to: membership, at: index)
     }
 }

@@ -14,6 +14,16 @@ final class LogTruth {
     var doubt: (hardState: HardState, base: LogPosition, terms: [Term])?
     var last: LogIndex { LogIndex(base.index.rawValue + UInt64(terms.count)) }
 
+    func copy() -> LogTruth {
+        let copy = LogTruth()
+        copy.hardState = hardState
+        copy.base = base
+        copy.terms = terms
+        copy.durable = durable
+        copy.doubt = doubt
+        return copy
+    }
+
     func term(at index: LogIndex) -> Term? {
         if index == base.index { return base.term }
         guard index > base.index, index <= last else { return nil }

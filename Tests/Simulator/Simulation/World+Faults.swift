@@ -1,3 +1,4 @@
+import Admission
 import Core
 import Glibc
 
@@ -13,8 +14,9 @@ extension World {
             case .identity, .damage: 5_000_000_000
             case .transfer: 1_000_000_000
             case .rot: 1_200_000_000
+            case .putBack: 250_000_000
             }
-        queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2))
+        queue.push(.fault(fault), at: time + dice.within(mean / 4...mean * 2) / settings.haste)
     }
 
     func strike(_ fault: Fault) {
@@ -49,6 +51,7 @@ extension World {
         case .identity: loseVoter(node)
         case .damage: damage(node)
         case .rot: rot(node)
+        case .putBack: goOnPuttingBack()
         case .transfer:
             guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }) else { return }
             let target = dice.permille(500) ? nil : dice.pick(nodes).id
@@ -168,6 +171,46 @@ extension World {
         if node.replica?.reportDamage("a reader found it") != true { fail("\(node.id) finds nobody to be rebuilt from") }
     }
 
+    /// A copy is made; then the node starts a few times more, so that the others meet it; then the copy takes the directory's place.
+    private func goOnPuttingBack() {
+        if let node = nodes.first(where: canBePutBack) { return putBack(node) }
+        guard let node = nodes.first(where: { $0.backup != nil }) else { return backUp(dice.pick(nodes)) }
+        if let backup = node.backup, node.start.number < backup.start.number + 2 { crash(node) }
+    }
+
+    /// A copy of the directory is made, as a power cut would leave it.
+    private func backUp(_ node: SimulatedNode) {
+        guard node.files == nil, node.folder == nil, !node.isPutBack, !node.isRotten, node.start.number > 0 else { return }
+        node.backup = Backup(of: node, &dice)
+        trace.line("\(moment) \(node.id)'s directory is copied, at its start \(node.start.number)")
+    }
+
+    /// One at a time, and only where the others have what was committed and have met a later start than the one with which it will come.
+    private func canBePutBack(_ node: SimulatedNode) -> Bool {
+        guard let backup = node.backup, !node.isRotten, nodes.allSatisfy({ !$0.isPutBack }), !mayVote(node) || isSpare(node) else { return false }
+        let comes = PeerStart(number: backup.start.number + 1, mark: 0)
+        let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
+        return nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
+    }
+
+    /// The copy takes the directory's place, as somebody might do who restores a machine.
+    private func putBack(_ node: SimulatedNode) {
+        guard let backup = node.backup else { return }
+        if node.isUp { crash(node) }
+        counts.putBacks += 1
+        node.lost = node.truth
+        backup.restore(to: node)
+        trace.line("\(moment) \(node.id)'s directory is put back to that of its start \(backup.start.number)")
+    }
+
+    /// Somebody notices that the others refuse it, and gives it an empty directory.
+    func replacePutBack() {
+        for node in nodes where node.isPutBack {
+            if node.isUp { crash(node) }
+            loseDirectory(node)
+        }
+    }
+
     /// Whether it has a vote by any log.
     private func mayVote(_ node: SimulatedNode) -> Bool {
         record.membership.isVoter(node.id) || firstMembership.isVoter(node.id) && record.membership.members.isEmpty
@@ -182,7 +225,7 @@ extension World {
         guard let term = record.committedTerm(at: index) else { return false }
         return membership.voters.allSatisfy { id in
             let voter = nodes[Int(id.rawValue) - 1]
-            return voter === node || voter.isUp && !voter.isDamaged && voter.truth.hasDurably(LogPosition(index: index, term: term))
+            return voter === node || voter.isUp && !voter.isDamaged && !voter.isPutBack && voter.truth.hasDurably(LogPosition(index: index, term: term))
                 && membership.member(id)?.incarnation.rawValue == voter.incarnation
         }
     }

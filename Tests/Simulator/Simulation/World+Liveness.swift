@@ -40,6 +40,7 @@ extension World {
     private func calm() {
         isCalm = true
         network.heal()
+        replacePutBack()
         for node in nodes {
             node.pausedUntil = 0
             node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)

@@ -1,4 +1,5 @@
 import Access
+import Admission
 import Core
 import Glibc
 import Replica
@@ -56,8 +57,9 @@ extension World {
                 options: options, machine: machine, log: watched, recovered: recovered, transport: SimulatedTransport(node, world: self),
                 host: host(for: node), failed: { [unowned self, unowned node] failure in failed(node, life, failure) })
             node.seenMembership = replica.membership
-            node.membership = replica.membership
-            node.membershipIndex = machine.applied.membershipIndex
+            node.start = PeerStart(number: node.start.number + 1, mark: dice.next())
+            node.admission = PeerAdmission(node: node.id, incarnation: Incarnation(node.incarnation), met: node.met)
+            node.admission.change(to: replica.membership, at: machine.applied.membershipIndex)
             node.replica = replica
             replica.start()
         } catch let error as LogError { cannotStart(node, error) } catch ReplicaFailure.log(let error) { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
@@ -93,7 +95,12 @@ extension World {
 
     /// The disk is as empty as a new one. The node has another incarnation from now on.
     func loseDirectory(_ node: SimulatedNode) {
-        node.lost = node.truth
+        // Of one that was put back, what was lost before counts: the copy held less.
+        if !node.isPutBack { node.lost = node.truth }
+        node.isPutBack = false
+        node.backup = nil
+        node.start = PeerStart(number: 0, mark: 0)
+        node.met = MetStarts()
         node.disk = ModelLogDisk()
         if node.files != nil { node.files = SimulatedDisk(seed: dice.next()) }
         node.hasLog = false

@@ -35,6 +35,8 @@ package struct WorldSettings: Sendable {
     package var usesLeases: Bool
     /// For tests of the simulator itself: what is broken.
     var defect: Defect?
+    /// How many times as often as usual something goes wrong.
+    var haste: UInt64 = 1
     /// Lines of the trace that are kept for a report.
     package var traceLines = 0
 
@@ -66,10 +68,11 @@ package struct WorldSettings: Sendable {
         clients = 3 + dice.below(4)
         var chosen = FaultSet()
         let share = [250, 500, 800][dice.below(3)]
-        for (_, fault, _) in FaultSet.named where fault != .rot && dice.permille(share) { chosen.insert(fault) }
+        for (_, fault, _) in FaultSet.named where fault != .rot && fault != .putBack && dice.permille(share) { chosen.insert(fault) }
         var apart = Dice(seed: seed ^ 0x0207)
         if apart.permille(300) { chosen.insert(.rot) }
         usesRights = usesStore && apart.permille(800)
+        if apart.permille(300) { chosen.insert(.putBack) }
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
@@ -83,7 +86,9 @@ package struct WorldSettings: Sendable {
         // An entry weighs some 150 bytes: a checkpoint each 20 to 100 entries.
         checkpointBytes = Int(dice.within(3_000...15_000))
         retainedBytes = [1, 1_500, 6_000][dice.below(3)]
-        usesSegmentLog = dice.permille(500)
+        // Only directories in memory are copied.
+        let onDisk = dice.permille(500)
+        usesSegmentLog = onDisk && !self.faults.contains(.putBack)
         thinkNanoseconds = [2_000_000, 10_000_000, 40_000_000][dice.below(3)]
         usesLeases = dice.permille(400)
     }
