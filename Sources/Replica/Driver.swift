@@ -162,7 +162,8 @@ final class Driver {
         case let .raft(raft): step(.message(raft))
         case let .forwardAccepted(id, position):
             guard let one = forwarded.removeValue(forKey: id) else { return }
-            surroundings.applyLane.post(.expect(position, deadline: one.deadline, one.completion))
+            let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)
+            surroundings.applyLane.post(.expect(position, deadline: deadline, one.completion))
         case let .forwardRefused(id, refusal): forwarded.removeValue(forKey: id)?.completion(.refused(refusal))
         case let .snapshotAck(transfer, next): senders.first { $0.transfer == transfer && $0.node == node }?.hear(.ack(next: next))
         case let .snapshotDone(transfer, installed):
@@ -206,7 +207,7 @@ final class Driver {
         guard status.leader != .none else { return completion(.refused(.notLeader)) }
         let id = number()
         forwarded[id] = Forwarded(
-            leader: status.leader, deadline: host.now().adding(milliseconds: options.proposalMilliseconds), completion: completion)
+            leader: status.leader, deadline: host.now().adding(milliseconds: options.forwardMilliseconds), completion: completion)
         // The leader that this node still believes in may be gone: nobody would ever answer, and nothing was done.
         guard surroundings.trySend(.forward(id: id, payload: payload), status.leader) else {
             forwarded.removeValue(forKey: id)?.completion(.refused(.notLeader))

@@ -110,6 +110,8 @@ package struct ReplicaOptions: Sendable {
     package var applyBytesMax = 8 << 20
     /// Milliseconds after which the answer to a command is given up.
     package var proposalMilliseconds: UInt64 = 10_000
+    /// Milliseconds after which the leader's word about where a forwarded command stands is given up: it comes at once, or was lost with a connection.
+    package var forwardMilliseconds: UInt64 = 2_000
     /// Milliseconds between two barriers of a replica that nobody asks, so that it knows how old its state is.
     package var freshnessMilliseconds: UInt64 = 200
     /// Whether the node wants read leases where the cluster reads by them: a query node.

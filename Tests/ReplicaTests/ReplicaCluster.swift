@@ -15,19 +15,31 @@ final class MemoryNetwork: Sendable {
     private struct State {
         var replicas: [NodeID: Replica] = [:]
         var isolated: Set<NodeID> = []
+        /// Whether answers to who forwarded a command are lost.
+        var losesAnswers = false
     }
 
     private let state = Mutex(State())
 
     func connect(_ node: NodeID, _ replica: Replica?) { state.withLock { $0.replicas[node] = replica } }
     func isolate(_ node: NodeID) { state.withLock { _ = $0.isolated.insert(node) } }
+    func loseAnswers(_ isOn: Bool) { state.withLock { $0.losesAnswers = isOn } }
     func heal() { state.withLock { $0.isolated = [] } }
 
     func deliver(_ bytes: [UInt8], from: NodeID, to: NodeID) -> Bool {
         let replica = state.withLock { state in
-            state.isolated.contains(from) || state.isolated.contains(to) ? nil : state.replicas[to]
+            state.isolated.contains(from) || state.isolated.contains(to) || state.losesAnswers && Self.isAnswer(bytes) ? nil : state.replicas[to]
         }
         return replica?.receive(bytes, from: from) ?? false
+    }
+
+    private static func isAnswer(_ bytes: [UInt8]) -> Bool {
+        do throws(DecodingError) {
+            switch try ReplicaMessage(decoding: bytes) {
+            case .forwardAccepted, .forwardRefused: return true
+            default: return false
+            }
+        } catch { return false }
     }
 
     struct End: ReplicaTransport {
@@ -51,6 +63,7 @@ final class ReplicaCluster {
     let repairs = FailureList()
     var retainedLogBytes = 64 << 20
     var segmentBytes = 16 << 20
+    var proposalMilliseconds: UInt64 = 10_000
 
     final class FailureList: Sendable {
         private let all = Mutex<[String]>([])
@@ -87,6 +100,7 @@ final class ReplicaCluster {
         options.heartbeatTicks = 3
         options.checkpointMilliseconds = 200
         options.retainedLogBytes = retainedLogBytes
+        options.proposalMilliseconds = proposalMilliseconds
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100
         options.firstMembership = membership ?? voters

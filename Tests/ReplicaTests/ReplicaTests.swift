@@ -35,6 +35,24 @@ import Testing
         }
     }
 
+    /// The leader's word about where a forwarded command stands is lost: whoever gave the command hears that nobody knows, long before it would be
+    /// given up as one that does not commit.
+    @Test func aLostAnswerToWhoForwardedIsNotWaitedForLong() throws {
+        let cluster = try ReplicaCluster()
+        cluster.proposalMilliseconds = 600_000
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        let other = leader == n1 ? n2 : n1
+        #expect(try cluster.barrier(at: other) == .passed)
+        let write = try cluster.put("k", at: other)
+        cluster.network.loseAnswers(true)
+        guard case .unknown = try cluster.propose(write, at: other) else { return #expect(Bool(false)) }
+        cluster.network.loseAnswers(false)
+        try cluster.apply(write, at: other)
+        try cluster.expectEqualStates()
+    }
+
     @Test func theLeadersEndLosesNothing() throws {
         let cluster = try ReplicaCluster()
         try cluster.startAll()
