@@ -106,7 +106,6 @@ extension Trouble {
     private func retire(_ name: String) async throws {
         watch.leaves(name)
         try? await Task.sleep(nanoseconds: Self.afterlifeMilliseconds * 1_000_000)
-        signal(name, SIGCONT)
         // A fault may have killed it before it left.
         if cluster.isRunning(name) { await stop(name) }
         cluster.kill(name)

@@ -106,10 +106,11 @@ import Harness
 
     func signal(_ name: String, _ number: Int32) { cluster.node(name)?.process?.signal(number) }
 
-    /// SIGTERM, which ends with 0.
+    /// SIGTERM, which ends with 0. A node that another fault has paused goes on for it: paused, it would not hear.
     func stop(_ name: String) async {
         watch.leaves(name)
         signal(name, SIGTERM)
+        signal(name, SIGCONT)
         let end = MonotonicTime.now().adding(milliseconds: 20_000)
         while cluster.isRunning(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 10_000_000) }
         guard !cluster.isRunning(name) else {
