@@ -185,11 +185,13 @@ extension World {
     }
 
     /// What was acknowledged is on the disks of a majority of those who vote. What stands before the entry of a joint membership may have been
-    /// committed by the old voters alone; without a majority of them nobody comes to lead until the joint one is past.
+    /// committed by the old voters alone; without a majority of them nobody comes to lead until the joint one is past. What stands behind it may have been
+    /// committed by the new ones alone, if the leader has left the joint membership already, which this node has not heard of yet.
     private func checkDurable(_ position: LogPosition, _ node: SimulatedNode) {
         let membership = node.seenMembership
         let isBefore = membership.isJoint && position.index < node.seenMembershipIndex
-        for group in [isBefore ? [] : membership.voters, membership.outgoingVoters] where !group.isEmpty {
+        let isLeft = membership.isJoint && nodes.contains { $0.seenMembershipIndex > node.seenMembershipIndex }
+        for group in [isBefore ? [] : membership.voters, isLeft && !isBefore ? [] : membership.outgoingVoters] where !group.isEmpty {
             let have = group.count { nodes[Int($0.rawValue) - 1].hasDurably(position) }
             if have <= group.count / 2 { fail("\(node.id) acknowledges \(position.index)/\(position.term), which \(have) of \(group.count) disks have") }
         }

@@ -77,10 +77,14 @@ struct Record {
         written[place].append(Written(term: entry.term, previous: previous, digest: digest))
     }
 
-    /// What is committed is never taken back, by anybody.
-    func replaced(_ index: LogIndex, _ term: Term, by node: NodeID, _ world: World) {
+    /// What is committed is never taken back, by anybody. A node whose disk is slow may have decided to before: what an older leader sent takes the place
+    /// of an entry that a newer one has committed meanwhile, and is replaced by it in its turn.
+    ///
+    /// - Parameter newer: the term of the last entry that is written in its place.
+    func replaced(_ index: LogIndex, _ term: Term, in newer: Term, by node: NodeID, _ world: World) {
         let place = Int(index.rawValue) - 1
-        if place < committed.count, committed[place].term == term { world.fail("\(node) takes back entry \(index), which is committed") }
+        guard place < committed.count, committed[place].term == term, newer >= committed[place].by else { return }
+        world.fail("\(node) takes back entry \(index), which is committed")
     }
 
     // MARK: The core

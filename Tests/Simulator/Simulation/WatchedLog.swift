@@ -107,9 +107,9 @@ final class WatchedLog: DurableLog, @unchecked Sendable {
     private func write(_ entries: [LogEntry], from first: LogIndex) {
         let place = Int(first.rawValue) - Int(truth.base.index.rawValue) - 1
         guard place >= 0, place <= truth.terms.count else { return world.fail("\(node) writes entry \(first) after \(truth.last)") }
-        if place < truth.terms.count {
+        if place < truth.terms.count, let newer = entries.last?.term {
             for old in place..<truth.terms.count {
-                world.record.replaced(LogIndex(truth.base.index.rawValue + UInt64(old) + 1), truth.terms[old], by: node, world)
+                world.record.replaced(LogIndex(truth.base.index.rawValue + UInt64(old) + 1), truth.terms[old], in: newer, by: node, world)
             }
             truth.terms.removeSubrange(place...)
             truth.durable = min(truth.durable, first.previous)

@@ -8,14 +8,12 @@ extension World {
     package func settle() {
         guard violation == nil else { return }
         calm()
-        // A node that has only just begun has not said yet what its log holds.
-        func someoneIsSilent() -> Bool { nodes.contains { $0.isUp && !$0.hasSpoken } }
-        if someoneIsSilent() {
-            for place in nodes.indices { isolate(place) }
-            run(until: time + settings.electionNanoseconds, while: someoneIsSilent)
-            guard violation == nil else { return }
-            network.heal()
-        }
+        // What is on its way inside the nodes comes out first, a change of the membership too, and one that has only just begun says what its log holds.
+        for place in nodes.indices { isolate(place) }
+        let soon = time + 10_000_000
+        run(until: time + settings.electionNanoseconds) { time < soon || nodes.contains { $0.isUp && !$0.hasSpoken } }
+        guard violation == nil else { return }
+        network.heal()
         let (voters, learners) = majority()
         for place in nodes.indices where !voters.contains(place) && !learners.contains(place) { isolate(place) }
         trace.line("\(moment) calm: \(voters.map { nodes[$0].id.description }.joined(separator: ",")) are connected")
