@@ -1,6 +1,5 @@
 import Core
 import Faults
-import Glibc
 import Harness
 
 /// What administrators do to the members, by the commands that they type, while clients call and other faults come and go.
