@@ -23,6 +23,8 @@ package struct SearchBounds: Equatable, Sendable {
     package var duplicates = 0
     /// Messages that overtake the one before them.
     package var overtakings = 0
+    /// Times that a leader sends one entry of its log again, any: Raft lets it, and what a follower answers must not depend on why it was sent.
+    package var resends = 0
     /// Changes of the membership: a leader is asked to give a member a vote, or to take it, or to give one's to another.
     package var changes = 0
     /// Events of a path.
@@ -44,6 +46,8 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
     case duplicate(from: Int, to: Int)
     /// Delivers the second message of the link.
     case overtake(from: Int, to: Int)
+    /// The leader sends its entry after this index, which it has durably.
+    case resend(from: Int, to: Int, after: Int)
     /// The node's oldest write becomes durable.
     case persist(node: Int)
     case crash(node: Int)
@@ -64,6 +68,7 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
         case let .lose(from, to): "\(n(from)) → \(n(to)) lost"
         case let .duplicate(from, to): "\(n(from)) → \(n(to)) delivered, and again later"
         case let .overtake(from, to): "\(n(from)) → \(n(to)) delivered before the one ahead of it"
+        case let .resend(from, to, after): "\(n(from)) sends \(n(to)) its entry \(after + 1) again"
         case let .persist(node): "\(n(node)) writes durably"
         case let .crash(node): "\(n(node)) crashes"
         case let .restart(node): "\(n(node)) restarts"

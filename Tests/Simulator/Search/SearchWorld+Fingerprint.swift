@@ -5,7 +5,7 @@ extension SearchWorld {
     /// What tells this world from another one: everything of which what can happen, or what must hold, depends.
     package var fingerprint: Fingerprint {
         var print = Fingerprint()
-        for count in [timeouts, heartbeats, requests, reads, crashes, losses, duplicates, overtakings, changes] { print.add(count) }
+        for count in [timeouts, heartbeats, requests, reads, crashes, losses, duplicates, overtakings, resends, changes] { print.add(count) }
         for node in nodes { print.add(node.print) }
         for link in links {
             print.add(link.count)

@@ -41,9 +41,20 @@ extension SearchWorld {
         case .vote: cast(message.from, message.term, place)
         case let .appendAccepted(match):
             if node.entries.count < Int(match.rawValue) { fail("n\(place + 1) acknowledges \(match) and has \(node.entries.count) entries on its disk") }
+            checkAcknowledged(match, in: message.term, by: place)
         default: break
         }
         if max(node.hardState.term, node.entries.last?.term ?? Term(0)) < message.term { fail("n\(place + 1) tells of term \(message.term) before it has written it") }
+    }
+
+    /// What a follower acknowledges is its leader's log. Of a leader that leads no more nothing is known.
+    private mutating func checkAcknowledged(_ match: LogIndex, in term: Term, by place: Int) {
+        guard match > LogIndex(0), violation == nil, let leader = past.leaders.first(where: { $0.term == term })?.place, let core = nodes[leader].core,
+            core.status.role == .leader, core.term == term
+        else { return }
+        if core.term(at: match) != nodes[place].entries[Int(match.rawValue) - 1].term {
+            fail("n\(place + 1) acknowledges \(match), where n\(leader + 1), which leads term \(term), has another entry")
+        }
     }
 
     /// One vote a term, in all lives of a node, durable before it leaves.

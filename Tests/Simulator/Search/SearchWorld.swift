@@ -45,7 +45,7 @@ package struct SearchWorld: Sendable {
     var links: [Link]
     var past = Past()
     // What has happened of what is bounded.
-    var timeouts = 0, heartbeats = 0, requests = 0, reads = 0, crashes = 0, losses = 0, duplicates = 0, overtakings = 0, changes = 0
+    var timeouts = 0, heartbeats = 0, requests = 0, reads = 0, crashes = 0, losses = 0, duplicates = 0, overtakings = 0, resends = 0, changes = 0
     /// Times that anybody asked for votes.
     private var asked = 0
     /// The first broken rule; nothing happens after it.
@@ -87,6 +87,9 @@ package struct SearchWorld: Sendable {
             if leads, heartbeats < bounds.heartbeats { all.append(.heartbeat(node: place)) }
             if leads, requests < bounds.requests { all.append(.request(node: place)) }
             if leads, changes < bounds.changes { all += changes(at: place, of: core.membership) }
+            if leads, resends < bounds.resends {
+                for to in nodes.indices where to != place { for after in nodes[place].entries.indices { all.append(.resend(from: place, to: to, after: after)) } }
+            }
             if reads < bounds.reads, core.status.leader != .none { all.append(.read(node: place)) }
             if !nodes[place].writing.isEmpty { all.append(.persist(node: place)) }
             if crashes < bounds.crashes { all.append(.crash(node: place)) }
@@ -144,6 +147,7 @@ package struct SearchWorld: Sendable {
         case let .overtake(from, to):
             overtakings += 1
             step(to, .message(links[link(from, to)].remove(at: 1)))
+        case let .resend(from, to, after): resend(from, to, after)
         case let .persist(place): persist(place)
         case let .crash(place):
             crashes += 1
@@ -207,6 +211,16 @@ package struct SearchWorld: Sendable {
         carryOut(effects, at: place)
         printNode(place)
         check(place)
+    }
+
+    /// True, whatever it was sent before: what the leader has, and what it knows to be committed.
+    private mutating func resend(_ from: Int, _ to: Int, _ after: Int) {
+        guard let status = nodes[from].core?.status else { return }
+        resends += 1
+        let entries = nodes[from].entries
+        let previous = after == 0 ? .zero : LogPosition(index: entries[after - 1].index, term: entries[after - 1].term)
+        let body = RaftMessage.Body.append(previous: previous, entries: [entries[after]], commit: status.commitIndex)
+        send(RaftMessage(from: Self.id(from), to: Self.id(to), term: status.term, body: body), from: from)
     }
 
     private mutating func persist(_ place: Int) {

@@ -29,6 +29,9 @@ struct Record {
     private var committed: [Committed] = []
     private var applied: [Applied] = []
     private var leaders: [Term: NodeID] = [:]
+    /// Entries with memberships that were written anywhere, and the indexes of those that were applied, ascending.
+    private var writtenMemberships: Set<LogPosition> = []
+    private var appliedMemberships: [LogIndex] = []
     /// What took effect for a session's number.
     private var effects: [SessionID: Set<UInt64>] = [:]
     /// The state by the model, at the end of `applied`.
@@ -50,6 +53,9 @@ struct Record {
     func committedTerm(at index: LogIndex) -> Term? {
         index.rawValue > 0 && index <= committedIndex ? committed[Int(index.rawValue) - 1].term : nil
     }
+    func isMembership(_ position: LogPosition) -> Bool { writtenMemberships.contains(position) }
+    /// The index of the newest membership that was applied anywhere, of those through `index`; 0 if there is none.
+    func newestMembership(atOrBefore index: LogIndex) -> LogIndex { appliedMemberships.last { $0 <= index } ?? LogIndex(0) }
     /// The newest membership that took effect.
     var membership: Membership { model.membership }
 
@@ -64,6 +70,7 @@ struct Record {
     /// Log matching: an index and a term name one entry, and one entry before it.
     mutating func wrote(_ entry: LogEntry, after previous: Term?, by node: NodeID, _ world: World) {
         let place = Int(entry.index.rawValue) - 1
+        if entry.kind == .membership { writtenMemberships.insert(LogPosition(index: entry.index, term: entry.term)) }
         while written.count <= place { written.append([]) }
         let digest = Self.digest(entry)
         for other in written[place] where other.term == entry.term {
@@ -135,6 +142,7 @@ struct Record {
             let expected = model.apply(entry)
             applied.append(Applied(entry: entry, outcome: expected, digest: model.digest))
             tookEffect(entry, expected, world)
+            if entry.kind == .membership { appliedMemberships.append(entry.index) }
             if keepsRights { rights.note(entry, expected, model) }
         }
         guard place < applied.count else { return world.fail("\(node) applies \(entry.index) before anybody applied \(applied.count + 1)") }

@@ -130,7 +130,7 @@ extension World {
 
     /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
     private func wipeLearner() {
-        guard let node = nodes.last(where: { !mayVote($0) }) else { return }
+        guard nobodyIsPutBack, let node = nodes.last(where: { !mayVote($0) }) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -138,7 +138,7 @@ extension World {
 
     /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
     private func loseVoter(_ node: SimulatedNode) {
-        guard mayVote(node), isSpare(node) else { return }
+        guard nobodyIsPutBack, mayVote(node), isSpare(node) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -185,9 +185,10 @@ extension World {
         trace.line("\(moment) \(node.id)'s directory is copied, at its start \(node.start.number)")
     }
 
-    /// One at a time, and only where the others have what was committed and have met a later start than the one with which it will come.
+    /// One at a time, and only where the others have met a later start than the one with which it will come. What was committed with its help alone may be
+    /// on one other disk: it stays, for those who have it not cannot lead without those who have.
     private func canBePutBack(_ node: SimulatedNode) -> Bool {
-        guard let backup = node.backup, !node.isRotten, nodes.allSatisfy({ !$0.isPutBack }), !mayVote(node) || isSpare(node) else { return false }
+        guard let backup = node.backup, !node.isRotten, nobodyIsPutBack, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
         let comes = PeerStart(number: backup.start.number + 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
         return nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
@@ -211,6 +212,9 @@ extension World {
         }
     }
 
+    /// A member with an empty directory has met nobody, and would hear a directory that the others refuse: one of the limits in docs/architecture.md.
+    private var nobodyIsPutBack: Bool { nodes.allSatisfy { !$0.isPutBack } }
+
     /// Whether it has a vote by any log.
     private func mayVote(_ node: SimulatedNode) -> Bool {
         record.membership.isVoter(node.id) || firstMembership.isVoter(node.id) && record.membership.members.isEmpty
@@ -218,15 +222,15 @@ extension World {
     }
 
     /// Whether it can be lost: every voter is in its place, and the others have durably all that was committed.
-    private func isSpare(_ node: SimulatedNode) -> Bool {
+    private func isSpare(_ node: SimulatedNode, othersHaveAll: Bool = true) -> Bool {
         let membership = record.membership.members.isEmpty ? firstMembership : record.membership
         guard !membership.isJoint, membership.voters.count >= 3, nodes.allSatisfy({ !$0.isUp || $0.seenMembership.voters == membership.voters }) else { return false }
         let index = record.committedIndex
         guard let term = record.committedTerm(at: index) else { return false }
         return membership.voters.allSatisfy { id in
             let voter = nodes[Int(id.rawValue) - 1]
-            return voter === node || voter.isUp && !voter.isDamaged && !voter.isPutBack && voter.truth.hasDurably(LogPosition(index: index, term: term))
-                && membership.member(id)?.incarnation.rawValue == voter.incarnation
+            return voter === node || voter.isUp && !voter.isDamaged && !voter.isPutBack
+                && (!othersHaveAll || voter.truth.hasDurably(LogPosition(index: index, term: term))) && membership.member(id)?.incarnation.rawValue == voter.incarnation
         }
     }
 }

@@ -97,7 +97,6 @@ extension World {
             if status.commitIndex > status.lastIndex { fail("\(node.id) commits \(status.commitIndex), and its log ends at \(status.lastIndex)") }
         }
         if core.durableIndex > status.lastIndex { fail("\(node.id) counts entries as durable that it does not have") }
-        if core.membershipIndex > status.lastIndex { fail("\(node.id) goes by the membership of entry \(core.membershipIndex), and its log ends at \(status.lastIndex)") }
         if core.membership != node.seenMembership {
             let membership = core.membership
             if status.role == .leader, node.seenRole == .leader, !Quorums.intersect(node.seenMembership, membership) {
@@ -106,11 +105,23 @@ extension World {
             node.seenMembership = membership
             node.seenMembershipIndex = core.membershipIndex
         }
+        checkMembership(core, status, node)
         if settings.usesLeases { checkFence(core, status, node) }
         node.seenTerm = status.term
         node.seenCommit = status.commitIndex
         node.seenRole = status.role
         node.hasSpoken = true
+    }
+
+    /// The membership in force is that of an entry of the own log or of the state, and none that is known to be committed is newer.
+    private func checkMembership(_ core: borrowing RaftCore, _ status: RaftStatus, _ node: SimulatedNode) {
+        let index = core.membershipIndex
+        if index > status.lastIndex { fail("\(node.id) goes by the membership of entry \(index), and its log ends at \(status.lastIndex)") }
+        let newest = record.newestMembership(atOrBefore: status.commitIndex)
+        if index < newest { fail("\(node.id) goes by the membership of entry \(index), and has \(newest) as committed, which is a newer one") }
+        if index > core.base.index, index <= core.durableIndex, let term = core.term(at: index), !record.isMembership(LogPosition(index: index, term: term)) {
+            fail("\(node.id) goes by the membership of entry \(index), and has another entry there")
+        }
     }
 }
 

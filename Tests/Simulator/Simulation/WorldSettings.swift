@@ -33,10 +33,10 @@ package struct WorldSettings: Sendable {
     package var usesRights: Bool
     /// Whether query nodes answer by read leases.
     package var usesLeases: Bool
+    /// How many times as often as usual something goes wrong.
+    package var haste: UInt64 = 1
     /// For tests of the simulator itself: what is broken.
     var defect: Defect?
-    /// How many times as often as usual something goes wrong.
-    var haste: UInt64 = 1
     /// Lines of the trace that are kept for a report.
     package var traceLines = 0
 

@@ -16,6 +16,10 @@ struct Arguments {
     var faults: FaultSet?
     /// Of each thousand seeds, those with real stores.
     var storePermille = 0
+    /// How many times as often as usual faults come.
+    var haste = 1
+    /// Query nodes answer by leases in every world, not only in those of which the seed says so.
+    var usesLeases = false
     var isTraced = false
     var isHelp = false
     /// Set by the program itself: says each seed before it begins, so that a parent knows which one a child died of.
@@ -24,11 +28,13 @@ struct Arguments {
     static let help = """
         Simulates whole clusters: the production code of consensus, replica, log and store, with every fault, by one seed.
 
-        kho-sim --seed S [--events N] [--faults LIST] [--store] [--trace]    one world, again and again the same
-        kho-sim --seeds N [--first S] [--jobs J] [--events N] [--faults LIST] [--store-permille P]
+        kho-sim --seed S [--trace] [OPTIONS]                  one world, again and again the same
+        kho-sim --seeds N [--first S] [--jobs J] [OPTIONS]    one after the other
 
           --events N          events in each world before the faults end (default 10,000)
           --faults LIST       names with commas, "all" or "none"; without it each seed chooses for itself
+          --haste N           faults come N times as often (default 1)
+          --leases            query nodes answer by leases; without it each seed chooses
           --store             real stores on LMDB instead of the model in memory
           --store-permille P  of a thousand seeds, so many with real stores (default 0)
           --jobs J            processes at a time (default 1)
@@ -59,6 +65,8 @@ struct Arguments {
             case "--first": first = try number(word)
             case "--events": events = try small(word, 1_000_000_000)
             case "--jobs": jobs = max(1, try small(word, 256))
+            case "--haste": haste = max(1, try small(word, 1_000))
+            case "--leases": usesLeases = true
             case "--store": storePermille = 1_000
             case "--store-permille": storePermille = try small(word, 1_000)
             case "--trace": isTraced = true
@@ -89,8 +97,23 @@ struct Arguments {
 
     /// What makes a seed's world the same again.
     func replay(_ seed: UInt64) -> String {
-        "kho-sim --seed \(seed) --events \(events)" + (faults.map { " --faults \($0.names.isEmpty ? "none" : $0.names)" } ?? "")
-            + (usesStore(seed) ? " --store" : "")
+        (["kho-sim", "--seed", "\(seed)"] + worldWords + (usesStore(seed) ? ["--store"] : [])).joined(separator: " ")
+    }
+
+    /// What the worlds depend on beside their seeds, and whether their stores are real.
+    var worldWords: [String] {
+        var words = ["--events", "\(events)"]
+        if let faults { words += ["--faults", faults.names.isEmpty ? "none" : faults.names] }
+        if haste != 1 { words += ["--haste", "\(haste)"] }
+        if usesLeases { words.append("--leases") }
+        return words
+    }
+
+    func settings(_ seed: UInt64) -> WorldSettings {
+        var settings = WorldSettings(seed: seed, faults: faults, usesStore: usesStore(seed))
+        settings.haste = UInt64(haste)
+        if usesLeases { settings.usesLeases = true }
+        return settings
     }
 
     /// Spread evenly, and the same for a seed wherever it is run.

@@ -99,9 +99,8 @@ struct Jobs {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, pipes[1], 1)
-        var words = ["kho-sim", "--share", "--seeds", "\(end - first)", "--first", "\(first)", "--events", "\(arguments.events)"]
-        words += ["--store-permille", "\(arguments.storePermille)"]
-        if let faults = arguments.faults { words += ["--faults", faults.names.isEmpty ? "none" : faults.names] }
+        var words = ["kho-sim", "--share", "--seeds", "\(end - first)", "--first", "\(first)", "--store-permille", "\(arguments.storePermille)"]
+        words += arguments.worldWords
         var argv = words.map { strdup($0) } + [nil]
         defer { for word in argv { free(word) } }
         var pid: pid_t = 0

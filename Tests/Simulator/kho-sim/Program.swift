@@ -20,15 +20,9 @@ struct Program {
         return try Jobs(arguments).run(count)
     }
 
-    private func settings(_ seed: UInt64) -> WorldSettings {
-        var settings = WorldSettings(seed: seed, faults: arguments.faults, usesStore: arguments.usesStore(seed))
-        settings.traceLines = 0
-        return settings
-    }
-
     /// One seed, with all that is to be said of it.
     private func runOne(_ seed: UInt64) -> Int32 {
-        var settings = settings(seed)
+        var settings = arguments.settings(seed)
         settings.traceLines = arguments.isTraced ? 0 : 60
         let result = Run.world(settings, events: arguments.events, sink: arguments.isTraced ? { say($0) } : nil)
         say("seed \(seed): \(settings.summary)")
@@ -55,7 +49,7 @@ struct Program {
         for number in 0..<count {
             let seed = first &+ number
             say("begin \(seed)")
-            let result = Run.world(settings(seed), events: arguments.events, sink: nil)
+            let result = Run.world(arguments.settings(seed), events: arguments.events, sink: nil)
             sum.add(result, usesStore: arguments.usesStore(seed))
             if let violation = result.violation { say("violation \(seed) \(violation)") }
         }
