@@ -49,6 +49,27 @@ import Testing
         #expect(result.states > 1_000)
     }
 
+    /// The first leader has an entry that nobody else has and does not know of the second, whatever of whose log arrives there.
+    @Test func aSearchMayBeginWithEntriesThatAreToBeReplaced() {
+        var bounds = SearchBounds()
+        bounds.elected = 2
+        bounds.timeouts = 0
+        bounds.heartbeats = 1
+        bounds.requests = 0
+        bounds.resends = 1
+        bounds.crashes = 0
+        bounds.depth = 100
+        let root = SearchWorld(bounds)
+        #expect(root.violation == nil)
+        let leaders = root.choices.filter { if case .heartbeat = $0 { true } else { false } }
+        #expect(leaders == [.heartbeat(node: 0), .heartbeat(node: 1)])
+        #expect(root.choices.contains(.resend(from: 1, to: 0, after: 1)))
+        var search = Search(bounds)
+        let result = search.run()
+        #expect(result.violation == nil, "\(result.path)")
+        #expect(result.isComplete && result.widths.last == 0 && result.states > 100, "\(result.states) states to depth \(result.depth)")
+    }
+
     /// A learner gets a vote: by both memberships, and never by a majority of all.
     @Test func aChangeOfVotersIsSearched() {
         var bounds = SearchBounds()

@@ -5,7 +5,8 @@ package struct SearchBounds: Equatable, Sendable {
     /// Nodes that are members without a vote at first.
     package var learners = 0
     /// 1: the search begins where the first node leads and everybody has applied its first entry. That is 11 events into a new cluster of three,
-    /// so what a later election can do comes within reach.
+    /// so what a later election can do comes within reach. 2: where the second node leads after it, and the first, which does not know, has two entries
+    /// more: one that the others have too, and one that nobody else has.
     package var elected = 0
     /// Elections that begin because a node hears no leader.
     package var timeouts = 3
@@ -23,7 +24,8 @@ package struct SearchBounds: Equatable, Sendable {
     package var duplicates = 0
     /// Messages that overtake the one before them.
     package var overtakings = 0
-    /// Times that a leader sends one entry of its log again, any: Raft lets it, and what a follower answers must not depend on why it was sent.
+    /// Times that an entry of a leader's log, any, arrives at a follower ahead of what is under way: Raft lets a leader send what it likes, and what a
+    /// follower answers must not depend on why it was sent.
     package var resends = 0
     /// Changes of the membership: a leader is asked to give a member a vote, or to take it, or to give one's to another.
     package var changes = 0
@@ -46,7 +48,7 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
     case duplicate(from: Int, to: Int)
     /// Delivers the second message of the link.
     case overtake(from: Int, to: Int)
-    /// The leader sends its entry after this index, which it has durably.
+    /// The leader's entry after this index, which it has durably, arrives.
     case resend(from: Int, to: Int, after: Int)
     /// The node's oldest write becomes durable.
     case persist(node: Int)
@@ -68,7 +70,7 @@ package enum SearchChoice: Equatable, Sendable, CustomStringConvertible {
         case let .lose(from, to): "\(n(from)) → \(n(to)) lost"
         case let .duplicate(from, to): "\(n(from)) → \(n(to)) delivered, and again later"
         case let .overtake(from, to): "\(n(from)) → \(n(to)) delivered before the one ahead of it"
-        case let .resend(from, to, after): "\(n(from)) sends \(n(to)) its entry \(after + 1) again"
+        case let .resend(from, to, after): "\(n(from)) sends \(n(to)) its entry \(after + 1), which arrives at once"
         case let .persist(node): "\(n(node)) writes durably"
         case let .crash(node): "\(n(node)) crashes"
         case let .restart(node): "\(n(node)) restarts"

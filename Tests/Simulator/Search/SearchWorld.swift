@@ -59,6 +59,7 @@ package struct SearchWorld: Sendable {
         links = Array(repeating: Link(), count: count * count)
         for place in nodes.indices { start(place) }
         if bounds.elected > 0 { elect() }
+        if bounds.elected > 1 { elect(afterFirst: 1) }
     }
 
     static func id(_ place: Int) -> NodeID { NodeID(UInt32(place + 1)) }
@@ -88,7 +89,7 @@ package struct SearchWorld: Sendable {
             if leads, requests < bounds.requests { all.append(.request(node: place)) }
             if leads, changes < bounds.changes { all += changes(at: place, of: core.membership) }
             if leads, resends < bounds.resends {
-                for to in nodes.indices where to != place { for after in nodes[place].entries.indices { all.append(.resend(from: place, to: to, after: after)) } }
+                for to in nodes.indices where to != place && nodes[to].core != nil { for after in nodes[place].entries.indices { all.append(.resend(from: place, to: to, after: after)) } }
             }
             if reads < bounds.reads, core.status.leader != .none { all.append(.read(node: place)) }
             if !nodes[place].writing.isEmpty { all.append(.persist(node: place)) }
@@ -110,10 +111,31 @@ package struct SearchWorld: Sendable {
     /// The first node comes to lead, and all that follows from it happens.
     private mutating func elect() {
         timeOut(0)
+        settle(among: nodes.indices)
+    }
+
+    /// The first node writes two entries, of which the others get one, and hears nothing more; another one comes to lead.
+    private mutating func elect(afterFirst place: Int) {
+        for number in 1...2 {
+            step(0, .propose([Proposal(id: ProposalID(UInt64(100 + number)), payload: [UInt8(100 + number)])]))
+            persist(0)
+            if number == 1 { for other in nodes.indices.dropFirst() { happen(.deliver(from: 0, to: other)) } }
+        }
+        timeouts += 2
+        // The last one has given up the first, and asks in vain; so it helps this one.
+        timeOut(nodes.count - 1)
+        for link in links.indices { links[link].removeAll() }
+        timeOut(place)
+        settle(among: nodes.indices.dropFirst())
+        for other in nodes.indices { links[link(other, 0)].removeAll() }
+    }
+
+    /// Everything happens that is under way among these nodes.
+    private mutating func settle(among places: Range<Int>) {
         while violation == nil {
-            if let place = nodes.indices.first(where: { !nodes[$0].writing.isEmpty }) {
+            if let place = places.first(where: { !nodes[$0].writing.isEmpty }) {
                 persist(place)
-            } else if let link = links.indices.first(where: { !links[$0].isEmpty }) {
+            } else if let link = links.indices.first(where: { !links[$0].isEmpty && places.contains($0 / nodes.count) && places.contains($0 % nodes.count) }) {
                 happen(.deliver(from: link / nodes.count, to: link % nodes.count))
             } else {
                 break
@@ -213,14 +235,14 @@ package struct SearchWorld: Sendable {
         check(place)
     }
 
-    /// True, whatever it was sent before: what the leader has, and what it knows to be committed.
+    /// The leader's entry arrives, before what is under way. It is true, whatever was sent before: what the leader has, and what it knows to be committed.
     private mutating func resend(_ from: Int, _ to: Int, _ after: Int) {
         guard let status = nodes[from].core?.status else { return }
         resends += 1
         let entries = nodes[from].entries
         let previous = after == 0 ? .zero : LogPosition(index: entries[after - 1].index, term: entries[after - 1].term)
         let body = RaftMessage.Body.append(previous: previous, entries: [entries[after]], commit: status.commitIndex)
-        send(RaftMessage(from: Self.id(from), to: Self.id(to), term: status.term, body: body), from: from)
+        step(to, .message(RaftMessage(from: Self.id(from), to: Self.id(to), term: status.term, body: body)))
     }
 
     private mutating func persist(_ place: Int) {

@@ -28,7 +28,7 @@ package struct FaultSet: OptionSet, Sendable {
         ("loss", .loss, "messages are lost"),
         ("duplication", .duplication, "messages of the consensus arrive twice"),
         ("delay", .delay, "messages are late by up to three election timeouts, and overtake each other"),
-        ("partition", .partition, "links are cut: one way, both ways, one link of three, a node alone, a ring"),
+        ("partition", .partition, "links are cut: one way, both ways, one link of three, a node alone, a ring; and come up late when a node begins"),
         ("strays", .strays, "messages for another node, or for or from an earlier life"),
         ("crash", .crash, "power cuts: what was not synced is lost, in part or wholly"),
         ("stop", .stop, "nodes are stopped in order and started again"),

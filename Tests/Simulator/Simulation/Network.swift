@@ -6,6 +6,8 @@ import Raft
 struct Network {
     private let count: Int
     private var cuts: [Bool]
+    /// Until when a link is not there yet, since a node at its end has just begun.
+    private var lateUntil: [UInt64]
     /// When the last message on a link arrives, for a network that keeps their order.
     private var lastArrival: [UInt64]
     var isInOrder = false
@@ -15,12 +17,17 @@ struct Network {
     init(nodes count: Int) {
         self.count = count
         cuts = [Bool](repeating: false, count: count * count)
+        lateUntil = [UInt64](repeating: 0, count: count * count)
         lastArrival = [UInt64](repeating: 0, count: 2 * count * count)
     }
 
     func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from * count + to] }
     mutating func cut(_ from: Int, _ to: Int) { cuts[from * count + to] = true }
     mutating func heal() { for link in cuts.indices { cuts[link] = false } }
+
+    func isLate(_ from: Int, _ to: Int, at time: UInt64) -> Bool { time < lateUntil[from * count + to] }
+    mutating func delay(_ from: Int, _ to: Int, until time: UInt64) { lateUntil[from * count + to] = time }
+    mutating func connectAll() { for link in lateUntil.indices { lateUntil[link] = 0 } }
 
     /// Bulk has a connection of its own, and its order is relied on.
     mutating func arrival(_ from: Int, _ to: Int, bulk: Bool, at time: UInt64) -> UInt64 {
@@ -40,7 +47,7 @@ extension World {
         let receiver = nodes[place]
         // A node that knows nobody yet was told whom to talk to when it was added.
         guard node.admission.dials(other) || node.admission.membership.members.isEmpty else { return false }
-        if !receiver.isUp || network.isCut(node.place, place) {
+        if !receiver.isUp || network.isCut(node.place, place) || network.isLate(node.place, place, at: time) {
             counts.lost += 1
             // The connection may be known to be gone, or not yet.
             return dice.permille(300)

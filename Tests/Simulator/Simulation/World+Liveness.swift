@@ -38,6 +38,7 @@ extension World {
     private func calm() {
         isCalm = true
         network.heal()
+        network.connectAll()
         replacePutBack()
         for node in nodes {
             node.pausedUntil = 0

@@ -61,8 +61,19 @@ extension World {
             node.admission = PeerAdmission(node: node.id, incarnation: Incarnation(node.incarnation), met: node.met)
             node.admission.change(to: replica.membership, at: machine.applied.membershipIndex)
             node.replica = replica
+            connect(node)
             replica.start()
         } catch let error as LogError { cannotStart(node, error) } catch ReplicaFailure.log(let error) { cannotStart(node, error) } catch { fail("\(node.id) cannot start: \(error)") }
+    }
+
+    /// The connections of a node that has begun are made one after the other, and some late: it may hear of one node long before it hears of another.
+    private func connect(_ node: SimulatedNode) {
+        guard !isCalm, settings.faults.contains(.partition) else { return }
+        for other in nodes where other !== node {
+            for (from, to) in [(node.place, other.place), (other.place, node.place)] {
+                network.delay(from, to, until: dice.permille(300) ? time + dice.within(0...settings.electionNanoseconds) : 0)
+            }
+        }
     }
 
     private func openLog(_ node: SimulatedNode) throws(LogError) -> (any DurableLog, RecoveredLog) {
@@ -158,7 +169,9 @@ extension World {
             queue.push(
                 .disconnected(place: other.place, life: other.life, from: node.place), at: time + dice.within(100_000...100_000_000))
         }
-        let pause = dice.within(1_000_000...(dice.permille(200) ? 8 * settings.electionNanoseconds : settings.electionNanoseconds))
+        // Mostly within an election timeout; some at once, as a supervisor does it, and some much later.
+        let kind = dice.below(10)
+        let pause = dice.within(1_000_000...(kind < 2 ? 5_000_000 : kind < 4 ? 8 * settings.electionNanoseconds : settings.electionNanoseconds))
         queue.push(.restart(place: node.place, life: node.life), at: time + pause)
     }
 
