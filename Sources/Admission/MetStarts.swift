@@ -2,7 +2,8 @@ import Core
 
 /// The newest start that this node has met of each other one; kept in the file `met` of its data directory. A node whose directory was put back to an
 /// earlier state, under the same incarnation, has forgotten votes and entries that others count on; its starts are counted in the directory, so
-/// it comes with a number that is past, and is refused.
+/// it comes with a number that is past, and is refused. From then on that incarnation is **condemned**: each start counts one more, so a directory that was
+/// refused and started again would soon come with a number that nobody has met.
 ///
 /// What it cannot tell: a directory put back to a state of its last start but one comes with the number that follows, as if it had been started
 /// again; and who has not met the later start does not know of it. Nodes that have met it are enough where they are a majority.
@@ -21,6 +22,9 @@ package struct MetStarts: Equatable, Sendable {
     /// Why a node of this start is not to be heard; nil if nothing speaks against it.
     package func objection(to peer: PeerIdentity) -> String? {
         guard peer.start != .untold, let met = all.first(where: { $0.node == peer.node && $0.incarnation == peer.incarnation }) else { return nil }
+        if met.start == Self.condemned {
+            return "\(peer.node) comes with a data directory that was put back to an earlier state, or copied: it was refused before; replace the node"
+        }
         if peer.start.number < met.start.number {
             return "\(peer.node) comes with start \(peer.start.number) of its data directory, and start \(met.start.number) was met: it was put back to an earlier state; replace the node"
         }
@@ -42,6 +46,16 @@ package struct MetStarts: Equatable, Sendable {
         }
         guard all[place] != met else { return false }
         all[place] = met
+        return true
+    }
+
+    /// In the place of a start: no start of this incarnation is heard any more.
+    private static let condemned = PeerStart(number: .max, mark: 0)
+
+    /// Hears no start of this node's incarnation any more. True if that is news.
+    mutating func condemn(_ peer: PeerIdentity) -> Bool {
+        guard let place = all.firstIndex(where: { $0.node == peer.node && $0.incarnation == peer.incarnation }), all[place].start != Self.condemned else { return false }
+        all[place].start = Self.condemned
         return true
     }
 

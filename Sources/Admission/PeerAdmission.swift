@@ -19,6 +19,8 @@ package struct PeerAdmission: Sendable {
     private var guests: [NodeID: PeerStanding] = [:]
     /// The starts of others, as they were met.
     package private(set) var met: MetStarts
+    /// When the newest start of each was met, in this process.
+    private var metAt: [NodeID: MonotonicTime] = [:]
 
     package init(node: NodeID, incarnation: Incarnation, met: MetStarts = MetStarts()) {
         self.node = node
@@ -61,7 +63,23 @@ package struct PeerAdmission: Sendable {
     }
 
     /// Remembers the start of an admitted node. True if that is news, and is to be kept.
-    package mutating func meet(_ hello: PeerIdentity) -> Bool { met.meet(hello) }
+    package mutating func meet(_ hello: PeerIdentity, at now: MonotonicTime = MonotonicTime.now()) -> Bool {
+        guard met.meet(hello) else { return false }
+        metAt[hello.node] = now
+        return true
+    }
+
+    /// Condemns the directory of a node that was refused for its start. Only a process that lives says so for certain: what one that has ended had sent
+    /// may be read after its successor was met. A connection that began later than that shows that its other end lives.
+    ///
+    /// - Parameter begun: when the connection began, before its handshake.
+    /// - Returns: whether that is news, and is to be kept.
+    package mutating func condemn(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> Bool {
+        guard judgeByMembership(hello, standing, certificateName) == .admit, met.objection(to: hello) != nil,
+            begun > metAt[hello.node] ?? MonotonicTime(nanoseconds: 0)
+        else { return false }
+        return met.condemn(hello)
+    }
 
     private func judgeByMembership(_ hello: PeerIdentity, _ standing: PeerStanding, _ certificateName: String) -> PeerVerdict {
         guard !membership.members.isEmpty else { return .admit }

@@ -21,6 +21,10 @@
     @inlinable package mutating func write(_ value: Int32) { put(value) }
     @inlinable package mutating func write(_ value: Int64) { put(value) }
     @inlinable package mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+    /// Appends the value's bytes as they lie in memory, in one piece: for heads whose numbers are big-endian already and leave no gaps.
+    @inlinable @inline(__always)
+    package mutating func write<T: BitwiseCopyable>(inMemory value: T) { withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) } }
+
     /// The bytes alone, without a length.
     @inlinable package mutating func write(raw value: [UInt8]) { bytes.append(contentsOf: value) }
     package mutating func write(raw value: borrowing RawSpan) {
@@ -45,9 +49,8 @@
     package mutating func write32(_ text: String) { write32(Array(text.utf8)) }
 
     /// Overwrites bytes written before, as for a length or a count known only later.
-    package mutating func overwrite(_ value: some FixedWidthInteger, at offset: Int) {
-        withUnsafeBytes(of: value.bigEndian) { new in
-            for i in 0..<new.count { bytes[offset + i] = new[i] }
-        }
+    @inlinable
+    package mutating func overwrite<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+        bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.bigEndian, toByteOffset: offset, as: T.self) }
     }
 }

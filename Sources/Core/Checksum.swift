@@ -18,6 +18,12 @@ package struct CRC32C: Equatable, Sendable {
         value = withUnsafeBytes(of: &bytes) { kho_crc32c(value, $0.baseAddress, $0.count) }
     }
 
+    /// Goes on with the number's four bytes, big-endian.
+    package mutating func update(_ number: UInt32) {
+        var bytes = number.bigEndian
+        value = withUnsafeBytes(of: &bytes) { kho_crc32c(value, $0.baseAddress, $0.count) }
+    }
+
     /// Goes on with these bytes.
     package mutating func update(_ bytes: [UInt8]) {
         value = bytes.withUnsafeBytes { kho_crc32c(value, $0.baseAddress, $0.count) }

@@ -36,6 +36,8 @@ final class PeerHandler: ChannelInboundHandler {
     /// Ends the handshake, later the next ping.
     private var timer: Scheduled<Void>?
     private var heard = NIODeadline.now()
+    /// Before the handshake: whoever has completed it lived after this.
+    private let begun = MonotonicTime.now()
     private var isDraining = false
     /// Whether the link counts on this connection. It does not on one that never stood, or came second: a name with several
     /// addresses may be dialled at several at once.
@@ -147,7 +149,7 @@ final class PeerHandler: ChannelInboundHandler {
         if let fault = hello.fault(seenBy: shared.identity, dialled: dialled?.node, lane: dialled?.lane) {
             return refuse(fault, "\(hello.sender.node)")
         }
-        if case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system) {
+        if case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system, begun: begun) {
             return refuse(.notAdmitted, "\(hello.sender.node): \(reason)")
         }
         phase = .open(hello, peer)
@@ -194,7 +196,7 @@ final class PeerHandler: ChannelInboundHandler {
     /// Asks the owner again whether the other side may go on.
     func recheck() {
         guard case let .open(hello, peer) = phase else { return }
-        guard case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system) else { return }
+        guard case let .refuse(reason) = shared.delegate.admits(hello.sender, standing: hello.standing, certificateName: peer.name.system, begun: begun) else { return }
         shared.meters.countEnded()
         end(.refused(.notAdmitted, detail: reason))
     }

@@ -20,8 +20,9 @@ package protocol PeerDelegate: AnyObject, Sendable {
     var standing: PeerStanding { get }
     /// Whether the other side of a handshake may go on: is it a member, with this incarnation and this certificate? The cluster's id, the node's
     /// number and the certificate's cluster and role are checked already; `certificateName` is the last part of its URI,
-    /// and binding it to the number is the delegate's part. Asked again of open connections at each `setPeers`.
-    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict
+    /// and binding it to the number is the delegate's part. Asked again of open connections at each `setPeers`. `begun`: when the connection began,
+    /// before its handshake.
+    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> PeerVerdict
 }
 
 /// Why a handshake did not end in an open connection. The raw value goes over the wire.

@@ -71,6 +71,10 @@ struct Answering {
     /// The principal's plan for the dataset, if it may do the action with some record and the snapshot is young enough. Otherwise the
     /// request is answered with an error, and nil.
     func plan(_ dataset: DatasetID, for action: Actions, _ view: borrowing ReadView, _ plans: inout PlanCache) -> AccessPlan? {
+        if basis.isNewest, connection.unconfirmed.isEmpty,
+            let plan = plans.lastPlan(principal: request.principal, dataset: dataset, policyIndex: view.state.policyIndex, at: view.state.time),
+            plan.actions.contains(action)
+        { return plan }
         guard isAuthenticated(view) else { return nil }
         let found = plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time)
         guard let plan = found, plan.actions.contains(action) else {
@@ -96,9 +100,8 @@ struct Answering {
 
     /// Answers the request behind a barrier instead.
     func again() {
-        var newest = request
-        newest.mustBeNewest = true
-        connection.submit(newest)
+        request.mustBeNewest = true
+        connection.submit(request)
     }
 
     // MARK: The connection

@@ -94,7 +94,7 @@ extension ClientConnection {
     // MARK: Requests on their way to the worker
 
     /// So many bytes wait to be written that no more answers are made.
-    var isFull: Bool { out.count >= worker.settings.outgoingBytesMax || context?.channel.isWritable != true }
+    var isFull: Bool { !isWritable || out.count >= worker.settings.outgoingBytesMax || context == nil }
 
     func submit(_ request: Request) {
         if !request.isLong, queue.isWithoutShort, !isFull { return worker.submit(request, from: self) }

@@ -35,6 +35,10 @@ final class ClientConnection: ChannelInboundHandler {
     var scans: [UInt32: ScanState] = [:]
     /// Requests that the worker does not have yet.
     var queue = RequestQueue()
+    /// Requests that the worker is to answer: the short ones, and those that may take long.
+    let shortLane = FairLane<LoopWorker.Item>(), longLane = FairLane<LoopWorker.Item>()
+    /// The worker's turn in which one was answered last.
+    var lastTurn = 0
     /// Streams whose answers are no longer wanted.
     var cancelled: Set<UInt32> = []
     /// Bytes of the requests under way that have more than a few, by their streams, and in all.
@@ -47,6 +51,8 @@ final class ClientConnection: ChannelInboundHandler {
     private(set) var isOpen = false
     private var isFlushScheduled = false
     private var isReadingPaused = false
+    /// The channel takes more.
+    private(set) var isWritable = true
 
     init(worker: LoopWorker) {
         self.worker = worker
@@ -113,7 +119,8 @@ final class ClientConnection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
+        isWritable = context.channel.isWritable
+        if isWritable {
             if isReadingPaused {
                 isReadingPaused = false
                 patience.resumed(now: worker.settings.clock())

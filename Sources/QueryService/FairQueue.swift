@@ -1,27 +1,29 @@
 import NIOCore
 
-/// Things that wait for a worker, of many owners: each owner in its turn has one taken, however many it has brought. A pure value.
+/// What one owner has brought to a `FairQueue`. Each owner keeps one for each queue, so that to find it costs nothing.
+final class FairLane<Element> {
+    fileprivate var waiting = CircularBuffer<Element>()
+}
+
+/// Things that wait for a worker, of many owners: each owner in its turn has one taken, however many it has brought.
 struct FairQueue<Element> {
-    private var lanes: [ObjectIdentifier: CircularBuffer<Element>] = [:]
-    /// The owners that have something, the next one first.
-    private var order = CircularBuffer<ObjectIdentifier>()
+    /// The lanes that have something, each once, the next one first.
+    private var order = CircularBuffer<FairLane<Element>>()
     private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func add(_ element: Element, of owner: ObjectIdentifier) {
+    mutating func add(_ element: Element, to lane: FairLane<Element>) {
         count += 1
-        if lanes[owner]?.append(element) == nil {
-            lanes[owner] = [element]
-            order.append(owner)
-        }
+        if lane.waiting.isEmpty { order.append(lane) }
+        lane.waiting.append(element)
     }
 
     /// The first thing of the owner whose turn it is; nil if nothing waits.
     mutating func next() -> Element? {
-        guard let owner = order.popFirst(), let element = lanes[owner]?.popFirst() else { return nil }
+        guard let lane = order.popFirst(), let element = lane.waiting.popFirst() else { return nil }
         count -= 1
-        if lanes[owner]?.isEmpty == false { order.append(owner) } else { lanes[owner] = nil }
+        if !lane.waiting.isEmpty { order.append(lane) }
         return element
     }
 }

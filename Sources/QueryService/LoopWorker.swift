@@ -21,24 +21,10 @@ final class LoopWorker: @unchecked Sendable {
     var plans = PlanCache()
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
 
-    /// What allows to answer a request that is ready.
-    private enum Ground {
-        /// A barrier has passed.
-        case barrier
-        /// The node held a read lease: to be looked at once more in the snapshot.
-        case lease
-        /// The request may be answered from the state as it is here.
-        case older
-    }
-
-    private struct Item {
+    /// A request and whose it is.
+    struct Item {
         let connection: ClientConnection
         let request: Request
-        var ground = Ground.barrier
-        /// A lease was no ground for it: it waits for a barrier.
-        var wantsBarrier = false
-        /// The turn before which it was ready.
-        var turn = 0
     }
 
     /// Came since the last barrier was asked for.
@@ -108,12 +94,17 @@ final class LoopWorker: @unchecked Sendable {
     private func flush() {
         var batch: [Item] = []
         swap(&batch, &arriving)
-        // Reads that may be older do not wait for the barriers of others, which without a quorum take their time.
-        for item in batch where item.request.maxAgeMilliseconds != nil { ready(item, .older) }
-        batch.removeAll { $0.request.maxAgeMilliseconds != nil }
-        if !batch.isEmpty, replica.beginLeaseRead() != nil {
-            for item in batch where !item.wantsBarrier { ready(item, .lease) }
-            batch.removeAll { !$0.wantsBarrier }
+        let isLeased = !batch.isEmpty && replica.beginLeaseRead() != nil
+        batch.removeAll { item in
+            if item.request.maxAgeMilliseconds != nil {
+                // Reads that may be older do not wait for the barriers of others, which without a quorum take their time.
+                ready(item, .older)
+            } else if isLeased, !item.request.wantsBarrier {
+                ready(item, .lease)
+            } else {
+                return false
+            }
+            return true
         }
         if barriersUnderWay < Self.barriersMax, !batch.isEmpty {
             barriersUnderWay += 1
@@ -151,17 +142,15 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    private func ready(_ item: Item, _ ground: Ground) {
-        var item = item
-        item.ground = ground
-        item.turn = figures.turns
-        let owner = ObjectIdentifier(item.connection)
-        if item.request.isLong { long.add(item, of: owner) } else { short.add(item, of: owner) }
+    private func ready(_ item: Item, _ ground: Request.Ground) {
+        item.request.ground = ground
+        item.request.turn = figures.turns
+        if item.request.isLong { long.add(item, to: item.connection.longLane) } else { short.add(item, to: item.connection.shortLane) }
     }
 
     /// Answers, if the ground on which it is to be answered holds in this snapshot.
     private func serve(_ item: Item, _ older: Basis, isLeased: Bool, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
-        switch item.ground {
+        switch item.request.ground {
         case .barrier: answer(item, .newest, view, &answered)
         case .older: answer(item, older, view, &answered)
         case .lease:
@@ -173,8 +162,7 @@ final class LoopWorker: @unchecked Sendable {
 
     /// The lease has ended, or the snapshot does not reach as far as it must.
     private func waitForBarrier(_ item: Item) {
-        var item = item
-        item.wantsBarrier = true
+        item.request.wantsBarrier = true
         arriving.append(item)
         scheduleFlush()
     }
@@ -208,7 +196,7 @@ final class LoopWorker: @unchecked Sendable {
                 repeat {
                     for _ in 0..<Self.shortAtOnce {
                         guard let item = short.next() else { break }
-                        figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.turn)
+                        figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.request.turn)
                         serve(item, older, isLeased: isLeased, view, &answered)
                     }
                     // One at the least, so that many short ones do not keep the long ones for ever.
@@ -222,7 +210,7 @@ final class LoopWorker: @unchecked Sendable {
             let answer = found(error)
             while let item = short.next() ?? long.next() {
                 fail(item, answer)
-                answered.append(item.connection)
+                note(item.connection, &answered)
             }
         }
         figures.longMax = max(figures.longMax, longs)
@@ -234,6 +222,13 @@ final class LoopWorker: @unchecked Sendable {
             isResting = false
             turn()
         }
+    }
+
+    /// Each connection once a turn.
+    private func note(_ connection: ClientConnection, _ answered: inout [ClientConnection]) {
+        guard connection.lastTurn != figures.turns else { return }
+        connection.lastTurn = figures.turns
+        answered.append(connection)
     }
 
     private static let elsewhere = WireError(.unavailable, retryAfterMilliseconds: 200)
@@ -253,7 +248,7 @@ final class LoopWorker: @unchecked Sendable {
     private func answer(_ item: Item, _ basis: Basis, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
         let connection = item.connection
         guard connection.isOpen else { return }
-        if answered.last !== connection { answered.append(connection) }
+        note(connection, &answered)
         // Who does not take its answers is answered when it does.
         guard !connection.isFull else { return connection.putBack(item.request) }
         guard !isOutOfService else { return fail(item, Self.elsewhere) }

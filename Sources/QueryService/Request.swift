@@ -1,8 +1,8 @@
 import Core
 import Wire
 
-/// A request that was decoded and waits for its snapshot.
-struct Request {
+/// A request that was decoded and waits for its snapshot. An object, since it goes through several queues; it is in one of them at a time.
+final class Request {
     enum Body {
         case bind
         case describe(Describe)
@@ -26,16 +26,37 @@ struct Request {
     let body: Body
     /// It allowed an older state, but asks for what can be revoked, which an older state might still show: it waits for a barrier. So do the steps
     /// that follow one behind a barrier.
-    var mustBeNewest = false
-
+    var mustBeNewest: Bool
     /// It may take long, so that a connection has only a few of them with the worker at a time.
-    var isLong: Bool {
-        switch body {
-        case .count, .countStep, .scan, .scanStep: true
-        case let .describe(message): message.preamble.dataset == DatasetID(0) && message.code.isEmpty
-        case let .multiGet(message): message.keys.count > 64
-        case .bind, .get, .write, .openSession: false
-        }
+    let isLong: Bool
+    /// The age that the client allows; nil if it asks for the newest state.
+    private let ageMilliseconds: UInt32?
+
+    // The worker's notes.
+    /// What allows to answer it, once it is ready.
+    var ground = Ground.barrier
+    /// A lease was no ground for it: it waits for a barrier.
+    var wantsBarrier = false
+    /// The turn before which it was ready.
+    var turn = 0
+
+    /// What allows to answer a request that is ready.
+    enum Ground {
+        /// A barrier has passed.
+        case barrier
+        /// The node held a read lease: to be looked at once more in the snapshot.
+        case lease
+        /// The request may be answered from the state as it is here.
+        case older
+    }
+
+    init(stream: UInt32, principal: PrincipalID, body: Body, mustBeNewest: Bool = false) {
+        self.stream = stream
+        self.principal = principal
+        self.body = body
+        self.mustBeNewest = mustBeNewest
+        isLong = body.isLong
+        ageMilliseconds = body.ageMilliseconds
     }
 
     /// A step of what has begun.
@@ -62,10 +83,22 @@ struct Request {
     }
 
     /// The age that is allowed, for a read that does not ask for the newest state.
-    var maxAgeMilliseconds: UInt32? {
-        guard !mustBeNewest else { return nil }
+    var maxAgeMilliseconds: UInt32? { mustBeNewest ? nil : ageMilliseconds }
+}
+
+extension Request.Body {
+    fileprivate var isLong: Bool {
+        switch self {
+        case .count, .countStep, .scan, .scanStep: true
+        case let .describe(message): message.preamble.dataset == DatasetID(0) && message.code.isEmpty
+        case let .multiGet(message): message.keys.count > 64
+        case .bind, .get, .write, .openSession: false
+        }
+    }
+
+    fileprivate var ageMilliseconds: UInt32? {
         let consistency: Consistency
-        switch body {
+        switch self {
         case let .describe(message): consistency = message.preamble.consistency
         case let .get(message): consistency = message.preamble.consistency
         case let .multiGet(message): consistency = message.preamble.consistency

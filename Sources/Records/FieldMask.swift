@@ -18,6 +18,9 @@ package struct FieldMask: Hashable, Sendable {
 
     package var isEmpty: Bool { words.0 | words.1 | words.2 | words.3 == 0 }
 
+    /// Fields in the set.
+    package var count: Int { words.0.nonzeroBitCount + words.1.nonzeroBitCount + words.2.nonzeroBitCount + words.3.nonzeroBitCount }
+
     package func contains(_ field: FieldID) -> Bool {
         let bit = UInt64(1) << UInt64(field.rawValue & 63)
         return switch field.rawValue >> 6 {

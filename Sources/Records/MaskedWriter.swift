@@ -11,7 +11,8 @@ extension RecordView {
     /// If rights hide nothing and all is asked for, the stored bytes are copied as they are, unless they still hold fields that were
     /// deleted from the dataset. If rights hide anything, modification index, time and schema version are zero, and a field without a
     /// value is left out whether or not the record has an entry for it: they would tell that what is hidden was written. Work
-    /// and size depend on visible fields only. The checksum is that of the bytes sent. No allocation but the buffer's growth.
+    /// and size depend on visible fields only. The checksum is that of the bytes sent. No allocation but the buffer's growth, which is by as much as the whole
+    /// record at most.
     package func writeMasked(
         into out: inout [UInt8], key: borrowing RawSpan, visible: FieldMask, mask: FieldMask, requested: FieldMask? = nil,
         hidesNothing: Bool
@@ -21,48 +22,65 @@ extension RecordView {
             return
         }
         let wanted = requested.map { visible.intersection($0) } ?? visible
-        let start = out.count
-        bytes.extracting(0..<RecordLayout.headerBytes).withUnsafeBytes { out.append(contentsOf: $0) }
-        var count: UInt16 = 0
-        var content: UInt32 = 0
-        var place = 0
-        // By the schema and not by the record, so that whether a record has a hidden field does not show.
-        wanted.forEach { field in
-            guard mask.contains(field) else {
-                withUnsafeBytes(of: field.rawValue.bigEndian) { out.append(contentsOf: $0) }
-                withUnsafeBytes(of: UInt16(0)) { out.append(contentsOf: $0) }
-                withUnsafeBytes(of: RecordLayout.lengthWithheld.bigEndian) { out.append(contentsOf: $0) }
-                count += 1
-                return
+        // The most that it can become: an entry for each field wanted, and all of the content.
+        let most = RecordLayout.headerBytes + wanted.count * RecordLayout.entryBytes + bytes.byteCount - contentStart
+        out.append(addingCapacity: most) { (output: inout OutputSpan<UInt8>) in
+            output.withUnsafeMutableBufferPointer { buffer, count in
+                var record = UnsafeMutableRawBufferPointer(buffer)
+                count = write(into: &record, key: key, wanted: wanted, mask: mask, hidesNothing: hidesNothing)
             }
-            while place < fieldCount, id(at: place) < field { place += 1 }
-            guard place < fieldCount, id(at: place) == field else { return }
-            let entry = RecordLayout.headerBytes + place * RecordLayout.entryBytes
-            if !hidesNothing && bytes.int32(entry + 4) == RecordLayout.lengthNull { return }
-            bytes.extracting(entry..<entry + RecordLayout.entryBytes).withUnsafeBytes { out.append(contentsOf: $0) }
-            count += 1
-            content += UInt32(max(0, bytes.int32(entry + 4)))
         }
-        var offset = contentStart
-        for place in 0..<fieldCount {
-            let slot = slot(at: place, offset: offset)
-            offset += max(0, Int(slot.length))
-            guard slot.length > 0, wanted.contains(slot.id), mask.contains(slot.id) else { continue }
-            self.content(slot).withUnsafeBytes { out.append(contentsOf: $0) }
-        }
-        // The header again, for what is sent.
-        out.withUnsafeMutableBytes { all in
-            let record = UnsafeMutableRawBufferPointer(rebasing: all[start...])
+    }
+
+    /// Writes into room that is large enough. The bytes written.
+    private func write(
+        into record: inout UnsafeMutableRawBufferPointer, key: borrowing RawSpan, wanted: FieldMask, mask: FieldMask, hidesNothing: Bool
+    ) -> Int {
+        bytes.withUnsafeBytes { bytes in
+            record.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<RecordLayout.headerBytes]))
+            var end = RecordLayout.headerBytes
+            var content = 0
+            var place = 0
+            // By the schema and not by the record, so that whether a record has a hidden field does not show.
+            wanted.forEach { field in
+                if mask.contains(field) {
+                    while place < fieldCount, id(at: place) < field { place += 1 }
+                    guard place < fieldCount, id(at: place) == field else { return }
+                    let entry = RecordLayout.headerBytes + place * RecordLayout.entryBytes
+                    let length = self.bytes.int32(entry + 4)
+                    if !hidesNothing && length == RecordLayout.lengthNull { return }
+                    record.storeBytes(of: bytes.loadUnaligned(fromByteOffset: entry, as: UInt64.self), toByteOffset: end, as: UInt64.self)
+                    content += max(0, Int(length))
+                } else {
+                    record.storeBytes(of: field.rawValue.bigEndian, toByteOffset: end, as: UInt16.self)
+                    record.storeBytes(of: 0, toByteOffset: end + 2, as: UInt16.self)
+                    record.storeBytes(of: RecordLayout.lengthWithheld.bigEndian, toByteOffset: end + 4, as: Int32.self)
+                }
+                end += RecordLayout.entryBytes
+            }
+            let count = UInt16((end - RecordLayout.headerBytes) / RecordLayout.entryBytes)
+            var offset = contentStart
+            for place in 0..<fieldCount {
+                let slot = slot(at: place, offset: offset)
+                let length = max(0, Int(slot.length))
+                if length > 0, wanted.contains(slot.id), mask.contains(slot.id) {
+                    UnsafeMutableRawBufferPointer(rebasing: record[end...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]))
+                    end += length
+                }
+                offset += length
+            }
+            // The header again, for what is sent.
             record.storeBytes(of: hidesNothing ? 0 : RecordLayout.flagFiltered, toByteOffset: RecordLayout.flagsOffset, as: UInt8.self)
             record.storeBytes(of: count.bigEndian, toByteOffset: RecordLayout.countOffset, as: UInt16.self)
-            record.storeBytes(of: content.bigEndian, toByteOffset: RecordLayout.contentOffset, as: UInt32.self)
+            record.storeBytes(of: UInt32(content).bigEndian, toByteOffset: RecordLayout.contentOffset, as: UInt32.self)
             if !hidesNothing {
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.schemaOffset, as: UInt32.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.indexOffset, as: UInt64.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.timeOffset, as: UInt64.self)
             }
-            let crc = RecordLayout.checksum(key: key, record: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(record)))
+            let crc = RecordLayout.checksum(key: key, record: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[..<end])))
             record.storeBytes(of: crc.bigEndian, toByteOffset: RecordLayout.checksumOffset, as: UInt32.self)
+            return end
         }
     }
 

@@ -35,7 +35,7 @@ package enum RecordLayout {
         var crc = CRC32C()
         crc.update(key)
         crc.update(record.extracting(0..<checksumOffset))
-        crc.update([0, 0, 0, 0])
+        crc.update(UInt32(0))
         crc.update(record.extracting(contentOffset..<record.byteCount))
         return crc.value
     }

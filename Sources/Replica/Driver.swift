@@ -338,6 +338,7 @@ final class Driver {
         let loop = loop
         let sender = SnapshotSender(
             to: node, transfer: number(), isWanted: isWanted, machine: surroundings.machine, host: host, send: { send($0, node) },
+            damaged: { [report = surroundings.reportDamage] in _ = report($0) },
             finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) })
         senders.append(sender)
         sender.start()

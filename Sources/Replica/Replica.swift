@@ -19,6 +19,7 @@ package final class Replica: Sendable {
     let host: ReplicaHost
     private let failure: FailureLatch
     private let standing: Standing
+    private let report: @Sendable (String) -> Bool
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
     ///
@@ -58,6 +59,11 @@ package final class Replica: Sendable {
             calls: SnapshotReceiver.Calls(
                 send: send, received: { sink, completion in if !lane.post(.snapshotReceived(sink, completion)) { completion(false) } },
                 failed: { latch.fail(.store($0)) }))
+        let report: @Sendable (String) -> Bool = { what in
+            guard standing.hasOthers else { return false }
+            if standing.note(newDamage: what) { applyLane.post(.damaged(what)) }
+            return true
+        }
         loop = ReplicaLoop(
             options: options, restored: restored, lane: lane,
             surroundings: ReplicaLoop.Surroundings(
@@ -66,10 +72,11 @@ package final class Replica: Sendable {
                     standing.note($0)
                     transport.membershipChanged($0, at: $1)
                 },
-                alarm: alarm, repair: repair, standing: standing, heardSnapshotAt: { receiver.heardAt }))
+                alarm: alarm, repair: repair, standing: standing, reportDamage: report, heardSnapshotAt: { receiver.heardAt }))
         self.receiver = receiver
         self.machine = machine
         self.standing = standing
+        self.report = report
         self.host = host
         self.lane = lane
         self.logLane = logLane
@@ -103,11 +110,7 @@ package final class Replica: Sendable {
     ///
     /// - Returns: false if there is no other replica to rebuild it from; nothing changes then.
     @discardableResult
-    package func reportDamage(_ what: String) -> Bool {
-        guard standing.hasOthers else { return false }
-        if standing.note(newDamage: what) { applyLane.post(.damaged(what)) }
-        return true
-    }
+    package func reportDamage(_ what: String) -> Bool { report(what) }
 
     /// Why the replica is out of service; nil if it serves.
     package var damage: String? { standing.damage }

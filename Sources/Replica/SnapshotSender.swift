@@ -37,13 +37,16 @@ final class SnapshotSender: LaneWork {
     private let machine: any StateMachine
     private let host: ReplicaHost
     private let send: @Sendable (ReplicaMessage) -> Void
+    private let damaged: @Sendable (String) -> Void
     private let finished: @Sendable (LogPosition, Bool) -> Void
     private let stream = LaneOwned<Stream?>(nil)
 
-    /// `finished` is called once after `start`, with the position the snapshot stands for (zero if none could be taken).
+    /// - Parameters:
+    ///   - damaged: what is to be sent does not fit its checksums. Called before `finished`.
+    ///   - finished: called once after `start`, with the position the snapshot stands for (zero if none could be taken).
     init(
         to node: NodeID, transfer: UInt64, isWanted: Bool, machine: any StateMachine, host: ReplicaHost,
-        send: @escaping @Sendable (ReplicaMessage) -> Void,
+        send: @escaping @Sendable (ReplicaMessage) -> Void, damaged: @escaping @Sendable (String) -> Void,
         finished: @escaping @Sendable (LogPosition, Bool) -> Void
     ) {
         self.node = node
@@ -52,6 +55,7 @@ final class SnapshotSender: LaneWork {
         self.machine = machine
         self.host = host
         self.send = send
+        self.damaged = damaged
         self.finished = finished
         lane = Lane(.snapshotOut, host: host)
     }
@@ -67,7 +71,7 @@ final class SnapshotSender: LaneWork {
             let begin = ReplicaMessage.snapshotBegin(transfer: transfer, header: source.header.encoded())
             stream.value = Stream(source: source, begin: begin, heard: host.now())
             send(begin)
-        } catch { return finish(delivered: false) }
+        } catch { return finish(error) }
         return fill()
     }
 
@@ -124,11 +128,16 @@ final class SnapshotSender: LaneWork {
                 }
             } catch {
                 stream.value = now
-                return finish(delivered: false)
+                return finish(error)
             }
         }
         stream.value = now
         return .until(host.now().adding(milliseconds: Self.resendMilliseconds))
+    }
+
+    private func finish(_ error: StoreError) -> LanePause {
+        if error.isDamage { damaged("\(error)") }
+        return finish(delivered: false)
     }
 
     private func finish(delivered: Bool) -> LanePause {

@@ -28,9 +28,11 @@ package struct ReadView: ~Copyable {
         _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: [UInt8], through plan: AccessPlan, for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
-        let whole = Applier.key(plan.dataset, key)
+        // No key that is longer was ever written.
+        guard key.count <= Limits.recordKeyBytes else { return nil }
+        let whole = RecordKey(plan.dataset, key)
         do {
-            guard let bytes = try transaction.get(databases.records, whole.span.bytes) else { return nil }
+            guard let bytes = try transaction.get(databases.records, whole.bytes) else { return nil }
             let view = try RecordView(bytes)
             try view.verify(key: key.span.bytes)
             guard let record = MaskedRecord(view, key: key.span.bytes, through: plan, for: action) else { return nil }

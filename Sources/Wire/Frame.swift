@@ -97,13 +97,11 @@ package struct FrameSplitter: Sendable {
         offset = 0
     }
 
-    /// Stands for the checksum itself.
-    private static let zeroes: [UInt8] = [0, 0, 0, 0]
-
     private func checksum(of frame: RawSpan) -> UInt32 {
         var crc = CRC32C()
         crc.update(frame.extracting(0..<FrameHeader.checksumOffset))
-        crc.update(Self.zeroes)
+        // In the checksum's own place.
+        crc.update(UInt32(0))
         crc.update(frame.extracting(Limits.frameHeaderBytes..<frame.byteCount))
         return crc.value
     }
@@ -136,12 +134,7 @@ extension ByteWriter {
     /// The same for any opcode byte.
     package mutating func beginFrame(opcodeByte: UInt8, stream: UInt32, flags: UInt16 = 0) -> Int {
         let start = count
-        write(UInt32(0))
-        write(FrameHeader.version)
-        write(opcodeByte)
-        write(flags)
-        write(stream)
-        write(UInt32(0))
+        write(inMemory: (UInt32(0), FrameHeader.version, opcodeByte, flags.bigEndian, stream.bigEndian, UInt32(0)))
         return start
     }
 

@@ -137,11 +137,11 @@ public struct ReplyInfo: Equatable, Sendable {
     }
 
     package func encode(into out: inout ByteWriter) {
-        out.write(appliedIndex.rawValue)
-        out.write(policyIndex.rawValue)
-        out.write(stalenessMilliseconds)
-        out.write(schemaVersion)
-        out.write(disclosure)
+        out.write(
+            inMemory: (
+                appliedIndex.rawValue.bigEndian, policyIndex.rawValue.bigEndian, stalenessMilliseconds.bigEndian, schemaVersion.bigEndian,
+                disclosure.bigEndian
+            ))
     }
 
     package init(from reader: inout ByteReader) throws(DecodingError) {

@@ -65,6 +65,30 @@ struct PeerAdmissionTests {
         #expect(verdict(Self.identity(2)) == .admit)
     }
 
+    /// A directory that was put back and is started again and again must not come to a number that nobody has met. But what a process had sent that has
+    /// ended is no proof that it lives.
+    @Test func whoWasRefusedForItsStartStaysRefused() throws {
+        var admission = Self.admission
+        _ = admission.meet(Self.started(9), at: MonotonicTime(nanoseconds: 1_000))
+        func condemn(_ peer: PeerIdentity, name: String = "n2", begun: UInt64) -> Bool {
+            admission.condemn(peer, .none, certificateName: name, begun: MonotonicTime(nanoseconds: begun))
+        }
+        let early = condemn(Self.started(7), begun: 1_000), sound = condemn(Self.started(10), begun: 2_000)
+        let nameless = condemn(Self.started(7), name: "n3", begun: 2_000), other = condemn(Self.started(7, incarnation: 21), begun: 2_000)
+        #expect(!early && !sound && !nameless && !other)
+        #expect(isAdmitted(admission, Self.started(10), .none, "n2"))
+        let news = [Self.started(7), Self.started(8)].map { condemn($0, begun: 2_000) }
+        #expect(news == [true, false])
+        let kept = try MetStarts(decoding: admission.met.encoded())
+        admission = PeerAdmission(node: NodeID(1), incarnation: Incarnation(10), met: kept)
+        admission.change(to: Self.admission.membership, at: LogIndex(5))
+        for number in [7, 9, 10, 1_000] as [UInt64] { #expect(!isAdmitted(admission, Self.started(number), .none, "n2"), "start \(number)") }
+        // Another directory in its place has nothing to do with it.
+        let voters = admission.membership.voters
+        admission.change(to: Membership(members: [Self.member(1), Self.member(2, incarnation: 21), Self.member(3)], voters: voters), at: LogIndex(6))
+        #expect(isAdmitted(admission, Self.started(1, incarnation: 21), .none, "n2"))
+    }
+
     /// A new directory begins to count anew, and of a node that is gone nothing is kept.
     @Test func anotherDirectoryCountsAnew() {
         var admission = Self.admission

@@ -39,7 +39,7 @@ final class Recorder: PeerDelegate {
     /// The certificate of node 3 is that of `n3`; a test may refuse more.
     var standing: PeerStanding { PeerStanding(membershipIndex: LogIndex(7), address: "localhost:1") }
 
-    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict {
+    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> PeerVerdict {
         if let reason = heard.withLock({ $0.refuses[hello.node] }) { return .refuse(reason) }
         return certificateName == "n\(hello.node.rawValue)" ? .admit : .refuse("the certificate is \(certificateName)'s")
     }

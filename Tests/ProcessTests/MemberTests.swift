@@ -7,7 +7,7 @@ import Testing
 /// Members come, vote and go in clusters of their own, by the commands that an administrator uses.
 extension ProcessTests {
     /// Storage nodes `n1` to `n4` and the query node `n5`; `n4` waits for a place.
-    @Processes private final class Members {
+    @Processes final class Members {
         let cluster: LocalCluster
         private let folder: TemporaryFolder
 
@@ -61,7 +61,7 @@ extension ProcessTests {
         }
     }
 
-    fileprivate static func patience(_ what: String, _ condition: () async throws -> Bool) async throws {
+    static func patience(_ what: String, _ condition: () async throws -> Bool) async throws {
         try await wait(for: what, seconds: 40, condition)
     }
 

@@ -10,19 +10,18 @@ import Wire
 /// What many connections may occupy together: an event loop's turns, places, memory.
 @Suite(.serialized) struct FairnessTests {
     @Test func eachOwnerHasItsTurn() {
-        final class Owner {}
-        let owners = (0..<3).map { _ in Owner() }
+        let lanes = (0..<3).map { _ in FairLane<String>() }
         var queue = FairQueue<String>()
         #expect(queue.next() == nil)
-        for i in 1...4 { queue.add("a\(i)", of: ObjectIdentifier(owners[0])) }
-        for i in 1...2 { queue.add("b\(i)", of: ObjectIdentifier(owners[1])) }
+        for i in 1...4 { queue.add("a\(i)", to: lanes[0]) }
+        for i in 1...2 { queue.add("b\(i)", to: lanes[1]) }
         #expect(queue.next() == "a1")
-        queue.add("c1", of: ObjectIdentifier(owners[2]))
+        queue.add("c1", to: lanes[2])
         var order: [String] = []
         while let next = queue.next() { order.append(next) }
         #expect(order == ["b1", "a2", "c1", "b2", "a3", "a4"])
         #expect(queue.isEmpty && queue.count == 0)
-        queue.add("a5", of: ObjectIdentifier(owners[0]))
+        queue.add("a5", to: lanes[0])
         #expect(queue.next() == "a5")
     }
 

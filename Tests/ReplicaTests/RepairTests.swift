@@ -11,8 +11,9 @@ import Testing
     let rotten = "rotten-text-rotten"
 
     /// Three nodes with a record that rots on demand, and the leader.
-    func filled(records: Int = 20, bytes: Int = 40) throws -> (ReplicaCluster, leader: NodeID, follower: NodeID) {
+    func filled(records: Int = 20, bytes: Int = 40, retained: Int = 64 << 20) throws -> (ReplicaCluster, leader: NodeID, follower: NodeID) {
         let cluster = try ReplicaCluster()
+        cluster.retainedLogBytes = retained
         try cluster.startAll()
         let leader = try cluster.leader()
         try cluster.makeWorld(at: leader)
@@ -123,15 +124,30 @@ import Testing
         #expect(try cluster.records(follower) == 13)
     }
 
-    /// The leader's state is rotten too, and nobody has seen it: its snapshot does not add up, and the next member is asked.
-    @Test func aRottenSnapshotMendsNothing() throws {
+    /// The leader's state is rotten too, and nobody has seen it: its snapshot finds it, the next member is asked, and both are mended.
+    @Test func aSnapshotOfARottenStateMendsNothingButFindsIt() throws {
         let (cluster, leader, follower) = try filled()
         #expect(try cluster.rot(rotten, at: leader) > 0)
         #expect(try #require(cluster.replicas[follower]).reportDamage("rot"))
         try cluster.wait("\(follower) to be rebuilt") { cluster.replicas[follower]?.damage == nil }
         #expect(try cluster.isSound(follower))
-        #expect(try !cluster.isSound(leader))
-        #expect(cluster.failures.texts.isEmpty)
+        #expect(cluster.repairs.texts.contains { $0.hasPrefix("\(leader): damaged") }, "\(cluster.repairs.texts)")
+        try expectRebuilt(cluster, leader)
+    }
+
+    /// A member needs a snapshot that only a leader can send whose state is rotten: the leader finds it, is mended by a third, and sends a sound one.
+    @Test func aLeaderThatCannotSendItsStateIsMended() throws {
+        // More than a segment, so that the log can be cut.
+        let (cluster, leader, _) = try filled(records: 40, bytes: 900_000, retained: 1)
+        try cluster.wait("the log to be cut") { cluster.base(leader) > LogIndex(10) }
+        #expect(try cluster.rot(rotten, at: leader) > 0)
+        let learner = NodeID(4)
+        try cluster.add(learner, incarnation: 4, at: leader)
+        try cluster.start(learner, membership: .empty)
+        try cluster.wait("the leader to find it") { cluster.repairs.texts.contains { $0.hasPrefix("\(leader): damaged") } }
+        try cluster.wait("the learner to catch up") { try cluster.records(learner) == 41 }
+        try expectRebuilt(cluster, leader)
+        #expect(try cluster.isSound(learner))
     }
 
     @Test func aLearnerIsMended() throws {

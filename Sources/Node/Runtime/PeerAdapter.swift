@@ -60,14 +60,14 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
 
     var standing: PeerStanding { admission.withLock { $0.standing } }
 
-    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String) -> PeerVerdict {
-        let (verdict, isGuest, isMet) = admission.withLock { admission in
+    func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> PeerVerdict {
+        let (verdict, isGuest, isToBeKept) = admission.withLock { admission in
             let verdict = admission.judge(hello, standing, certificateName: certificateName)
-            guard verdict == .admit else { return (verdict, false, false) }
+            guard verdict == .admit else { return (verdict, false, admission.condemn(hello, standing, certificateName: certificateName, begun: begun)) }
             return (verdict, admission.welcome(hello, standing), admission.meet(hello))
         }
         if isGuest { dial() }
-        if isMet { disk.async { [self] in save(admission.withLock { $0.met }) } }
+        if isToBeKept { disk.async { [self] in save(admission.withLock { $0.met }) } }
         if case let .refuse(reason) = verdict { refused(hello, certificateName, reason) }
         return verdict
     }

@@ -15,6 +15,9 @@ struct Databases: Sendable {
 
     /// In the order of a snapshot.
     var all: [Database] { [meta, catalogue, sessions, records] }
+    static let count = 4
+    /// Where the records stand in it.
+    static let recordsPlace = 3
 
     init(_ environment: Environment) throws(StoreError) {
         meta = try lmdb { () throws(LMDBError) in try environment.openDatabase("meta") }

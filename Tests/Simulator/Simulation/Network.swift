@@ -120,12 +120,19 @@ extension World {
         if isOpen {
             peer.start = sender.start
             let other = identity(of: receiver), standing = receiver.admission.standing
-            guard sender.admission.judge(other, standing, certificateName: receiver.name) == .admit else { return false }
+            guard isAdmitted(by: sender, other, standing, receiver.name, isOpen: true) else { return false }
             meet(sender, other, standing)
         }
-        guard receiver.admission.judge(peer, packet.standing, certificateName: sender.name) == .admit else { return false }
+        guard isAdmitted(by: receiver, peer, packet.standing, sender.name, isOpen: isOpen) else { return false }
         if isOpen { meet(receiver, peer, packet.standing) }
         return true
+    }
+
+    private func isAdmitted(by node: SimulatedNode, _ peer: PeerIdentity, _ standing: PeerStanding, _ name: String, isOpen: Bool) -> Bool {
+        if node.admission.judge(peer, standing, certificateName: name) == .admit { return true }
+        // Both ends of an open connection live.
+        if isOpen, node.admission.condemn(peer, standing, certificateName: name, begun: MonotonicTime(nanoseconds: time + 1)) { node.met = node.admission.met }
+        return false
     }
 
     private func identity(of node: SimulatedNode) -> PeerIdentity {
@@ -134,7 +141,7 @@ extension World {
 
     private func meet(_ node: SimulatedNode, _ peer: PeerIdentity, _ standing: PeerStanding) {
         _ = node.admission.welcome(peer, standing)
-        if node.admission.meet(peer) { node.met = node.admission.met }
+        if node.admission.meet(peer, at: MonotonicTime(nanoseconds: time)) { node.met = node.admission.met }
     }
 
     // MARK: What a message promises

@@ -24,10 +24,11 @@ extension World {
         schedule(fault)
         trace.mix(UInt64(fault.set.rawValue) << 8 | 0xFA)
         let node = dice.pick(nodes)
+        if [.crash, .stop, .diskError, .diskFull].contains(fault), isToBeRefused(node) { return }
         switch fault {
         case .crash:
             // Now and then all at once: what was acknowledged must be on the disks.
-            if dice.permille(60) { for node in nodes { crash(node) } } else { crash(node) }
+            if dice.permille(60) { for node in nodes where !isToBeRefused(node) { crash(node) } } else { crash(node) }
         case .stop: if node.pausedUntil <= time { stop(node) }
         case .pause:
             guard node.isUp else { return }
@@ -162,6 +163,9 @@ extension World {
     /// A state rots, and somebody notices: a reader, or the next entry that is applied. One at a time, or nobody would be left to rebuild it from.
     private func rot(_ node: SimulatedNode) {
         guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
+        // Never the last good copy.
+        let applied = machine.applied.position.index
+        guard nodes.contains(where: { $0 !== node && !$0.isPutBack && ($0.machine?.applied.position.index ?? LogIndex(0)) >= applied }) else { return }
         // A query node that has just begun knows nobody yet.
         guard node.seenMembership.members.count > 1 else { return }
         counts.rots += 1
@@ -188,7 +192,7 @@ extension World {
     /// One at a time, and only where the others have met a later start than the one with which it will come. What was committed with its help alone may be
     /// on one other disk: it stays, for those who have it not cannot lead without those who have.
     private func canBePutBack(_ node: SimulatedNode) -> Bool {
-        guard let backup = node.backup, !node.isRotten, nobodyIsPutBack, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
+        guard let backup = node.backup, nobodyIsPutBack, nodes.allSatisfy({ !$0.isRotten }), !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
         let comes = PeerStart(number: backup.start.number + 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
         return nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
@@ -202,6 +206,15 @@ extension World {
         node.lost = node.truth
         backup.restore(to: node)
         trace.line("\(moment) \(node.id)'s directory is put back to that of its start \(backup.start.number)")
+    }
+
+    /// It was put back, and not all others know. Each start that nobody hears of brings it nearer to a number that nobody has met: one of the limits in
+    /// docs/architecture.md.
+    private func isToBeRefused(_ node: SimulatedNode) -> Bool {
+        guard node.isPutBack else { return false }
+        let later = PeerStart(number: .max - 1, mark: 0)
+        let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: later)
+        return !nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
     }
 
     /// Somebody notices that the others refuse it, and gives it an empty directory.
