@@ -193,7 +193,7 @@ let package = Package(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
         .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "CrashRig", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(
-            name: "StoreTests", dependencies: ["Store", "CrashRig", "Access", "Catalogue", "Records", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+            name: "StoreTests", dependencies: ["Store", "CrashRig", "Access", "Catalogue", "Records", "LMDB", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),

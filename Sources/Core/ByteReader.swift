@@ -90,6 +90,15 @@ public enum DecodingError: Error, Equatable, Sendable {
         return try copiedBytes(count)
     }
 
+    /// A length of 2 bytes, then as many bytes, borrowed.
+    @_lifetime(copy self)
+    package mutating func readSpan16(max: Int = .max) throws(DecodingError) -> RawSpan {
+        let start = position
+        let count = Int(try readUInt16())
+        guard count <= max else { throw .invalid(at: start, "longer than allowed") }
+        return try readSpan(count)
+    }
+
     /// A length of 2 bytes, then as many bytes of well-formed UTF-8.
     package mutating func readString16(max: Int = .max) throws(DecodingError) -> String {
         let start = position

@@ -20,7 +20,7 @@ extension Answering {
             }
             var found: [DatasetDescription] = []
             if let asked, let one = description(of: asked, view, &plans) { found.append(one) }
-            return connection.reply(Description(info: info(view, found.first?.schema.version ?? 0), datasets: found), on: request.stream)
+            return connection.reply(Description(info: info(view, found.first?.schema.version ?? 0), datasets: found), on: stream)
         }
         guard basis.isNewest else { return again() }
         var all: [DatasetDescription] = []
@@ -38,7 +38,7 @@ extension Answering {
             }
             all.append(one)
         }
-        connection.reply(Description(info: info(view), datasets: all, more: more), on: request.stream)
+        connection.reply(Description(info: info(view), datasets: all, more: more), on: stream)
     }
 
     /// Whether nothing in the dataset's description hangs on a right that can be revoked, the naming of code lists included.
@@ -52,7 +52,7 @@ extension Answering {
     }
 
     private func plan(_ dataset: DatasetID, _ view: borrowing ReadView, _ plans: inout PlanCache) -> AccessPlan? {
-        plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time)
+        plans.plan(principal: principal, dataset: dataset, in: view.catalogue, at: view.state.time)
     }
 
     private func description(of dataset: Dataset, _ view: borrowing ReadView, _ plans: inout PlanCache) -> DatasetDescription? {

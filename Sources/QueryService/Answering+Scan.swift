@@ -24,7 +24,7 @@ extension Answering {
     ) -> PageToken.Position? {
         if token.isEmpty { return .at(selection.from) }
         guard let token = PageToken(token, key: view.catalogue.tokenKey, selection: selection, fields: fields), token.use == use,
-            token.principal == request.principal, token.dataset == plan.dataset, token.policyIndex == view.state.policyIndex
+            token.principal == principal, token.dataset == plan.dataset, token.policyIndex == view.state.policyIndex
         else {
             fail(.invalidToken)
             return nil
@@ -36,7 +36,7 @@ extension Answering {
         _ position: PageToken.Position, _ use: PageToken.Use, _ selection: Selection, _ fields: FieldMask?, _ plan: AccessPlan,
         _ view: borrowing ReadView
     ) -> [UInt8] {
-        PageToken(use: use, principal: request.principal, dataset: plan.dataset, policyIndex: view.state.policyIndex, position: position)
+        PageToken(use: use, principal: principal, dataset: plan.dataset, policyIndex: view.state.policyIndex, position: position)
             .sealed(key: view.catalogue.tokenKey, selection: selection, fields: fields)
     }
 
@@ -69,12 +69,12 @@ extension Answering {
                 state.position = .after(last)
                 guard isTimeOver(since: state.began, state.basis) else {
                     return connection.submit(
-                        Request(stream: request.stream, principal: request.principal, body: .countStep(state), mustBeNewest: basis.isNewest))
+                        Request(stream: stream, principal: principal, body: .countStep(state), mustBeNewest: basis.isNewest))
                 }
                 token = self.token(state.position, .count, message.selection, nil, plan, view)
             }
             let info = info(view, plan.schema.version, with: state.basis)
-            connection.reply(Counted(info: info, records: state.total, token: token), on: request.stream)
+            connection.reply(Counted(info: info, records: state.total, token: token), on: stream)
         } catch { damaged(error) }
     }
 
@@ -90,13 +90,13 @@ extension Answering {
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans),
             let position = position(message.token, .scan, message.selection, message.preamble.fields, plan, view)
         else { return }
-        connection.scans[request.stream]?.position = position
+        connection.scans[stream]?.position = position
         stepScan(view, &plans)
     }
 
     /// One batch. Rights are those of this snapshot: a right that has gone since the batch before ends the scan here.
     func stepScan(_ view: borrowing ReadView, _ plans: inout PlanCache) {
-        guard var scan = connection.scans[request.stream] else { return }
+        guard var scan = connection.scans[stream] else { return }
         let message = scan.message
         guard let plan = plan(message.preamble.dataset, for: .scan, view, &plans), let filter = filter(message.selection.filter, plan) else { return }
         if let partial = scan.partial, partial.policyIndex != view.state.policyIndex {
@@ -108,7 +108,7 @@ extension Answering {
         let from = scan.position
         let asked = message.batchRecords == 0 ? 512 : min(Int(message.batchRecords), Limits.scanBatchRecords)
         let most = min(asked, scan.remaining ?? .max)
-        let start = connection.out.beginFrame(.scanBatch, stream: request.stream)
+        let start = connection.out.beginFrame(.scanBatch, stream: stream)
         scan.mustBeNewest = basis.isNewest
         var writer = ScanBatchWriter(info: info(view, plan.schema.version, with: partial?.basis), into: &connection.out)
         let rowsPlace = connection.out.count
@@ -146,10 +146,10 @@ extension Answering {
                 rows: writer.rows, bytes: Array(connection.out.bytes[rowsPlace...]), start: partial?.start ?? from,
                 policyIndex: view.state.policyIndex, began: began, basis: basis.older(of: partial?.basis))
             connection.out.cancelFrame(at: start)
-            connection.scans[request.stream] = scan
+            connection.scans[stream] = scan
             return connection.submit(
                 Request(
-                    stream: request.stream, principal: request.principal, body: .scanStep(isPartial: true, message.preamble.consistency),
+                    stream: stream, principal: principal, body: .scanStep(isPartial: true, message.preamble.consistency),
                     mustBeNewest: basis.isNewest))
         }
         scan.partial = nil
@@ -167,11 +167,11 @@ extension Answering {
         writer.end(progress: progress, token: token, into: &connection.out)
         guard progress == .more else { return end(frame: start) }
         do throws(FrameError) { try connection.out.endFrame(at: start, max: connection.frameBytesMax) } catch { return fail(.tooLarge) }
-        connection.scans[request.stream] = scan
-        connection.continueScan(request.stream)
+        connection.scans[stream] = scan
+        connection.continueScan(stream)
     }
 
-    private func damaged(_ error: StoreError) { connection.fail(request.stream, worker.found(error)) }
+    private func damaged(_ error: StoreError) { connection.fail(stream, worker.found(error)) }
 }
 
 extension ReadView.Start {

@@ -9,6 +9,9 @@ import Wire
 /// nothing without one.
 struct Answering {
     let request: Request
+    /// Where the answer goes, and to whom.
+    let stream: UInt32
+    let principal: PrincipalID
     let connection: ClientConnection
     let worker: LoopWorker
     let settings: QuerySettings
@@ -16,12 +19,13 @@ struct Answering {
     let basis: Basis
 
     func answer(_ view: borrowing ReadView, _ plans: inout PlanCache) {
-        guard !connection.isCancelled(request.stream) else { return fail(.cancelled) }
+        guard !connection.isCancelled(stream) else { return fail(.cancelled) }
         switch request.body {
         case .bind: bind(view)
         case .openSession: openSession(view)
         case let .describe(message): describe(message, view, &plans)
-        case let .get(message): get(message, view, &plans)
+        // Each by itself.
+        case .gets: break
         case let .multiGet(message): multiGet(message, view, &plans)
         case let .count(message): count(message, view, &plans)
         case let .countStep(state): stepCount(state, view, &plans)
@@ -31,7 +35,7 @@ struct Answering {
         }
     }
 
-    func fail(_ code: ErrorCode, position: Int? = nil) { connection.fail(request.stream, WireError(code, position: position)) }
+    func fail(_ code: ErrorCode, position: Int? = nil) { connection.fail(stream, WireError(code, position: position)) }
 
     /// The error for want of a right, with a line for the auditor. The same where there is no such dataset.
     func deny(_ dataset: DatasetID, _ code: ErrorCode = .denied) {
@@ -48,16 +52,16 @@ struct Answering {
     /// Whether the principal is an active one, and the one that the connection's certificate names. Otherwise the request is answered with an
     /// error, behind a barrier, since an older state may not know the principal yet.
     func isAuthenticated(_ view: borrowing ReadView) -> Bool {
-        if let who = view.catalogue.principal(request.principal), who.active, isConfirmed(view) { return true }
+        if let who = view.catalogue.principal(principal), who.active, isConfirmed(view) { return true }
         if basis.isNewest { refuseUnauthenticated() } else { again() }
         return false
     }
 
     /// A binding made from an older state is looked at once more in the first snapshot behind a barrier.
     private func isConfirmed(_ view: borrowing ReadView) -> Bool {
-        guard basis.isNewest, connection.unconfirmed.contains(request.principal) else { return true }
-        guard let name = connection.certificate, principal(name, view)?.id == request.principal else { return false }
-        connection.unconfirmed.remove(request.principal)
+        guard basis.isNewest, connection.unconfirmed.contains(principal) else { return true }
+        guard let name = connection.certificate, principal(name, view)?.id == principal else { return false }
+        connection.unconfirmed.remove(principal)
         return true
     }
 
@@ -72,11 +76,11 @@ struct Answering {
     /// request is answered with an error, and nil.
     func plan(_ dataset: DatasetID, for action: Actions, _ view: borrowing ReadView, _ plans: inout PlanCache) -> AccessPlan? {
         if basis.isNewest, connection.unconfirmed.isEmpty,
-            let plan = plans.lastPlan(principal: request.principal, dataset: dataset, policyIndex: view.state.policyIndex, at: view.state.time),
+            let plan = plans.lastPlan(principal: principal, dataset: dataset, policyIndex: view.state.policyIndex, at: view.state.time),
             plan.actions.contains(action)
         { return plan }
         guard isAuthenticated(view) else { return nil }
-        let found = plans.plan(principal: request.principal, dataset: dataset, in: view.catalogue, at: view.state.time)
+        let found = plans.plan(principal: principal, dataset: dataset, in: view.catalogue, at: view.state.time)
         guard let plan = found, plan.actions.contains(action) else {
             // An older state may not know of the right yet, nor of the dataset.
             if basis.isNewest { deny(dataset) } else { again() }
@@ -94,12 +98,15 @@ struct Answering {
     /// Whether the older state is no older than the request allows. Otherwise the request is answered with an error.
     func isYoungEnough() -> Bool {
         if let most = request.maxAgeMilliseconds, basis.milliseconds() <= most, basis != .older(since: nil) { return true }
-        connection.fail(request.stream, WireError(.stale, retryAfterMilliseconds: 200))
+        connection.fail(stream, WireError(.stale, retryAfterMilliseconds: 200))
         return false
     }
 
     /// Answers the request behind a barrier instead.
     func again() {
+        if case let .gets(batch) = request.body {
+            return connection.submit(Request(stream: request.stream, principal: request.principal, body: .gets(batch.last()), mustBeNewest: true))
+        }
         request.mustBeNewest = true
         connection.submit(request)
     }
@@ -114,10 +121,10 @@ struct Answering {
         let isKnown = connection.hasHandle(for: principal.id)
         guard let handle = connection.giveHandle(to: principal.id) else { return fail(.throttled) }
         if basis.isNewest { connection.unconfirmed.remove(principal.id) } else if !isKnown { connection.unconfirmed.insert(principal.id) }
-        connection.reply(Bound(handle: handle, principal: "\(name.role)/\(name.agency)/\(name.system)"), on: request.stream)
+        connection.reply(Bound(handle: handle, principal: "\(name.role)/\(name.agency)/\(name.system)"), on: stream)
     }
 
-    private func unavailable() { connection.fail(request.stream, WireError(.unavailable, retryAfterMilliseconds: 200)) }
+    private func unavailable() { connection.fail(stream, WireError(.unavailable, retryAfterMilliseconds: 200)) }
 
     /// The active principal that the certificate names.
     private func principal(_ name: CertificateName, _ view: borrowing ReadView) -> Principal? {
@@ -127,44 +134,46 @@ struct Answering {
 
     private func openSession(_ view: borrowing ReadView) {
         guard isAuthenticated(view) else { return }
-        worker.propose(.openSession(request.principal), stream: request.stream, operation: request.operation, dataset: DatasetID(0), from: connection)
+        worker.propose(.openSession(principal), stream: stream, operation: request.operation, dataset: DatasetID(0), from: connection)
     }
 
     private func write(_ message: Write, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard isAuthenticated(view) else { return }
-        guard let denial = WriteCheck.denied(message, principal: request.principal, view: view, plans: &plans) else {
-            return worker.propose(message, stream: request.stream, principal: request.principal, from: connection)
+        guard let denial = WriteCheck.denied(message, principal: principal, view: view, plans: &plans) else {
+            return worker.propose(message, stream: stream, principal: principal, from: connection)
         }
         // A retry of what took effect is answered so, even if the right has gone since.
         do throws(StoreError) {
-            if let outcome = try view.answer(to: message.sequence, of: message.session, by: request.principal) {
+            if let outcome = try view.answer(to: message.sequence, of: message.session, by: principal) {
                 switch ProposalAnswer(outcome) {
-                case let .written(index): return connection.reply(Written(info: info(view), index: index), on: request.stream)
-                case let .failed(error): return connection.fail(request.stream, error)
+                case let .written(index): return connection.reply(Written(info: info(view), index: index), on: stream)
+                case let .failed(error): return connection.fail(stream, error)
                 case .session: return fail(.internal)
                 }
             }
         } catch { return fail(.internal) }
         worker.audit(
             .denied(principal: connection.principalText, operation: request.operation, dataset: denial.dataset, remote: connection.remote))
-        connection.fail(request.stream, WireError(denial.code, operation: denial.operation))
+        connection.fail(stream, WireError(denial.code, operation: denial.operation))
     }
 
     // MARK: Records by their keys
 
-    private func get(_ message: Get, _ view: borrowing ReadView, _ plans: inout PlanCache) {
-        guard let plan = plan(message.preamble.dataset, for: .get, view, &plans) else { return }
-        let start = connection.out.beginFrame(.record, stream: request.stream)
+    /// Answers one GET of a batch.
+    func answer(_ get: GetBatch.Get, _ key: RawSpan, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+        guard !connection.isCancelled(stream) else { return fail(.cancelled) }
+        guard let plan = plan(get.dataset, for: .get, view, &plans) else { return }
+        let start = connection.out.beginFrame(.record, stream: stream)
         info(view, plan.schema.version).encode(into: &connection.out)
         do throws(StoreError) {
-            try append(message.key, message.preamble.fields, plan, view)
+            try append(key, get.fields, plan, view)
         } catch { return damaged(error, frame: start) }
         end(frame: start)
     }
 
     private func multiGet(_ message: MultiGet, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard let plan = plan(message.preamble.dataset, for: .get, view, &plans) else { return }
-        let start = connection.out.beginFrame(.records, stream: request.stream)
+        let start = connection.out.beginFrame(.records, stream: stream)
         info(view, plan.schema.version).encode(into: &connection.out)
         let countPlace = connection.out.count
         connection.out.write(UInt16(0))
@@ -172,7 +181,7 @@ struct Answering {
         do throws(StoreError) {
             for key in message.keys {
                 let place = connection.out.count
-                try append(key, message.preamble.fields, plan, view)
+                try append(key.span.bytes, message.preamble.fields, plan, view)
                 // The client asks again for those that do not fit.
                 if connection.out.count - start > connection.frameBytesMax, answered > 0 {
                     connection.out.bytes.removeSubrange(place...)
@@ -186,7 +195,7 @@ struct Answering {
     }
 
     /// Whether it is found, and what the plan shows of it.
-    private func append(_ key: [UInt8], _ fields: FieldMask?, _ plan: AccessPlan, _ view: borrowing ReadView) throws(StoreError) {
+    private func append(_ key: RawSpan, _ fields: FieldMask?, _ plan: AccessPlan, _ view: borrowing ReadView) throws(StoreError) {
         let connection = connection
         let found: Void? = try view.get(key, through: plan) { record in
             connection.out.write(true)
@@ -202,12 +211,12 @@ struct Answering {
 
     func end(frame start: Int) {
         do throws(FrameError) { try connection.out.endFrame(at: start, max: connection.frameBytesMax) } catch { return fail(.tooLarge) }
-        connection.answered(request.stream)
+        connection.answered(stream)
     }
 
     /// A record that fails its checksum is an error, never data.
     func damaged(_ error: StoreError, frame start: Int) {
         connection.out.cancelFrame(at: start)
-        connection.fail(request.stream, worker.found(error))
+        connection.fail(stream, worker.found(error))
     }
 }

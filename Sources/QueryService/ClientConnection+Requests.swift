@@ -18,8 +18,9 @@ extension ClientConnection {
             let message = try Describe(from: &body)
             submit(message.preamble.handle, stream, .describe(message))
         case .get:
-            let message = try Get(from: &body)
-            submit(message.preamble.handle, stream, .get(message))
+            let preamble = try RequestPreamble(from: &body)
+            let key = try body.readSpan16(max: Limits.recordKeyBytes)
+            gather(preamble, key, stream)
         case .multiGet:
             let message = try MultiGet(from: &body)
             submit(message.preamble.handle, stream, .multiGet(message))
@@ -36,6 +37,21 @@ extension ClientConnection {
             worker.submit(message, stream: stream, principal: principal, from: self)
         default: fail(stream, WireError(.unknownOpcode))
         }
+    }
+
+    /// GETs of one read of the socket wait together.
+    private func gather(_ preamble: RequestPreamble, _ key: RawSpan, _ stream: UInt32) {
+        guard let principal = principal(preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
+        if gathered?.consistency != preamble.consistency {
+            submitGathered()
+            gathered = GetBatch(preamble.consistency)
+        }
+        gathered?.append(stream: stream, principal: principal, dataset: preamble.dataset, fields: preamble.fields, key: key)
+    }
+
+    func submitGathered() {
+        guard let batch = gathered.take() else { return }
+        submit(Request(stream: 0, principal: PrincipalID(0), body: .gets(batch)))
     }
 
     private func submit(_ handle: UInt32, _ stream: UInt32, _ body: Request.Body) {

@@ -33,6 +33,8 @@ final class ClientConnection: ChannelInboundHandler {
     var unconfirmed: Set<PrincipalID> = []
     /// Scans under way by their streams.
     var scans: [UInt32: ScanState] = [:]
+    /// GETs that were decoded and not passed on yet.
+    var gathered: GetBatch?
     /// Requests that the worker does not have yet.
     var queue = RequestQueue()
     /// Requests that the worker is to answer: the short ones, and those that may take long.
@@ -87,6 +89,7 @@ final class ClientConnection: ChannelInboundHandler {
         guard isOpen else { return }
         isOpen = false
         scans = [:]
+        gathered = nil
         queue.removeAll()
         inbound = []
         worker.occupancy.give(heldBytes + heavyBytes, of: principalText)
@@ -180,6 +183,7 @@ final class ClientConnection: ChannelInboundHandler {
             take(frame.header, ByteReader(body))
         }
         guard isOpen else { return }
+        submitGathered()
         patience.received(
             tookFrames: splitter.offset > 0, isBetweenFrames: splitter.offset == bytes.count, now: worker.settings.clock())
         if splitter.offset == bytes.count {
@@ -223,7 +227,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     /// The last frame of the stream's answer stands in `out`.
     func answered(_ stream: UInt32) {
-        scans[stream] = nil
+        if !scans.isEmpty { scans[stream] = nil }
         if !cancelled.isEmpty { cancelled.remove(stream) }
         if !heavy.isEmpty, let bytes = heavy.removeValue(forKey: stream) {
             heavyBytes -= bytes

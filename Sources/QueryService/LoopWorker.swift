@@ -38,8 +38,8 @@ final class LoopWorker: @unchecked Sendable {
     private var long = FairQueue<Item>()
     /// The next turn waits until sockets were read.
     private var isResting = false
-    /// Short requests that are answered before the time is looked at.
-    private static let shortAtOnce = 16
+    /// Short requests that are answered before the time is looked at, and GETs of a connection before those of the next one.
+    private static let shortAtOnce = 16, getsAtOnce = 8
     private(set) var figures = TurnFigures()
     /// The state is damaged: nobody is answered from it, behind a barrier or not.
     private var isOutOfService = false
@@ -168,7 +168,11 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     private func fail(_ item: Item, _ error: WireError) {
-        item.connection.fail(item.request.stream, error)
+        if case let .gets(batch) = item.request.body {
+            while let get = batch.takeNext() { item.connection.fail(get.stream, error) }
+        } else {
+            item.connection.fail(item.request.stream, error)
+        }
         item.connection.done(item.request)
     }
 
@@ -252,8 +256,28 @@ final class LoopWorker: @unchecked Sendable {
         // Who does not take its answers is answered when it does.
         guard !connection.isFull else { return connection.putBack(item.request) }
         guard !isOutOfService else { return fail(item, Self.elsewhere) }
-        let answering = Answering(request: item.request, connection: connection, worker: self, settings: settings, basis: basis)
+        if case let .gets(batch) = item.request.body { return answer(batch, item, basis, view) }
+        let request = item.request
+        let answering = Answering(
+            request: request, stream: request.stream, principal: request.principal, connection: connection, worker: self, settings: settings, basis: basis)
         answering.answer(view, &plans)
-        connection.done(item.request)
+        connection.done(request)
+    }
+
+    /// Answers some of the batch; the rest when it is the connection's turn again.
+    private func answer(_ batch: GetBatch, _ item: Item, _ basis: Basis, _ view: borrowing ReadView) {
+        let connection = item.connection
+        let keys = batch.keys
+        for _ in 0..<Self.getsAtOnce {
+            guard let get = batch.takeNext() else { return }
+            let answering = Answering(
+                request: item.request, stream: get.stream, principal: get.principal, connection: connection, worker: self, settings: settings, basis: basis)
+            answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
+            guard connection.isOpen, batch.count > 0 else { return }
+            if isOutOfService { return fail(item, Self.elsewhere) }
+            if connection.isFull { return connection.putBack(item.request) }
+        }
+        item.request.turn = figures.turns
+        short.add(item, to: connection.shortLane)
     }
 }

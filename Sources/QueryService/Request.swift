@@ -6,7 +6,8 @@ final class Request {
     enum Body {
         case bind
         case describe(Describe)
-        case get(Get)
+        /// GETs that came together; they have their own streams and principals.
+        case gets(GetBatch)
         case multiGet(MultiGet)
         case count(Count)
         /// A next step of a count.
@@ -20,8 +21,9 @@ final class Request {
         case openSession
     }
 
+    /// 0 for GETs.
     let stream: UInt32
-    /// `PrincipalID(0)` for a BIND.
+    /// `PrincipalID(0)` for a BIND and for GETs.
     let principal: PrincipalID
     let body: Body
     /// It allowed an older state, but asks for what can be revoked, which an older state might still show: it waits for a barrier. So do the steps
@@ -50,6 +52,9 @@ final class Request {
         case older
     }
 
+    /// Requests of the client that it stands for.
+    var count: Int { if case let .gets(batch) = body { batch.count } else { 1 } }
+
     init(stream: UInt32, principal: PrincipalID, body: Body, mustBeNewest: Bool = false) {
         self.stream = stream
         self.principal = principal
@@ -73,7 +78,7 @@ final class Request {
         switch body {
         case .bind: "bind"
         case .describe: "describe"
-        case .get: "get"
+        case .gets: "get"
         case .multiGet: "multiget"
         case .count, .countStep: "count"
         case .scan, .scanStep: "scan"
@@ -92,7 +97,7 @@ extension Request.Body {
         case .count, .countStep, .scan, .scanStep: true
         case let .describe(message): message.preamble.dataset == DatasetID(0) && message.code.isEmpty
         case let .multiGet(message): message.keys.count > 64
-        case .bind, .get, .write, .openSession: false
+        case .bind, .gets, .write, .openSession: false
         }
     }
 
@@ -100,7 +105,7 @@ extension Request.Body {
         let consistency: Consistency
         switch self {
         case let .describe(message): consistency = message.preamble.consistency
-        case let .get(message): consistency = message.preamble.consistency
+        case let .gets(batch): consistency = batch.consistency
         case let .multiGet(message): consistency = message.preamble.consistency
         case let .count(message): consistency = message.preamble.consistency
         case let .scan(message): consistency = message.preamble.consistency

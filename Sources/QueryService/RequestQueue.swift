@@ -14,7 +14,7 @@ struct RequestQueue {
     private var longUnderWay = 0
 
     /// Requests that are kept back.
-    var count: Int { short.count + long.count }
+    var count: Int { short.reduce(long.count) { $0 + $1.count } }
     var isWithoutShort: Bool { short.isEmpty }
     var isEmpty: Bool { short.isEmpty && long.isEmpty }
 

@@ -16,26 +16,33 @@ package struct ReadView: ~Copyable {
     /// Looks a record up and calls with what the plan shows of it. Nil if there is none or the plan hides it: the same
     /// answer. About a microsecond.
     package func get<T>(
-        _ key: [UInt8], through plan: AccessPlan, for action: Actions = .get, _ body: (borrowing MaskedRecord) -> T
+        _ key: RawSpan, through plan: AccessPlan, for action: Actions = .get, _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         Self.check(plan, state.policyIndex)
         guard plan.actions.contains(action) else { return nil }
         return try Self.get(reader.transaction, databases, key, through: plan, for: action, body)
     }
 
+    /// The same for a key that is an array.
+    package func get<T>(
+        _ key: [UInt8], through plan: AccessPlan, for action: Actions = .get, _ body: (borrowing MaskedRecord) -> T
+    ) throws(StoreError) -> T? {
+        try get(key.span.bytes, through: plan, for: action, body)
+    }
+
     // The transaction is a parameter, so that what is read from it is borrowed for the whole call.
     private static func get<T>(
-        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: [UInt8], through plan: AccessPlan, for action: Actions,
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: RawSpan, through plan: AccessPlan, for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         // No key that is longer was ever written.
-        guard key.count <= Limits.recordKeyBytes else { return nil }
+        guard key.byteCount <= Limits.recordKeyBytes else { return nil }
         let whole = RecordKey(plan.dataset, key)
         do {
             guard let bytes = try transaction.get(databases.records, whole.bytes) else { return nil }
             let view = try RecordView(bytes)
-            try view.verify(key: key.span.bytes)
-            guard let record = MaskedRecord(view, key: key.span.bytes, through: plan, for: action) else { return nil }
+            try view.verify(key: key)
+            guard let record = MaskedRecord(view, key: key, through: plan, for: action) else { return nil }
             return body(record)
         } catch let error as LMDBError { throw .environment(error) } catch { throw .corruptRecord(dataset: plan.dataset) }
     }

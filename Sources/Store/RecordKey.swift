@@ -5,13 +5,13 @@ struct RecordKey: ~Copyable {
     private var storage = InlineArray<512, UInt8>(repeating: 0)
     private let count: Int
 
-    init(_ dataset: DatasetID, _ key: [UInt8]) {
-        count = 4 + key.count
-        invariant(count < 512, "a key of \(key.count) bytes")
+    init(_ dataset: DatasetID, _ key: RawSpan) {
+        count = 4 + key.byteCount
+        invariant(count < 512, "a key of \(key.byteCount) bytes")
         var bytes = storage.mutableSpan
         bytes.withUnsafeMutableBytes { all in
             all.storeBytes(of: dataset.rawValue.bigEndian, as: UInt32.self)
-            UnsafeMutableRawBufferPointer(rebasing: all[4...]).copyBytes(from: key)
+            key.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: all[4...]).copyMemory(from: $0) }
         }
     }
 

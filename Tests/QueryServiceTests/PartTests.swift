@@ -16,7 +16,7 @@ import Wire
         Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial, .linearizable))
     }
     private func get(_ stream: UInt32) -> Request {
-        Request(stream: stream, principal: PrincipalID(1), body: .get(Get(preamble: preamble, key: [1])))
+        Request(stream: stream, principal: PrincipalID(1), body: .openSession)
     }
 
     @Test func oneConnectionHasAFewLongRequestsWithTheWorker() {

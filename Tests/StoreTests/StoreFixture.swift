@@ -2,6 +2,7 @@ import Access
 import Catalogue
 import Core
 import Glibc
+import LMDB
 import Records
 
 @testable import Store
@@ -92,14 +93,19 @@ final class Fixture {
         _ = try store.apply(log.filter { $0.index > applied })
     }
 
-    /// Everything in the store, as a snapshot's chunks bring it.
+    /// Everything in the store, sound or not, in the order of a snapshot.
     func dump() throws -> [(database: Int, key: [UInt8], value: [UInt8])] {
-        let source = try store.exportSnapshot()
         var all: [(Int, [UInt8], [UInt8])] = []
-        while let chunk = try source.nextChunk() {
-            try chunk.reading { reader throws(DecodingError) in
-                _ = try reader.readUInt64()
-                while !reader.isAtEnd { all.append((Int(try reader.readUInt8()), try reader.copiedBytes16(), try reader.copiedBytes32())) }
+        try store.withReadView { view throws(StoreError) in
+            for (place, database) in view.databases.all.enumerated() {
+                try lmdbBorrowing(view.reader.transaction) { transaction throws(LMDBError) in
+                    let cursor = try transaction.cursor(database)
+                    var more = try cursor.first()
+                    while more {
+                        all.append((place, cursor.key.withUnsafeBytes { [UInt8]($0) }, cursor.value.withUnsafeBytes { [UInt8]($0) }))
+                        more = try cursor.next()
+                    }
+                }
             }
         }
         return all
