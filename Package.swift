@@ -123,6 +123,9 @@ let package = Package(
 
         // Measuring.
         .executableTarget(
+            name: "kho-bench", dependencies: ["QueryService", "Store", "LMDB", "Access", "Catalogue", "Records", "Wire", "Core", arguments],
+            path: "Bench/Engine", swiftSettings: common),
+        .executableTarget(
             name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
             swiftSettings: common),
 

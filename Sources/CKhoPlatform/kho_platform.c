@@ -35,12 +35,51 @@ uint32_t kho_crc32c_portable(uint32_t crc, const void *bytes, size_t length) {
 }
 
 #if defined(__x86_64__)
+// The instruction takes one cycle to begin and three to end, so three lanes run beside each other and are put together afterwards: what a lane's
+// checksum becomes when the next lane's bytes follow it is linear in its bits, so one table for each of its four bytes holds it
+// (as in M. Adler's crc32c.c, 2013).
+enum { LANE = 64 };
+static uint32_t lane_table[4][256];
+static volatile int lane_table_ready;
+
+__attribute__((target("sse4.2"))) static void fill_lane_table(void) {
+    for (int byte = 0; byte < 4; byte++) {
+        for (uint32_t i = 0; i < 256; i++) {
+            uint64_t c = i << (8 * byte);
+            for (int word = 0; word < LANE / 8; word++) c = _mm_crc32_u64(c, 0);
+            lane_table[byte][i] = (uint32_t)c;
+        }
+    }
+    __atomic_store_n(&lane_table_ready, 1, __ATOMIC_RELEASE);
+}
+
+static inline uint32_t past_lane(uint32_t c) {
+    return lane_table[0][c & 0xFF] ^ lane_table[1][(c >> 8) & 0xFF] ^ lane_table[2][(c >> 16) & 0xFF] ^ lane_table[3][c >> 24];
+}
+
+static inline uint64_t word_at(const uint8_t *p) {
+    uint64_t word;
+    memcpy(&word, p, 8);
+    return word;
+}
+
 __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *p, size_t length) {
     uint64_t c = (uint32_t)~crc;
+    if (length >= 3 * LANE && !__atomic_load_n(&lane_table_ready, __ATOMIC_ACQUIRE)) fill_lane_table();
+    while (length >= 3 * LANE) {
+        uint64_t second = 0, third = 0;
+        for (int i = 0; i < LANE; i += 8) {
+            c = _mm_crc32_u64(c, word_at(p + i));
+            second = _mm_crc32_u64(second, word_at(p + LANE + i));
+            third = _mm_crc32_u64(third, word_at(p + 2 * LANE + i));
+        }
+        c = past_lane((uint32_t)c) ^ (uint32_t)second;
+        c = past_lane((uint32_t)c) ^ (uint32_t)third;
+        p += 3 * LANE;
+        length -= 3 * LANE;
+    }
     while (length >= 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        c = _mm_crc32_u64(c, word);
+        c = _mm_crc32_u64(c, word_at(p));
         p += 8;
         length -= 8;
     }

@@ -18,6 +18,7 @@ extension ReadableTransaction where Self: ~Copyable {
         }
         if code == MDB_NOTFOUND { return nil }
         try check(code, "get")
+        unsafe kho_prefetch(value.mv_data, value.mv_size)
         return unsafe _overrideLifetime(span(of: value), borrowing: self)
     }
 
@@ -35,9 +36,12 @@ extension ReadableTransaction where Self: ~Copyable {
     }
 
     /// A cursor before the first entry.
+    ///
+    /// - Parameter readsAhead: the entry after the one that it stands on is looked up and fetched from memory meanwhile: for going through many, where
+    ///   nothing is written in this transaction. To go backwards after that costs a step.
     @_lifetime(borrow self)
-    package borrowing func cursor(_ database: Database) throws(LMDBError) -> Cursor {
-        let cursor = try unsafe Cursor(transaction: pointer, database: database)
+    package borrowing func cursor(_ database: Database, readsAhead: Bool = false) throws(LMDBError) -> Cursor {
+        let cursor = try unsafe Cursor(transaction: pointer, database: database, readsAhead: readsAhead)
         return unsafe _overrideLifetime(cursor, borrowing: self)
     }
 }

@@ -163,12 +163,12 @@ struct Answering {
     func answer(_ get: GetBatch.Get, _ key: RawSpan, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard !connection.isCancelled(stream) else { return fail(.cancelled) }
         guard let plan = plan(get.dataset, for: .get, view, &plans) else { return }
-        let start = connection.out.beginFrame(.record, stream: stream)
-        info(view, plan.schema.version).encode(into: &connection.out)
         do throws(StoreError) {
-            try append(key, get.fields, plan, view)
-        } catch { return damaged(error, frame: start) }
-        end(frame: start)
+            let isWritten = try connection.out.writeRecordFrame(
+                stream: stream, info: info(view, plan.schema.version), key, fields: get.fields, through: plan, view, max: connection.frameBytesMax)
+            guard isWritten else { return fail(.tooLarge) }
+        } catch { return connection.fail(stream, worker.found(error)) }
+        connection.answered(stream)
     }
 
     private func multiGet(_ message: MultiGet, _ view: borrowing ReadView, _ plans: inout PlanCache) {
@@ -181,7 +181,7 @@ struct Answering {
         do throws(StoreError) {
             for key in message.keys {
                 let place = connection.out.count
-                try append(key.span.bytes, message.preamble.fields, plan, view)
+                try connection.out.writeRecord(key.span.bytes, fields: message.preamble.fields, through: plan, view)
                 // The client asks again for those that do not fit.
                 if connection.out.count - start > connection.frameBytesMax, answered > 0 {
                     connection.out.bytes.removeSubrange(place...)
@@ -192,19 +192,6 @@ struct Answering {
         } catch { return damaged(error, frame: start) }
         connection.out.overwrite(UInt16(answered), at: countPlace)
         end(frame: start)
-    }
-
-    /// Whether it is found, and what the plan shows of it.
-    private func append(_ key: RawSpan, _ fields: FieldMask?, _ plan: AccessPlan, _ view: borrowing ReadView) throws(StoreError) {
-        let connection = connection
-        let found: Void? = try view.get(key, through: plan) { record in
-            connection.out.write(true)
-            let place = connection.out.count
-            connection.out.write(UInt32(0))
-            record.write(into: &connection.out.bytes, requested: fields)
-            connection.out.overwrite(UInt32(connection.out.count - place - 4), at: place)
-        }
-        if found == nil { connection.out.write(false) }
     }
 
     // MARK: Frames

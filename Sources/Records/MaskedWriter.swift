@@ -59,16 +59,22 @@ extension RecordView {
                 end += RecordLayout.entryBytes
             }
             let count = UInt16((end - RecordLayout.headerBytes) / RecordLayout.entryBytes)
-            var offset = contentStart
+            // The content of neighbours that are shown is copied in one piece.
+            let shown = wanted.intersection(mask)
+            var from = contentStart
+            var to = contentStart
             for place in 0..<fieldCount {
-                let slot = slot(at: place, offset: offset)
-                let length = max(0, Int(slot.length))
-                if length > 0, wanted.contains(slot.id), mask.contains(slot.id) {
-                    UnsafeMutableRawBufferPointer(rebasing: record[end...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + length]))
-                    end += length
+                let length = max(0, Int(self.bytes.int32(RecordLayout.headerBytes + place * RecordLayout.entryBytes + 4)))
+                guard length > 0 else { continue }
+                if shown.contains(id(at: place)) {
+                    to += length
+                } else {
+                    end = copy(bytes[from..<to], to: record, at: end)
+                    from = to + length
+                    to = from
                 }
-                offset += length
             }
+            end = copy(bytes[from..<to], to: record, at: end)
             // The header again, for what is sent.
             record.storeBytes(of: hidesNothing ? 0 : RecordLayout.flagFiltered, toByteOffset: RecordLayout.flagsOffset, as: UInt8.self)
             record.storeBytes(of: count.bigEndian, toByteOffset: RecordLayout.countOffset, as: UInt16.self)
@@ -82,6 +88,11 @@ extension RecordView {
             record.storeBytes(of: crc.bigEndian, toByteOffset: RecordLayout.checksumOffset, as: UInt32.self)
             return end
         }
+    }
+
+    private func copy(_ content: Slice<UnsafeRawBufferPointer>, to record: UnsafeMutableRawBufferPointer, at end: Int) -> Int {
+        UnsafeMutableRawBufferPointer(rebasing: record[end...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: content))
+        return end + content.count
     }
 
     /// Whether every field of the record is one of these.

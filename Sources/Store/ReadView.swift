@@ -1,6 +1,7 @@
 import Access
 import Catalogue
 import Core
+import Glibc
 import LMDB
 import Records
 
@@ -100,7 +101,7 @@ package struct ReadView: ~Copyable {
         var lastKey: [UInt8]?
         var examined = 0
         do {
-            let cursor = try transaction.cursor(databases.records)
+            let cursor = try transaction.cursor(databases.records, readsAhead: true)
             var more = try cursor.seek(first.span.bytes)
             while more {
                 let whole = cursor.key
@@ -158,7 +159,8 @@ package struct ReadView: ~Copyable {
 extension RawSpan {
     func starts(with prefix: [UInt8], at offset: Int = 0) -> Bool {
         withUnsafeBytes { bytes in
-            bytes.count >= offset + prefix.count && bytes[offset..<offset + prefix.count].elementsEqual(prefix)
+            guard bytes.count >= offset + prefix.count, !prefix.isEmpty, let base = bytes.baseAddress else { return prefix.isEmpty && bytes.count >= offset }
+            return prefix.withUnsafeBytes { memcmp(base + offset, $0.baseAddress!, $0.count) == 0 }
         }
     }
 

@@ -76,5 +76,14 @@ import Testing
             let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
             #expect(CRC32C.of(bytes) == CRC32C.portable(bytes))
         }
+        // Through lanes, from any place, going on from any value.
+        for length in [383, 384, 391, 575, 576, 577, 5_000] {
+            let bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+            #expect(CRC32C.of(bytes) == CRC32C.portable(bytes))
+            var pieces = CRC32C()
+            pieces.update(bytes.span.bytes.extracting(0..<7))
+            pieces.update(bytes.span.bytes.extracting(7..<length))
+            #expect(pieces.value == CRC32C.portable(bytes))
+        }
     }
 }

@@ -1,0 +1,145 @@
+import Access
+import Core
+import LMDB
+import QueryService
+import Records
+import Store
+import Wire
+
+/// Measures in turns and prints medians.
+struct EngineRun {
+    private static let batch = 64
+    /// Requests prepared beforehand, so that making them costs nothing while it is measured.
+    private static let prepared = 4_096
+
+    private let data: EngineData
+    /// Keys in random order, and for each batch of them the frames that ask for them, by the two readers.
+    private let keys: [[UInt8]]
+
+    init(_ data: EngineData) {
+        self.data = data
+        var random = SeededRandom(seed: 42)
+        keys = (0..<Self.prepared * Self.batch).map { _ in EngineData.key(Int.random(in: 0..<data.records, using: &random)) }
+    }
+
+    func run(rounds: Int, seconds: Double) throws {
+        let frames = try requests()
+        var figures: [(name: String, nanoseconds: [Double])] = [
+            ("mdb_get and a copy", []), ("GET, every field", []), ("GET, 8 of 10 fields", []), ("GET, 8 of 10 fields where f1 = 1", []),
+            ("scan, a tenth visible, per record examined", []),
+        ]
+        // One pass to touch every page.
+        _ = try raw(0.5)
+        for _ in 0..<rounds {
+            figures[0].nanoseconds.append(try raw(seconds))
+            for (place, principal) in [data.owner, data.masked, data.filtered].enumerated() {
+                figures[place + 1].nanoseconds.append(try gets(principal, frames, seconds))
+            }
+            figures[4].nanoseconds.append(try scan(seconds))
+        }
+        print("median of \(rounds) rounds of \(seconds) s, one thread, batches of \(Self.batch) in a read transaction")
+        let base = Self.median(figures[0].nanoseconds)
+        for (place, figure) in figures.enumerated() {
+            let median = Self.median(figure.nanoseconds)
+            let share = place < 4 ? ", \(Int((base / median * 100).rounded())) % of mdb_get" : ", \(Int((1_000 / median).rounded(.down))) M/s"
+            print("\(figure.name): \(Int(median.rounded())) ns (\(Int(figure.nanoseconds.min() ?? 0)) – \(Int(figure.nanoseconds.max() ?? 0)))\(share)")
+        }
+    }
+
+    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    /// The frames that ask for the keys, batch by batch.
+    private func requests() throws -> [[UInt8]] {
+        try stride(from: 0, to: keys.count, by: Self.batch).map { start in
+            var out = ByteWriter(capacity: Self.batch * 64)
+            for place in 0..<Self.batch {
+                let get = Get(preamble: RequestPreamble(handle: 1, dataset: data.dataset), key: keys[start + place])
+                try out.writeFrame(get, stream: UInt32(place + 1))
+            }
+            return out.bytes
+        }
+    }
+
+    /// Runs batches for so long; nanoseconds of each operation in them.
+    private func measure(_ seconds: Double, _ body: (Int) throws -> Int) throws -> Double {
+        let begin = MonotonicTime.now()
+        var operations = 0
+        var batch = 0
+        while true {
+            for _ in 0..<16 {
+                operations += try body(batch % Self.prepared)
+                batch += 1
+            }
+            let elapsed = MonotonicTime.now().nanoseconds(since: begin)
+            if Double(elapsed) >= seconds * 1e9 { return Double(elapsed) / Double(operations) }
+        }
+    }
+
+    private func raw(_ seconds: Double) throws -> Double {
+        let prefix = withUnsafeBytes(of: data.dataset.rawValue.bigEndian) { [UInt8]($0) }
+        let whole = keys.map { prefix + $0 }
+        var out = ByteWriter(capacity: 64 << 10)
+        var transaction = try data.raw.beginRead()
+        return try measure(seconds) { batch in
+            transaction.reset()
+            try transaction.renew()
+            out.bytes.removeAll(keepingCapacity: true)
+            for place in 0..<Self.batch {
+                try copy(whole[batch * Self.batch + place], transaction, into: &out)
+            }
+            return Self.batch
+        }
+    }
+
+    private func copy(_ key: [UInt8], _ transaction: borrowing ReadTransaction, into out: inout ByteWriter) throws {
+        guard let value = try transaction.get(data.rawRecords, key.span.bytes) else { throw EngineError("a key is missing") }
+        out.write(raw: value)
+    }
+
+    private func gets(_ principal: PrincipalID, _ frames: [[UInt8]], _ seconds: Double) throws -> Double {
+        var plans = PlanCache()
+        var out = ByteWriter(capacity: 64 << 10)
+        return try measure(seconds) { batch in
+            out.bytes.removeAll(keepingCapacity: true)
+            let bytes = frames[batch]
+            var splitter = FrameSplitter()
+            try data.store.withReadView { view throws(StoreError) in
+                do {
+                    while let frame = try splitter.next(in: bytes.span.bytes) {
+                        var reader = ByteReader(bytes.span.bytes.extracting(frame.body))
+                        let preamble = try RequestPreamble(from: &reader)
+                        let key = try reader.readSpan16(max: Limits.recordKeyBytes)
+                        let plan =
+                            plans.lastPlan(principal: principal, dataset: preamble.dataset, policyIndex: view.state.policyIndex, at: view.state.time)
+                            ?? plans.plan(principal: principal, dataset: preamble.dataset, in: view.catalogue, at: view.state.time)
+                        guard let plan else { throw StoreError.corrupt(path: "", what: "no plan") }
+                        let info = ReplyInfo(
+                            appliedIndex: view.state.position.index, policyIndex: view.state.policyIndex, schemaVersion: plan.schema.version)
+                        _ = try out.writeRecordFrame(stream: frame.header.stream, info: info, key, fields: preamble.fields, through: plan, view)
+                    }
+                } catch { throw (error as? StoreError) ?? .corrupt(path: "", what: "\(error)") }
+            }
+            return Self.batch
+        }
+    }
+
+    private func scan(_ seconds: Double) throws -> Double {
+        var plans = PlanCache()
+        var out = ByteWriter(capacity: 4 << 20)
+        var from: ReadView.Start = .at([])
+        return try measure(seconds) { _ in
+            out.bytes.removeAll(keepingCapacity: true)
+            return try data.store.withReadView { view throws(StoreError) in
+                guard let plan = plans.plan(principal: data.filtered, dataset: data.dataset, in: view.catalogue, at: view.state.time) else { return 0 }
+                let most = min(4_096, data.records)
+                let end = try view.scan(from: from, through: plan, examinedMax: most) { key, record in
+                    out.write(raw: key)
+                    record.write(into: &out.bytes, requested: nil)
+                    return true
+                }
+                from = end.isComplete ? .at([]) : end.lastKey.map { .after($0) } ?? .at([])
+                return most
+            }
+        }
+    }
+}
