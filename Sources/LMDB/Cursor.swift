@@ -33,7 +33,7 @@ import Glibc
     /// Goes to the entry after. False at the end.
     package func next() throws(LMDBError) -> Bool { try place.move(MDB_NEXT) }
 
-    /// Goes to the entry before. False at the beginning.
+    /// Goes to the entry before. False at the beginning. Not for a cursor that reads ahead.
     package func previous() throws(LMDBError) -> Bool { try place.move(MDB_PREV) }
 }
 
@@ -88,6 +88,7 @@ import Glibc
             unsafe state.pointee.now = unsafe state.pointee.ahead
             return try found(unsafe state.pointee.aheadCode)
         }
+        invariant(!readsAhead || operation != MDB_PREV, "a cursor that reads ahead goes forward only")
         return try found(unsafe mdb_cursor_get(pointer, &state.pointee.now.key, &state.pointee.now.value, operation))
     }
 

@@ -37,8 +37,8 @@ extension ReadableTransaction where Self: ~Copyable {
 
     /// A cursor before the first entry.
     ///
-    /// - Parameter readsAhead: the entry after the one that it stands on is looked up and fetched from memory meanwhile: for going through many, where
-    ///   nothing is written in this transaction. To go backwards after that costs a step.
+    /// - Parameter readsAhead: the entry after the one that it stands on is looked up and fetched from memory meanwhile: for going forward through many,
+    ///   where nothing is written in this transaction.
     @_lifetime(borrow self)
     package borrowing func cursor(_ database: Database, readsAhead: Bool = false) throws(LMDBError) -> Cursor {
         let cursor = try unsafe Cursor(transaction: pointer, database: database, readsAhead: readsAhead)

@@ -123,9 +123,16 @@ package final class SnapshotSource: @unchecked Sendable {
 
     /// A record that does not fit its checksum is found here, where its state can be mended, and not by whoever receives it.
     private static func verify(_ key: [UInt8], _ value: RawSpan) throws(StoreError) {
-        do throws(RecordError) { try RecordView(value).verify(key: key.span.bytes.extracting(min(4, key.count)..<key.count)) } catch {
+        do throws(RecordError) { try check(key, value) } catch {
             throw .corruptRecord(dataset: DatasetID(key.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }))
         }
+    }
+}
+
+extension SnapshotSource {
+    /// Throws if the record does not fit its checksum. The key begins with the dataset's number.
+    fileprivate static func check(_ key: [UInt8], _ value: RawSpan) throws(RecordError) {
+        try RecordView(value).verify(key: key.span.bytes.extracting(min(4, key.count)..<key.count))
     }
 }
 
@@ -167,6 +174,9 @@ package final class SnapshotSink: @unchecked Sendable {
         } catch { throw .badSnapshot("\(error)") }
         guard number >= next else { return }
         guard number == next else { throw .badSnapshot("chunk \(number) came where \(next) was due") }
+        for (database, key, value) in items where database == Databases.recordsPlace {
+            do throws(RecordError) { try SnapshotSource.check(key, value.span.bytes) } catch { throw .badSnapshot("a record that does not fit its checksum") }
+        }
         let generation = generation
         generation.writer.lock()
         defer { generation.writer.unlock() }

@@ -85,6 +85,30 @@ final class Folder {
         #expect(try cursor.last())
     }
 
+    /// Reading ahead changes nothing of what is seen, wherever it begins and however often.
+    @Test func aCursorThatReadsAheadSeesTheSame() throws {
+        let environment = try open()
+        let database = try environment.openDatabase("records")
+        var writer = try environment.beginWrite()
+        for byte: UInt8 in 0..<200 { try writer.put(database, [byte], [byte, byte]) }
+        try writer.commit()
+        let reader = try environment.beginRead()
+        let cursor = try reader.cursor(database, readsAhead: true)
+        for start: UInt8 in [0, 1, 100, 198, 199] {
+            var seen: [UInt8] = []
+            var more = try start == 0 ? cursor.first() : cursor.seek([start].span.bytes)
+            while more {
+                seen.append(cursor.key.withUnsafeBytes { $0[0] })
+                #expect(cursor.value.withUnsafeBytes { Array($0) } == [seen[seen.count - 1], seen[seen.count - 1]])
+                more = try cursor.next()
+            }
+            #expect(seen == Array(start..<200))
+        }
+        #expect(try !cursor.seek([UInt8]([200]).span.bytes))
+        #expect(try cursor.last())
+        #expect(try !cursor.next())
+    }
+
     @Test func limitsAndErrorsAreNamed() throws {
         let environment = try open(mapBytes: 1 << 16)
         let database = try environment.openDatabase("records")

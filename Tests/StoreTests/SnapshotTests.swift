@@ -183,6 +183,12 @@ import Testing
                 if n == 0 { #expect(refused { try sink.write(chunk(0, all)) }) }
                 continue
             }
+            // A record tells by itself; one that is left out, or another sound one, only the figures tell.
+            if what == "a value" || what == "a record for another", all.contains(where: { $0.database == 3 }) {
+                #expect(refused { try sink.write(chunk(UInt32(n), all)) })
+                #expect(Int(sink.next) == n)
+                all.removeAll { $0.database == 3 }
+            }
             try sink.write(chunk(UInt32(n), all))
         }
         #expect(refused { try other.store.install(sink) })
@@ -208,8 +214,7 @@ import Testing
         }
         // A record's key that is too short for a dataset's number.
         let sink = try other.store.beginInstall(header)
-        try sink.write(chunk(0, [(3, [1], [0]), (3, [2], [0])]))
-        #expect(refused { try other.store.install(sink) })
+        #expect(refused { try sink.write(chunk(0, [(3, [1], [0]), (3, [2], [0])])) })
     }
 
     /// The longest keys that there can be.
