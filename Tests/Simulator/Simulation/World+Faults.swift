@@ -131,7 +131,7 @@ extension World {
 
     /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
     private func wipeLearner() {
-        guard nobodyIsPutBack, let node = nodes.last(where: { !mayVote($0) }) else { return }
+        guard nobodyIsPutBack, nobodyIsRotten, let node = nodes.last(where: { !mayVote($0) }) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -139,7 +139,7 @@ extension World {
 
     /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
     private func loseVoter(_ node: SimulatedNode) {
-        guard nobodyIsPutBack, mayVote(node), isSpare(node) else { return }
+        guard nobodyIsPutBack, nobodyIsRotten, mayVote(node), isSpare(node) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -192,7 +192,7 @@ extension World {
     /// One at a time, and only where the others have met a later start than the one with which it will come. What was committed with its help alone may be
     /// on one other disk: it stays, for those who have it not cannot lead without those who have.
     private func canBePutBack(_ node: SimulatedNode) -> Bool {
-        guard let backup = node.backup, nobodyIsPutBack, nodes.allSatisfy({ !$0.isRotten }), !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
+        guard let backup = node.backup, nobodyIsPutBack, nobodyIsRotten, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
         let comes = PeerStart(number: backup.start.number + 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
         return nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
@@ -227,6 +227,8 @@ extension World {
 
     /// A member with an empty directory has met nobody, and would hear a directory that the others refuse: one of the limits in docs/architecture.md.
     private var nobodyIsPutBack: Bool { nodes.allSatisfy { !$0.isPutBack } }
+    /// What a state that rots is rebuilt from must not be lost: it may be the last good copy.
+    private var nobodyIsRotten: Bool { nodes.allSatisfy { !$0.isRotten } }
 
     /// Whether it has a vote by any log.
     private func mayVote(_ node: SimulatedNode) -> Bool {
