@@ -15,7 +15,7 @@ import Wire
     private func step(_ stream: UInt32, isPartial: Bool) -> Request {
         Request(stream: stream, principal: PrincipalID(1), body: .scanStep(isPartial: isPartial, .linearizable))
     }
-    private func get(_ stream: UInt32) -> Request {
+    private func short(_ stream: UInt32) -> Request {
         Request(stream: stream, principal: PrincipalID(1), body: .openSession)
     }
 
@@ -25,7 +25,7 @@ import Wire
         var given: [Request] = []
         while let request = queue.next() { given.append(request) }
         #expect(given.map(\.stream) == [1, 2, 3, 4])
-        queue.add(get(20))
+        queue.add(short(20))
         #expect(queue.next()?.stream == 20, "short ones do not wait for long ones")
         // A batch that has begun is finished first; a next batch waits its turn.
         queue.add(step(1, isPartial: true))

@@ -121,7 +121,6 @@ package struct SearchWorld: Sendable {
             persist(0)
             if number == 1 { for other in nodes.indices.dropFirst() { happen(.deliver(from: 0, to: other)) } }
         }
-        timeouts += 2
         // The last one has given up the first, and asks in vain; so it helps this one.
         timeOut(nodes.count - 1)
         for link in links.indices { links[link].removeAll() }
