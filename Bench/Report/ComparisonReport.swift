@@ -1,4 +1,5 @@
 import BenchMeasure
+import Foundation
 
 /// Several targets under the same work for a person: a self-contained HTML file, the contents of the comparison's `report.html`.
 package enum ComparisonReport {
@@ -126,7 +127,7 @@ package enum ComparisonReport {
 
     private static func time(_ view: ComparisonView, _ page: inout Page) -> Markup {
         view.workloads.map { workload -> Markup in
-            view.shapes(of: workload).map { shape -> Markup in
+            shownOverTime(workload, view).map { shape -> Markup in
                 let pictures = view.cells(workload, shape).compactMap { cell -> Markup? in
                     guard let (run, result) = view.typical(cell) else { return nil }
                     let plot = TimePlot(
@@ -140,9 +141,19 @@ package enum ComparisonReport {
             }.joined("")
         }.joined("").prefixed(by: """
             <p>Of each target the run that is nearest to the median of its rounds, each on its own scales: this shows steadiness, not rank. Solid: p99; dashed: p50.
-            Uprights: what was done to the target. The seconds as figures are in the report of each run.</p>
+            Uprights: what was done to the target. Of works in which nothing was done, the closed load with the most under way and the highest rate
+            stand for the others. The seconds as figures, and the other runs, are in the reports of the runs.</p>
 
             """)
+    }
+
+    /// All shapes of a work with faults; of others those two in which unsteadiness shows most.
+    private static func shownOverTime(_ workload: String, _ view: ComparisonView) -> [Shape] {
+        let shapes = view.shapes(of: workload)
+        let hasEvents = view.comparison.runs.contains { run in
+            run.workload == workload && view.results[run.folder]?.series.contains { $0.event != nil } == true
+        }
+        return hasEvents ? shapes : [shapes.last { !$0.isOpen }, shapes.last { $0.isOpen }].compactMap { $0 }
     }
 
     private static func checks(_ view: ComparisonView) -> Markup {
@@ -164,6 +175,12 @@ package enum ComparisonReport {
         return table
     }
 
+    /// Relative to the folder of the comparison, in which the report lies; never of a scheme, whatever the folder is called.
+    private static func reference(to folder: String) -> String {
+        let path = folder.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? ""
+        return "./\(path)/report.html"
+    }
+
     private static func everyRun(_ view: ComparisonView) -> Markup {
         var table = Table(
             caption: "In the order in which they ran. Each has its own report in its folder.",
@@ -172,7 +189,7 @@ package enum ComparisonReport {
             func time(_ value: UInt64?) -> Markup { "\(Numbers.optional(value) { Numbers.duration(nanoseconds: $0) })" }
             return [
                 "\(run.round)", "\(run.workload)", "\(run.target)", "<span class=\"nowrap\">\(Shape(run.shape).short)</span>", "\(Numbers.figure(run.perSecond))",
-                time(run.p50), time(run.p99), "<code>\(run.folder)</code>",
+                time(run.p50), time(run.p99), view.results[run.folder] == nil ? "<code>\(run.folder)</code>" : "<a href=\"\(reference(to: run.folder))\">\(run.folder)</a>",
             ]
         }
         return table.markup

@@ -42,14 +42,28 @@ package enum Numbers {
     package static func duration(nanoseconds: Double) -> String { TimeUnit.fitting(nanoseconds).text(nanoseconds) }
     package static func duration(nanoseconds: UInt64) -> String { duration(nanoseconds: Double(nanoseconds)) }
 
+    /// For an axis, whose places are round: "5 ms", not "5.00 ms".
+    package static func tick(nanoseconds: Double) -> String {
+        let unit = TimeUnit.fitting(nanoseconds)
+        return "\(short(nanoseconds / unit.nanoseconds)) \(unit.rawValue)"
+    }
+
+    /// As `figure`, without zeros that end it behind the point.
+    package static func short(_ value: Double) -> String {
+        let text = figure(value)
+        guard text.contains(".") else { return text }
+        let cut = text.reversed().drop { $0 == "0" }
+        return String((cut.first == "." ? cut.dropFirst() : cut).reversed())
+    }
+
     /// Of a whole stage: "12.3 s", "4 min 5 s".
     package static func seconds(_ value: Double) -> String {
-        guard value >= 120 else { return figure(value) + " s" }
+        guard value >= 120 else { return short(value) + " s" }
         let whole = Int(value.rounded())
         return "\(Self.whole(whole / 60)) min \(whole % 60) s"
     }
 
-    /// In binary units, since memory is counted in them: "400 bytes", "1.50 GiB".
+    /// In binary units, since memory is counted in them: "400 bytes", "1.5 GiB".
     package static func bytes(_ value: UInt64) -> String {
         guard value >= 1024 else { return value == 1 ? "1 byte" : "\(value) bytes" }
         let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -59,7 +73,7 @@ package enum Numbers {
             size /= 1024
             unit += 1
         }
-        return "\(figure(size)) \(units[unit])"
+        return "\(short(size)) \(units[unit])"
     }
 
     /// A share of one, as per cent: "99.9 %".

@@ -57,7 +57,9 @@ package enum ResultFolder {
     /// Every run at or below the folder, in the order in which they began: a run's folder, a comparison's, or one that holds several of either.
     package static func allRuns(below folder: String) throws(ReportError) -> [RunResult] {
         var found: [String] = []
-        guard let paths = FileManager.default.enumerator(atPath: folder) else { throw .unreadable(path: folder, reason: "not a folder") }
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue,
+            let paths = FileManager.default.enumerator(atPath: folder) else { throw .unreadable(path: folder, reason: "not a folder") }
         for case let path as String in paths where path == runFile || path.hasSuffix("/" + runFile) { found.append(path) }
         var runs: [RunResult] = []
         for path in found.sorted() {

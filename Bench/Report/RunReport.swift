@@ -56,7 +56,7 @@ package enum RunReport {
         let name = run.load.model == .open ? "response time" : "service time"
         let plot = TimePlot(
             title: "Throughput and latency over time", points: run.series, latencyName: name, throughput: Series(name: "operations", position: 0),
-            latency: (p50: Series(name: "p50", position: 2), p99: Series(name: "p99", position: 1)))
+            latency: (p50: Series(name: "p50", position: 1), p99: Series(name: "p99", position: 1)))
         guard let drawing = plot.drawing else { return "<p>The measurement was too short for a curve.</p>" }
         var table = Table(columns: ["second", "operations", "errors", "p50", "p99", "longest"].map { .figures($0) } + [.words("what was done")])
         table.rows = run.series.map { point in
@@ -68,7 +68,7 @@ package enum RunReport {
         let hasErrors = run.series.contains { $0.errors > 0 }
         let hasEvents = run.series.contains { $0.event != nil }
         return page.figure(
-            drawing, legend: Legend.of([plot.throughput, plot.latency.p99], line: true, thin: "p50"),
+            drawing, legend: Legend.of([plot.throughput, plot.latency.p99], markers: false, thin: "p50"),
             caption: "All kinds of operations together.\(hasEvents ? " Dashed uprights: what was done to the target." : "")\(hasErrors ? " Crosses: seconds with errors." : "")",
             table: table)
     }
@@ -80,9 +80,9 @@ package enum RunReport {
         var columns: [Table.Column] = [.words("operation"), .figures("answered"), .figures("a second"), .figures("errors")]
         if hasDenied { columns.append(.figures("denied")) }
         if isOpen { columns += [.figures("late"), .figures("skipped"), .words("time")] }
-        columns += ["mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"].map { .figures("\($0), \(unit.rawValue)") }
-        var table = Table(caption: "Denied: refused by right, as the work meant it." as Markup?, columns: columns)
-        if !hasDenied { table.caption = nil }
+        columns += ["mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"].map { .figures("\($0)") }
+        let denied = hasDenied ? " Denied: refused by right, as the work meant it." : ""
+        var table = Table(caption: "Times in \(unit.rawValue).\(denied)", columns: columns)
         for operation in run.operations {
             table.groupStarts.insert(table.rows.count)
             var cells: [Markup] = ["\(operation.kind)"] + [Numbers.whole(operation.count), Numbers.figure(operation.perSecond), Numbers.whole(operation.errors)].map { "\($0)" }

@@ -20,7 +20,7 @@ enum PageStyle {
         @media print { :root { \(light) color-scheme: light; } }
         * { box-sizing: border-box; }
         body { margin: 0; background: var(--bg); color: var(--fg); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
-        header, main { max-width: 1080px; margin: 0 auto; padding: 0 24px; }
+        header, main { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
         header { padding-top: 32px; }
         main { padding-bottom: 64px; }
         h1 { font-size: 1.85rem; line-height: 1.25; margin: 0 0 4px; letter-spacing: -0.01em; overflow-wrap: anywhere; }
@@ -44,11 +44,11 @@ enum PageStyle {
         .scroll { overflow-x: auto; margin: 10px 0 16px; }
         table { border-collapse: collapse; font-size: .9rem; min-width: 50%; }
         caption { text-align: left; color: var(--muted); padding: 0 0 6px; font-size: .88rem; }
-        th, td { padding: 5px 14px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
+        th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
         thead th { border-bottom: 1px solid var(--axis); font-weight: 600; vertical-align: bottom; }
         tbody th { font-weight: 500; }
         .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-        .first > * { border-top: 1px solid var(--axis); }
+        tbody .first > * { border-top: 2px solid var(--line); }
         .nowrap { white-space: nowrap; }
         .met { color: var(--good); font-weight: 600; }
         .unmet { color: var(--bad); font-weight: 600; }
@@ -58,14 +58,15 @@ enum PageStyle {
         summary { cursor: pointer; color: var(--link); }
         figure { margin: 14px 0 6px; }
         figcaption { color: var(--muted); font-size: .88rem; max-width: 84ch; margin-top: 2px; }
-        .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 8px 28px; }
+        .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 8px 28px; }
         .grid figure { margin: 8px 0; }
         .grid h3 { margin: 10px 0 0; }
         .legend { display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; padding: 0; margin: 4px 0; font-size: .88rem; }
         .legend svg { width: 30px; height: 12px; vertical-align: -1px; margin-right: 6px; overflow: visible; }
         svg { display: block; width: 100%; height: auto; font-family: inherit; }
         .legend svg, .chip { display: inline-block; }
-        svg text { fill: var(--fg); font-size: 12px; }
+        /* The rim keeps letters legible where a line runs behind them. */
+        svg text { fill: var(--fg); font-size: 12px; stroke: var(--bg); stroke-width: 3px; paint-order: stroke; stroke-linejoin: round; }
         svg .tick { fill: var(--muted); font-size: 11.5px; font-variant-numeric: tabular-nums; }
         svg .label { fill: var(--muted); font-size: 12px; }
         svg .strong { font-weight: 600; font-variant-numeric: tabular-nums; }

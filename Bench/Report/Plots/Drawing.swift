@@ -32,10 +32,14 @@ struct Frame {
         }.map(\.text).joined())
     }
 
-    /// Lines upwards with a label below each, unless there are none to print.
+    /// Lines upwards with a label below each that has room, unless there are none to print.
     func columns(_ ticks: [(place: Double, label: String)], areLabelled: Bool = true) -> Markup {
-        Markup(trusted: ticks.map { tick -> Markup in
-            let label: Markup = areLabelled
+        var end = -Double.infinity
+        return Markup(trusted: ticks.map { tick -> Markup in
+            let half = Double(tick.label.count) * 3.4
+            let hasRoom = areLabelled && tick.place - half > end + 4
+            if hasRoom { end = tick.place + half }
+            let label: Markup = hasRoom
                 ? "<text class=\"tick\" x=\"\(tick.place)\" y=\"\(bottom + 17)\" text-anchor=\"middle\">\(tick.label)</text>" : ""
             return "<line class=\"gridline\" x1=\"\(tick.place)\" x2=\"\(tick.place)\" y1=\"\(top)\" y2=\"\(bottom)\"/>\(label)\n"
         }.map(\.text).joined())
@@ -132,12 +136,12 @@ struct Drawing {
 /// The list of what the colours and markers of a plot mean.
 enum Legend {
     /// `thin` and `tail` give what the other kinds of lines mean, where the plot has them.
-    static func of(_ series: [Series], line: Bool = true, thin: String? = nil, tail: String? = nil) -> Markup {
+    static func of(_ series: [Series], markers: Bool = true, thin: String? = nil, tail: String? = nil) -> Markup {
         func item(_ drawing: Markup, _ name: String) -> Markup {
             "<li><svg viewBox=\"0 0 30 12\" aria-hidden=\"true\">\(drawing)</svg>\(name)</li>"
         }
         var items = series.map { one in
-            item((line ? "<line class=\"line \(one.stroke)\" x1=\"0\" x2=\"30\" y1=\"6\" y2=\"6\"/>" as Markup : "") + one.marker(15, 6), one.name)
+            item("<line class=\"line \(one.stroke)\" x1=\"0\" x2=\"30\" y1=\"6\" y2=\"6\"/>\(markers ? one.marker(15, 6) : "")", one.name)
         }
         if let thin { items.append(item("<line class=\"line thin axisline\" x1=\"0\" x2=\"30\" y1=\"6\" y2=\"6\"/>", thin)) }
         if let tail { items.append(item("<line class=\"line tail axisline\" x1=\"0\" x2=\"30\" y1=\"6\" y2=\"6\"/>", tail)) }

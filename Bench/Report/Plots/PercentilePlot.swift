@@ -19,13 +19,13 @@ struct PercentilePlot {
         let drawn = curves.filter { $0.latencies.curve.count > 1 }
         let values = drawn.flatMap { $0.latencies.curve.map { Double(max($0.nanoseconds, 1)) } }
         guard let least = values.min(), let most = values.max() else { return nil }
-        let frame = Frame(left: 64, top: 30, right: width - 18, bottom: height - 46)
+        let frame = Frame(left: 64, top: 30, right: width - 26, bottom: height - 46)
         let nines = max(drawn.map { Self.lastNine($0.latencies) }.max() ?? 1, 1)
         let x = Scale(from: 0, to: nines * 1.02, start: frame.left, end: frame.right)
         let ticks = Ticks.logarithmic(from: least, to: most)
-        let y = Scale(from: ticks[0], to: ticks[ticks.count - 1], start: frame.bottom, end: frame.top, isLogarithmic: true)
+        let y = Scale(from: ticks.from, to: ticks.to, start: frame.bottom, end: frame.top, isLogarithmic: true)
 
-        var content = frame.rows(ticks.map { (y.place($0), Numbers.duration(nanoseconds: $0)) })
+        var content = frame.rows(ticks.labelled.map { (y.place($0), Numbers.tick(nanoseconds: $0)) })
         content += frame.columns(Ticks.percentiles(upToNines: nines).map { (x.place(Ticks.nines($0)), Numbers.share($0)) })
         content += frame.axes + frame.nameBelow("percentile: the share of requests that were at least this fast") + frame.nameAbove("latency, logarithmic")
         for curve in drawn { content += Self.draw(curve, x, y) }

@@ -26,9 +26,9 @@ struct RatePlot {
         let columns = Ticks.linear(upTo: lines.flatMap { $0.points.map(\.offered) }.max() ?? 1, about: 8)
         let x = Scale(from: 0, to: columns[columns.count - 1], start: frame.left, end: frame.right)
         let ticks = Ticks.logarithmic(from: least, to: most)
-        let y = Scale(from: ticks[0], to: ticks[ticks.count - 1], start: frame.bottom, end: frame.top, isLogarithmic: true)
-        var content = frame.rows(ticks.map { (y.place($0), Numbers.duration(nanoseconds: $0)) })
-        content += frame.columns(columns.map { (x.place($0), Numbers.figure($0)) })
+        let y = Scale(from: ticks.from, to: ticks.to, start: frame.bottom, end: frame.top, isLogarithmic: true)
+        var content = frame.rows(ticks.labelled.map { (y.place($0), Numbers.tick(nanoseconds: $0)) })
+        content += frame.columns(columns.map { (x.place($0), Numbers.short($0)) })
         content += frame.axes + frame.nameBelow("requests a second that were due") + frame.nameAbove("p99 of the response time, logarithmic")
         for line in lines { content += draw(line, x, y) }
         return Drawing(title: title, description: description, width: width, height: height, hover: (frame.top, frame.bottom), content: content)
@@ -38,7 +38,7 @@ struct RatePlot {
     static func medians(_ points: [Point]) -> [(offered: Double, answered: Double, p99: Double, isBehind: Bool)] {
         Set(points.map(\.offered)).sorted().compactMap { rate in
             let rounds = points.filter { $0.offered == rate }
-            guard let middle = Statistics.median(rounds.compactMap { $0.p99.map(Double.init) }),
+            guard let middle = Statistics.median(rounds.compactMap { $0.p99.map { Double($0) } }),
                 let answered = Statistics.median(rounds.map(\.answered)) else { return nil }
             return (rate, answered, middle, answered < 0.99 * rate)
         }

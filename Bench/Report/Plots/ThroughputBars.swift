@@ -25,7 +25,7 @@ struct ThroughputBars {
         let most = bars.flatMap { $0.rounds.map(\.perSecond) + [$0.median] }.max() ?? 1
         let ticks = Ticks.linear(upTo: most, about: 4)
         let x = Scale(from: 0, to: ticks[ticks.count - 1], start: frame.left, end: frame.right)
-        var content = frame.columns(ticks.map { (x.place($0), Numbers.figure($0)) })
+        var content = frame.columns(ticks.map { (x.place($0), Numbers.short($0)) })
         for (position, bar) in bars.enumerated() {
             content += draw(bar, top: frame.top + Self.rowHeight * Double(position) + (Self.rowHeight - Self.barHeight) / 2, frame, x)
         }

@@ -7,8 +7,8 @@ package enum Ticks {
         guard most > 0, most.isFinite else { return [0, 1] }
         let rough = most / Double(max(about, 1))
         let power = pow(10, floor(log10(rough)))
-        // A step that lies under the rough one by rounding alone is the step.
-        let factor = [1.0, 2, 5, 10].first { $0 * power >= rough * 0.999_999 } ?? 10
+        // A few steps more than wanted are better than an axis that is half empty.
+        let factor = [1.0, 2, 5, 10].first { $0 * power * 1.35 >= rough } ?? 10
         // Negative powers are divided by: 1/10 rounds better than a multiple of 0.1.
         let step = factor * power
         let count = Int((most / step * 0.999_999_999).rounded(.up))
@@ -23,25 +23,33 @@ package enum Ticks {
         return Array(stride(from: 0, through: most, by: step))
     }
 
-    /// Powers of ten from at most `least` to at least `most`, with 2 and 5 between them where there is room (up to two decades).
-    package static func logarithmic(from least: Double, to most: Double) -> [Double] {
-        guard least > 0, most >= least, most.isFinite else { return [1, 10] }
-        let (first, last) = (Int(floor(log10(least) + 1e-9)), Int(ceil(log10(most) - 1e-9)))
-        let decades = max(last - first, 1)
-        let factors: [Double] = decades <= 3 ? [1, 2, 5] : [1]
-        let all = (first...(first + decades)).flatMap { power in factors.map { $0 * pow(10, Double(power)) } }
-        // The range is what is drawn: the last tick at or below `least` to the first at or above `most`.
+    /// A logarithmic axis: its ends, and the places on it that carry a label.
+    package struct Logarithmic: Equatable, Sendable {
+        package var from, to: Double
+        package var labelled: [Double]
+    }
+
+    /// The ends are 1, 2 or 5 times a power of ten at or around the range; labels stand at all of those, or at powers of ten alone where more than `atMost`
+    /// would stand.
+    package static func logarithmic(from least: Double, to most: Double, atMost: Int = 10) -> Logarithmic {
+        guard least > 0, most >= least, most.isFinite else { return Logarithmic(from: 1, to: 10, labelled: [1, 10]) }
+        let powers = Int(floor(log10(least))) - 1...Int(ceil(log10(most))) + 1
+        let all = powers.flatMap { power in [1.0, 2, 5].map { power < 0 ? $0 / pow(10, -Double(power)) : $0 * pow(10, Double(power)) } }
         let low = all.last { $0 <= least * 1.000_001 } ?? all[0]
-        let high = all.first { $0 >= most * 0.999_999 } ?? all[all.count - 1]
-        let chosen = all.filter { $0 >= low && $0 <= high }
-        return chosen.count >= 2 ? chosen : [low, low * (factors.count > 1 ? 2 : 10)]
+        // An axis has length even if all values are the same.
+        let high = all.first { $0 >= most * 0.999_999 && $0 > low } ?? all[all.count - 1]
+        let within = all.filter { $0 >= low && $0 <= high }
+        guard within.count > atMost else { return Logarithmic(from: low, to: high, labelled: within) }
+        let tens = within.filter { abs(log10($0) - log10($0).rounded()) < 1e-9 }
+        let every = (tens.count + atMost - 1) / atMost
+        return Logarithmic(from: low, to: high, labelled: tens.enumerated().filter { $0.offset % every == 0 }.map(\.element))
     }
 
     /// How far right a share stands on an axis of percentiles: each further nine is one unit. 0 → 0, 0.9 → 1, 0.99 → 2.
     package static func nines(_ share: Double) -> Double { share >= 1 ? .infinity : -log10(1 - max(share, 0)) }
 
-    /// 0 %, 50 %, 90 %, 99 %, … up to the last whose place is at or below `most` nines.
+    /// 50 %, 90 %, 99 %, … up to the last whose place is at or below `most` nines.
     package static func percentiles(upToNines most: Double) -> [Double] {
-        [0, 0.5] + (1...9).map { 1 - pow(10, -Double($0)) }.filter { nines($0) <= most + 1e-6 }
+        [0.5] + (1...9).map { 1 - pow(10, -Double($0)) }.filter { nines($0) <= most + 1e-6 }
     }
 }

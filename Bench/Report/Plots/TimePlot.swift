@@ -21,7 +21,7 @@ struct TimePlot {
         guard points.count > 1, let first = points.first?.second, let last = points.last?.second, last > first else { return nil }
         let x = Scale(from: Double(first), to: Double(last), start: Self.left, end: width - 18)
         let events = points.compactMap { point in point.event.map { (place: x.place(Double(point.second)), text: $0) } }
-        let rows = Self.rows(of: events, from: Self.left, to: width)
+        let rows = Self.rows(of: events, to: width)
         let above = events.isEmpty ? 0 : Double((rows.max() ?? 0) + 1) * Self.rowHeight + 4
         let upper = Frame(left: Self.left, top: 26 + above, right: width - 18, bottom: 26 + above + panelHeight)
         let lower = Frame(left: Self.left, top: upper.bottom + 34, right: width - 18, bottom: upper.bottom + 34 + panelHeight)
@@ -44,7 +44,7 @@ struct TimePlot {
                 x: x.place(Double(point.second)), y: y.place(Double(point.operations)),
                 words: "\(Numbers.whole(point.operations)) in second \(point.second)\(errors)")
         }
-        var result = frame.rows(ticks.map { (y.place($0), Numbers.figure($0)) }) + frame.axes + frame.nameAbove("operations in each second")
+        var result = frame.rows(ticks.map { (y.place($0), Numbers.short($0)) }) + frame.axes + frame.nameAbove("operations in each second")
         let under = [Series.Point(x: line[0].x, y: frame.bottom, words: "")] + line + [Series.Point(x: line[line.count - 1].x, y: frame.bottom, words: "")]
         result += "<polygon class=\"area \(throughput.fill)\" points=\"\(Series.list(under))\"/>\n"
         result += throughput.line(line, name: "operations")
@@ -62,11 +62,9 @@ struct TimePlot {
         guard let least = shown.min(), let most = shown.max() else {
             return frame.axes + frame.nameAbove("\(latencyName): too few answers in each second for percentiles")
         }
-        let ticks = Ticks.logarithmic(from: Double(least), to: Double(most))
-        let y = Scale(from: ticks[0], to: ticks[ticks.count - 1], start: frame.bottom, end: frame.top, isLogarithmic: true)
-        // In little room every other line is enough.
-        let sparse = ticks.count > 7 && panelHeight < 140 ? ticks.filter { log10($0).rounded() == log10($0) } : ticks
-        var result = frame.rows(sparse.map { (y.place($0), Numbers.duration(nanoseconds: $0)) }) + frame.axes
+        let ticks = Ticks.logarithmic(from: Double(least), to: Double(most), atMost: panelHeight > 100 ? 8 : 5)
+        let y = Scale(from: ticks.from, to: ticks.to, start: frame.bottom, end: frame.top, isLogarithmic: true)
+        var result = frame.rows(ticks.labelled.map { (y.place($0), Numbers.tick(nanoseconds: $0)) }) + frame.axes
         result += frame.nameAbove("\(latencyName), logarithmic")
         for (series, member, classes) in [(latency.p99, \SeriesPoint.p99, "line"), (latency.p50, \SeriesPoint.p50, "line thin")] {
             // A second in which too few answers came parts the line.
@@ -94,20 +92,20 @@ struct TimePlot {
     /// Some units: the width of a letter of the label is guessed generously, since a file cannot measure fonts.
     private static func length(_ text: String) -> Double { Double(text.count) * 6.6 }
 
-    /// The row above the plot on which each label stands, counted upwards, so that no two overlap.
-    static func rows(of labels: [(place: Double, text: String)], from left: Double, to right: Double) -> [Int] {
-        var ends: [Double] = []
-        return labels.map { label in
+    /// The row above the plot on which each label stands, counted upwards, so that no two overlap. Of two that would, the earlier one stands higher: its
+    /// upright, at its left, then passes by the other.
+    static func rows(of labels: [(place: Double, text: String)], to right: Double) -> [Int] {
+        var taken: [[ClosedRange<Double>]] = []
+        let rows = labels.reversed().map { label -> Int in
             let length = length(label.text)
             let isLeft = label.place + length + 6 > right
-            let start = isLeft ? label.place - 5 - length : label.place
-            if let row = ends.firstIndex(where: { $0 <= start }) {
-                ends[row] = isLeft ? label.place : label.place + 5 + length + 8
-                return row
-            }
-            ends.append(isLeft ? label.place : label.place + 5 + length + 8)
-            return ends.count - 1
+            let room = isLeft ? (label.place - 5 - length)...(label.place + 4) : (label.place - 4)...(label.place + 5 + length)
+            let row = taken.firstIndex { $0.allSatisfy { !$0.overlaps(room) } } ?? taken.count
+            if row == taken.count { taken.append([]) }
+            taken[row].append(room)
+            return row
         }
+        return rows.reversed()
     }
 
     private var description: String {

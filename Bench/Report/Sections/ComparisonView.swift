@@ -27,7 +27,7 @@ struct ComparisonView {
         var highest: Double { runs.map(\.perSecond).max() ?? 0 }
 
         private func median(_ member: KeyPath<Comparison.Run, UInt64?>) -> UInt64? {
-            Statistics.median(runs.compactMap { $0[keyPath: member].map(Double.init) }).map { UInt64($0) }
+            Statistics.median(runs.compactMap { $0[keyPath: member].map { Double($0) } }).map { UInt64($0) }
         }
     }
 
@@ -73,7 +73,7 @@ struct ComparisonView {
     func typical(_ cell: Cell) -> (run: Comparison.Run, result: RunResult)? {
         let known = cell.runs.compactMap { run in results[run.folder].map { (run: run, result: $0) } }
         func figure(_ run: Comparison.Run) -> Double { cell.shape.isOpen ? Double(run.p99 ?? .max) : run.perSecond }
-        let middle = cell.shape.isOpen ? cell.p99.map(Double.init) : cell.perSecond
+        let middle = cell.shape.isOpen ? cell.p99.map { Double($0) } : cell.perSecond
         guard let middle else { return known.first }
         return known.min { abs(figure($0.run) - middle) < abs(figure($1.run) - middle) }
     }

@@ -62,7 +62,7 @@ enum Prose {
             loads.append("closed loads of \(Numbers.list(closed.map(\.short))) (connections × requests under way on each; the next is sent when an answer has come)")
         }
         if !open.isEmpty {
-            loads.append("open loads (\(Numbers.list(open.map(\.short))); requests are sent when they are due, whether answers come or not, and latency counts from then)")
+            loads.append("open loads of \(Numbers.list(open.map { Numbers.optional($0.perSecond, Numbers.figure) })) requests a second (sent when they are due, whether answers come or not; latency counts from then)")
         }
         let turns = targets.count > 1
             ? "did the same work on the same machine, in turns, so that what disturbs the machine disturbs all of them" : "was measured again and again on one machine"
