@@ -45,25 +45,23 @@ package enum ComparisonReport {
         return "<p>\(met == comparison.aims.count ? "All" : "\(met) of") \(Numbers.count(comparison.aims.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
     }
 
-    /// Beside each promise the figure that was paid for it: the median at the shape with the most under way.
+    /// Beside each promise the figures that were paid for it: the medians at the shape with the most under way.
     private static func promises(_ view: ComparisonView) -> Markup {
-        let shapes = view.workloads.map { workload in (workload, view.shapes(of: workload).last { !$0.isOpen } ?? view.shapes(of: workload).last) }
-        let known = shapes.compactMap { workload, shape in shape.map { (workload, $0) } }
-        let columns = known.map { workload, shape in Table.Column.figures("\(workload), \(shape.short),<br>a second" as Markup) }
         var rows: [(target: TargetDescription, figures: [Markup])] = []
         for target in view.targets {
-            for (position, description) in view.descriptions(of: target.name).enumerated() {
-                let figures = known.map { workload, shape -> Markup in
-                    // The figure is of the name; it stands once even if descriptions differ.
-                    guard position == 0, let cell = view.cells(workload, shape).first(where: { $0.target == target }) else { return "\(Numbers.absent)" }
-                    return "\(Numbers.figure(cell.perSecond))"
+            for promise in view.promises(of: target.name) {
+                let figures = promise.workloads.compactMap { workload -> Markup? in
+                    let shapes = view.shapes(of: workload).filter { shape in view.cells(workload, shape).contains { $0.target == target } }
+                    guard let shape = shapes.last(where: { !$0.isOpen }) ?? shapes.last,
+                        let cell = view.cells(workload, shape).first(where: { $0.target == target }) else { return nil }
+                    return "<span class=\"nowrap\">\(workload), \(shape.short): <b>\(Numbers.figure(cell.perSecond))</b></span>"
                 }
-                rows.append((description, figures))
+                rows.append((promise.description, [figures.joined("<br>")]))
             }
         }
         guard !rows.isEmpty else { return "" }
         return "<p>A figure means nothing without what it was paid for. These are not the same service at different speeds.</p>"
-            + Background.promises(rows, columns: columns).markup + Background.configuration(of: rows.map(\.target))
+            + Background.promises(rows, columns: [.words("operations a second, median")]).markup + Background.configuration(of: rows.map(\.target))
     }
 
     private static func rates(_ view: ComparisonView, _ page: inout Page) -> Markup {

@@ -84,11 +84,11 @@ package enum Numbers {
         return (trimmed.isEmpty ? "0" : String(trimmed.reversed())) + " %"
     }
 
-    /// How far a ratio is from one: "+4.2 %", "−12 %".
-    package static func change(ratio: Double) -> String {
-        let percent = (ratio - 1) * 100
-        let text = fixed(percent.magnitude, decimals: percent.magnitude < 9.95 ? 1 : 0)
-        return (text == "0.0" ? "±" : percent < 0 ? "−" : "+") + text + " %"
+    /// A share of one, rounded down to two digits behind its nines, for it must not seem to be more: "87 %", "99.87 %".
+    package static func shareAtLeast(_ value: Double) -> String {
+        guard value < 1 else { return "100 %" }
+        let scale = pow(10, max(ceil(-log10(1 - max(value, 0))), 1) + 1)
+        return share((value * scale + 1e-9).rounded(.down) / scale)
     }
 
     /// "2 runs", "1 run".
@@ -139,10 +139,10 @@ package enum TimeUnit: String, Sendable {
         nanoseconds < 999.5 ? .nanoseconds : nanoseconds < 999.5e3 ? .microseconds : nanoseconds < 999.5e6 ? .milliseconds : .seconds
     }
 
-    /// For a column of times: the smallest keeps at least a tenth of the unit, where that can be.
+    /// For a column of times: the smallest keeps at least a hundredth of the unit.
     package static func shared(by times: [UInt64]) -> TimeUnit {
         guard let least = times.filter({ $0 > 0 }).min() else { return .milliseconds }
-        return least >= 100_000_000 ? .seconds : least >= 100_000 ? .milliseconds : least >= 100 ? .microseconds : .nanoseconds
+        return least >= 100_000_000 ? .seconds : least >= 10_000 ? .milliseconds : least >= 10 ? .microseconds : .nanoseconds
     }
 
     /// Without the unit.

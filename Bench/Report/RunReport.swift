@@ -23,16 +23,16 @@ package enum RunReport {
         return Prose.when(run.beganAt, run.environment) + Boxes.failures(failures) + Boxes.warnings(run.warnings.map { "\($0)" }) + Prose.lead(of: run) + tiles(run)
     }
 
-    /// The figures that are asked for first; of the kind of operation that there was most of.
+    /// The figures that are asked for first; of the first kind of operation, for which the work was made.
     private static func tiles(_ run: RunResult) -> Markup {
-        guard let main = run.operations.max(by: { $0.count < $1.count }) else { return "" }
+        guard let main = run.operations.first else { return "" }
         func tile(_ name: String, _ figure: Markup) -> Markup { "<div><dt>\(name)</dt><dd>\(figure)</dd></div>" }
         func time(_ value: UInt64?) -> Markup { "\(Numbers.optional(value) { Numbers.duration(nanoseconds: $0) })" }
         let errors = run.operations.reduce(0) { $0 &+ $1.errors }
         return """
-            <dl class="tiles">\(tile("throughput", "\(Numbers.figure(run.operations.reduce(0) { $0 + $1.perSecond })) <small>a second</small>"))\
+            <dl class="tiles">\(tile(main.kind, "\(Numbers.figure(main.perSecond)) <small>a second</small>"))\
             \(tile("\(main.kind), p50", time(main.reported.p50)))\(tile("\(main.kind), p99", time(main.reported.p99)))\
-            \(tile("\(main.kind), p99.9", time(main.reported.p999)))\(tile("errors", "\(Numbers.whole(errors))"))</dl>
+            \(tile("\(main.kind), p99.9", time(main.reported.p999)))\(tile("errors, all kinds", "\(Numbers.whole(errors))"))</dl>
             """
     }
 

@@ -70,12 +70,12 @@ import Testing
         return (side(false), side(true))
     }
 
-    private func row(_ result: DiffResult, _ figure: DiffResult.Figure = .throughput) throws -> DiffResult.Row { try #require(result.rows.first { $0.figure == figure }) }
+    private func row(_ result: DiffResult, _ figure: DiffResult.Figure = .throughput(kind: "get")) throws -> DiffResult.Row { try #require(result.rows.first { $0.figure == figure }) }
 
     @Test func fasterIsSaidOfThroughputAndOfLatency() throws {
         let (a, b) = sides(faster: 1.2)
         let result = compare(a, b)
-        #expect(result.rows.map(\.figure) == [.throughput, .p99(kind: "get"), .p99(kind: "put")])
+        #expect(result.rows.map(\.figure) == [.throughput(kind: "get"), .throughput(kind: "put"), .p99(kind: "get"), .p99(kind: "put")])
         let throughput = try row(result)
         #expect(throughput.verdict == .faster && throughput.reason == nil)
         #expect(abs(try #require(throughput.ratio) - 1.2) < 0.03)
@@ -83,7 +83,7 @@ import Testing
         #expect(latency.verdict == .faster)
         #expect(try #require(latency.ratio) < 0.9)
         #expect(result.exitCode == 0)
-        #expect(result.conclusion == "B: 3 faster, 0 slower, 0 equivalent, 0 inconclusive.")
+        #expect(result.conclusion == "B: 4 faster, 0 slower, 0 equivalent, 0 inconclusive.")
     }
 
     @Test func slowerHasItsExitCode() throws {
@@ -187,9 +187,9 @@ import Testing
         let text = Diff.compare(a: a, b: b).text
         #expect(text.hasPrefix("A: 6 runs, revision aaaa\nB: 6 runs, revision bbbb+\nB: 6 of 6 runs carry a warning: a busy machine\n"))
         #expect(text.contains("95 % interval by bootstrap (percentile method, 10,000 resamples, seed 1)"))
-        #expect(text.hasSuffix("\nB: 3 faster, 0 slower, 0 equivalent, 0 inconclusive.\n"))
+        #expect(text.hasSuffix("\nB: 4 faster, 0 slower, 0 equivalent, 0 inconclusive.\n"))
         let table = text.split(separator: "\n").filter { $0.hasPrefix("WORKLOAD") || $0.hasPrefix("mixed-95-5") }
-        #expect(table.count == 4)
+        #expect(table.count == 5)
         // Columns stand below each other.
         #expect(Set(table.map { $0.distance(from: $0.startIndex, to: $0.range(of: table[0] == $0 ? "VERDICT" : "faster")?.lowerBound ?? $0.endIndex) }).count == 1)
     }

@@ -45,6 +45,11 @@ import Testing
         #expect(Numbers.share(value) == text)
     }
 
+    @Test(arguments: [(0.8765, "87 %"), (0.99875548, "99.87 %"), (0.999987654, "99.9987 %"), (0.99, "99 %"), (0.9, "90 %"), (0, "0 %"), (1, "100 %"), (0.05, "5 %")])
+    func sharesOfCurvesAreRoundedDown(value: Double, text: String) {
+        #expect(Numbers.shareAtLeast(value) == text)
+    }
+
     @Test func theRest() {
         #expect(Numbers.seconds(5) == "5 s")
         #expect(Numbers.seconds(12.34) == "12.3 s")
@@ -60,8 +65,8 @@ import Testing
 
     @Test func aColumnSharesItsUnit() {
         #expect(TimeUnit.shared(by: [482_000, 16_800_000]) == .milliseconds)
-        #expect(TimeUnit.shared(by: [90_000, 16_800_000]) == .microseconds)
-        #expect(TimeUnit.shared(by: [40, 900]) == .nanoseconds)
+        #expect(TimeUnit.shared(by: [9_000, 16_800_000]) == .microseconds)
+        #expect(TimeUnit.shared(by: [9, 900]) == .nanoseconds)
         #expect(TimeUnit.shared(by: []) == .milliseconds)
         #expect(TimeUnit.milliseconds.figure(482_000) == "0.482")
     }

@@ -104,7 +104,11 @@ import Testing
         var samples = Samples()
         let (comparison, runs) = samples.comparison(rounds: 2, workloads: ["failover"])
         let html = ComparisonReport.html(of: comparison, runs: runs)
-        #expect(html.contains("a processor <span class=\"muted\">(1 of 8 runs: etcd, failover, 16 × 16, round 2)</span>"))
+        #expect(html.contains("a processor <span class=\"muted\">(1 of 8 runs: etcd, failover, 16\u{A0}×\u{A0}16, round 2)</span>"))
+        // What the comparison repeats of its runs is not said twice.
+        var repeating = comparison
+        repeating.warnings.append("etcd, failover, 16x16, round 2: the machine was busy: 0.4 threads of others a processor")
+        #expect(ComparisonReport.html(of: repeating, runs: runs) == html)
         let all = runs.mapValues { run in
             var changed = run
             changed.warnings = ["a debug build"]

@@ -43,7 +43,7 @@ package enum Diff {
 
     private static func value(_ figure: DiffResult.Figure, of run: RunResult) -> Double? {
         switch figure {
-        case .throughput: run.operations.reduce(0) { $0 + $1.perSecond }
+        case .throughput(let kind): run.operations.first { $0.kind == kind }?.perSecond
         case .p99(let kind): run.operations.first { $0.kind == kind }?.reported.p99.map { Double($0) }
         }
     }
@@ -76,11 +76,11 @@ package enum Diff {
     private struct Pair {
         var a, b: [RunResult]
 
-        /// Throughput of closed loads, and p99 of each kind of operation that both sides have, in the order of the work.
+        /// Throughput, of closed loads, and p99 of each kind of operation that both sides have, in the order of the work.
         var figures: [DiffResult.Figure] {
             guard let first = a.first else { return [] }
             let kinds = first.operations.map(\.kind).filter { kind in b.contains { $0.operations.contains { $0.kind == kind } } }
-            return (first.load.model == .closed ? [.throughput] : []) + kinds.map { .p99(kind: $0) }
+            return (first.load.model == .closed ? kinds.map { .throughput(kind: $0) } : []) + kinds.map { .p99(kind: $0) }
         }
 
         /// Why no verdict may be given, whatever the figures are.

@@ -48,6 +48,6 @@ extension DiffResult {
     }
 
     private static func median(_ values: [Double], _ figure: Figure) -> String {
-        Numbers.optional(Statistics.median(values)) { figure == .throughput ? Numbers.figure($0) : Numbers.duration(nanoseconds: $0) }
+        Numbers.optional(Statistics.median(values)) { figure.isBetterWhenMore ? Numbers.figure($0) : Numbers.duration(nanoseconds: $0) }
     }
 }

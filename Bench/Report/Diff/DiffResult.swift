@@ -26,18 +26,18 @@ package struct DiffResult: Sendable, Equatable {
 
     /// What is compared. Of an open load the rate is given, so that only its latency says anything.
     package enum Figure: Hashable, Sendable {
-        /// Operations a second of all kinds, of closed loads.
-        case throughput
+        /// Operations of one kind a second, of closed loads. Kinds are not added up: an import beside a load would drown it.
+        case throughput(kind: String)
         /// Of one kind of operation: service time of closed loads, response time of open ones.
         case p99(kind: String)
 
         package var name: String {
             switch self {
-            case .throughput: "operations/s"
+            case .throughput(let kind): "\(kind)/s"
             case .p99(let kind): "p99 of \(kind)"
             }
         }
-        var isBetterWhenMore: Bool { self == .throughput }
+        var isBetterWhenMore: Bool { if case .throughput = self { true } else { false } }
     }
 
     package struct Subject: Hashable, Sendable, Comparable {

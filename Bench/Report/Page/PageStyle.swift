@@ -46,7 +46,7 @@ enum PageStyle {
         caption { text-align: left; color: var(--muted); padding: 0 0 6px; font-size: .88rem; }
         th, td { padding: 5px 12px 5px 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
         thead th { border-bottom: 1px solid var(--axis); font-weight: 600; vertical-align: bottom; }
-        tbody th { font-weight: 500; }
+        tbody th { font-weight: 500; min-width: 6em; }
         .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
         tbody .first > * { border-top: 2px solid var(--line); }
         .nowrap { white-space: nowrap; }
@@ -95,7 +95,7 @@ enum PageStyle {
           body { font-size: 10.5pt; }
           header, main { max-width: none; padding: 0; }
           nav, details, #readout { display: none; }
-          figure, table, .box, .tiles { break-inside: avoid; }
+          figure, tr, .box, .tiles { break-inside: avoid; }
           h2, h3 { break-after: avoid; }
           .scroll { overflow: visible; }
           .grid { grid-template-columns: 1fr 1fr; }

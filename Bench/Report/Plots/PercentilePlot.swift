@@ -42,12 +42,11 @@ struct PercentilePlot {
     private static func draw(_ curve: Curve, _ x: Scale, _ y: Scale) -> Markup {
         let last = lastNine(curve.latencies)
         let points = curve.latencies.curve.map { point in
-            let share = Numbers.share((point.share * 1e8).rounded(.down) / 1e8)
             return (
                 isCarried: isCarried(point.share, curve.latencies),
                 point: Series.Point(
                     x: x.place(min(Ticks.nines(point.share), last)), y: y.place(Double(point.nanoseconds)),
-                    words: "\(share): \(Numbers.duration(nanoseconds: point.nanoseconds))")
+                    words: "\(Numbers.shareAtLeast(point.share)): \(Numbers.duration(nanoseconds: point.nanoseconds))")
             )
         }
         let bulk = points.prefix { $0.isCarried }

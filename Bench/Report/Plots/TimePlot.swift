@@ -28,8 +28,8 @@ struct TimePlot {
         let columns = Ticks.seconds(upTo: last - first, about: width > 600 ? 10 : 6).map { (x.place(Double(first + $0)), Numbers.whole(first + $0)) }
 
         var content = upper.columns(columns, areLabelled: false) + lower.columns(columns)
-        content += drawThroughput(upper, x) + drawLatency(lower, x)
         for (event, row) in zip(events, rows) { content += Self.draw(event, row: row, top: upper.top - 22, bottom: lower.bottom, width: width) }
+        content += drawThroughput(upper, x) + drawLatency(lower, x)
         content += lower.nameBelow("seconds since the measurement began")
         return Drawing(
             title: title, description: description, width: width, height: lower.bottom + 44, hover: (upper.top, lower.bottom), content: content)

@@ -17,7 +17,9 @@ enum Background {
     }
 
     static func configuration(of targets: [TargetDescription]) -> Markup {
-        targets.filter { !$0.configuration.isEmpty }.map { target -> Markup in
+        var shown: Set<[String]> = []
+        let once = targets.filter { !$0.configuration.isEmpty && shown.insert([$0.name] + $0.configuration).inserted }
+        return once.map { target -> Markup in
             "<h3>Configuration of \(target.name) where it differs from the default</h3>\n<pre>\(target.configuration.joined(separator: "\n"))</pre>\n"
         }.joined("")
     }

@@ -25,7 +25,9 @@ enum ComparisonThroughput {
         let compares = view.targets.count > 1
         var columns: [Table.Column] = [.words("shape"), .words("target"), .figures("a second, median"), .figures("lowest – highest round")]
         if compares, let base { columns.append(.figures("of \(base.name)")) }
-        columns += [.figures("p50, \(unit.rawValue)"), .figures("p99, \(unit.rawValue)")]
+        // The comparison holds percentiles of the first kind of operation of a work.
+        let kind = view.anyRun(of: workload)?.operations.first.map { $0.kind + " " } ?? ""
+        columns += [.figures("\(kind)p50, \(unit.rawValue)"), .figures("\(kind)p99, \(unit.rawValue)")]
         if hasProcessor { columns.append(.figures("processor time<br>an operation")) }
         columns.append(.figures("rounds"))
         var table = Table(columns: columns)

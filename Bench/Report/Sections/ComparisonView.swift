@@ -78,17 +78,32 @@ struct ComparisonView {
         return known.min { abs(figure($0.run) - middle) < abs(figure($1.run) - middle) }
     }
 
-    /// Each description that a target of this name gave of itself; more than one if it was not the same throughout.
-    func descriptions(of target: String) -> [TargetDescription] {
-        var found: [TargetDescription] = []
+    /// What a target of this name promised, and under which works: a promise may differ with the work.
+    func promises(of target: String) -> [(description: TargetDescription, workloads: [String])] {
+        var found: [(description: TargetDescription, workloads: [String])] = []
         for run in comparison.runs where run.target == target {
-            if let description = results[run.folder]?.target, !found.contains(description) { found.append(description) }
+            guard let description = results[run.folder]?.target else { continue }
+            guard let place = found.firstIndex(where: { $0.description == description }) else {
+                found.append((description, [run.workload]))
+                continue
+            }
+            if !found[place].workloads.contains(run.workload) { found[place].workloads.append(run.workload) }
         }
         return found
     }
 
     /// "kho, ycsb-a, 64 × 16, round 2".
     static func name(_ run: Comparison.Run) -> String { "\(run.target), \(run.workload), \(Shape(run.shape).short), round \(run.round)" }
+
+    /// Whether this is a run's own warning or failure that the comparison repeats with the run's name before it.
+    private func isRepeated(_ warning: String) -> Bool {
+        comparison.runs.contains { run in
+            let name = "\(run.target), \(run.workload), \(run.shape), round \(run.round): "
+            guard let result = results[run.folder], warning.hasPrefix(name) else { return false }
+            let rest = warning.dropFirst(name.count)
+            return result.warnings.contains { $0 == rest } || result.checks.contains { !$0.passed && rest.hasSuffix("\($0.name): \($0.detail)") }
+        }
+    }
 
     /// Warnings of the comparison and of its runs; the same of several runs is said once, with the runs that it is about.
     var warnings: [Markup] {
@@ -101,7 +116,7 @@ struct ComparisonView {
             }
         }
         let missing = comparison.runs.filter { results[$0.folder] == nil }
-        var all = comparison.warnings.map { "\($0)" as Markup }
+        var all = comparison.warnings.filter { !isRepeated($0) }.map { "\($0)" as Markup }
         all += order.map { warning in
             let runs = about[warning] ?? []
             if runs.count == comparison.runs.count { return "\(warning) <span class=\"muted\">(all runs)</span>" }

@@ -27,15 +27,14 @@ enum Prose {
 
     static func lead(of run: RunResult) -> Markup {
         let operations = run.operations
-        let count = operations.reduce(0) { $0 &+ $1.count }
-        let perSecond = operations.reduce(0) { $0 + $1.perSecond }
+        let answered = operations.map { "\(Numbers.whole($0.count)) \($0.kind) (\(Numbers.figure($0.perSecond)) a second)" }
         let errors = operations.reduce(0) { $0 &+ $1.errors }
         let warmUp = run.seconds.warmUp > 0 ? ", after \(Numbers.seconds(run.seconds.warmUp)) of warm-up whose figures were thrown away" : ""
         let ended = errors == 0 ? "none ended in an error" : Numbers.count(Int(clamping: errors), "ended in an error", "ended in errors")
         return """
             <p class="lead"><b>\(run.target.name)</b>\(run.target.version.isEmpty ? "" : " \(run.target.version)") did the work <b>\(run.workload.name)</b> \
             on \(data(run.workload)), for \(Numbers.seconds(run.seconds.measure))\(warmUp). It was given \(load(run.load)). \
-            It answered \(Numbers.whole(count)) operations, \(Numbers.figure(perSecond)) a second; \(ended).\(latencies(operations))</p>
+            It answered \(answered.isEmpty ? "nothing" : Numbers.list(answered)); \(ended).\(latencies(operations))</p>
             """
     }
 
@@ -51,10 +50,6 @@ enum Prose {
         let rounds = view.comparison.rounds
         let targets = view.targets.map { "<b>\($0.name)</b>" as Markup }
         let names = targets.count < 2 ? targets.joined("") : targets.dropLast().map { $0 }.joined(", ") + " and " + targets[targets.count - 1]
-        let work = view.workloads.map { name -> String in
-            guard let run = view.anyRun(of: name) else { return name }
-            return "\(name) (\(data(run.workload)))"
-        }
         let closed = view.shapes.filter { !$0.isOpen }
         let open = view.shapes.filter(\.isOpen)
         var loads: [String] = []
@@ -65,12 +60,20 @@ enum Prose {
             loads.append("open loads of \(Numbers.list(open.map { Numbers.optional($0.perSecond, Numbers.figure) })) requests a second (sent when they are due, whether answers come or not; latency counts from then)")
         }
         let turns = targets.count > 1
-            ? "did the same work on the same machine, in turns, so that what disturbs the machine disturbs all of them" : "was measured again and again on one machine"
+            ? "were measured on the same machine, in turns, so that what disturbs the machine disturbs all of them" : "was measured again and again on one machine"
         return """
             <p class="lead">\(names) \(turns): \(Numbers.word(rounds)) \(rounds == 1 ? "round" : "rounds"), \
-            \(Numbers.count(view.comparison.runs.count, "run")) in all. The work was \(Numbers.list(work)), under \(loads.isEmpty ? "loads without a description" : loads.joined(separator: "; and "))\
+            \(Numbers.count(view.comparison.runs.count, "run")) in all. The work was \(work(of: view)), under \(loads.isEmpty ? "loads without a description" : loads.joined(separator: "; and "))\
             \(stages(view)). Figures are medians of the rounds; each round stands beside them as a dot or in a range.</p>
             """
+    }
+
+    /// "a (1,000 records of 400 bytes) and b (…)", or what their data are once, if they are the same.
+    private static func work(of view: ComparisonView) -> String {
+        let works = view.workloads.map { name in (name, view.anyRun(of: name).map { data($0.workload) }) }
+        let kinds = Set(works.compactMap(\.1))
+        guard works.count > 1, kinds.count == 1, let data = kinds.first else { return Numbers.list(works.map { $0.1 == nil ? $0.0 : "\($0.0) (\($0.1 ?? ""))" }) }
+        return "\(Numbers.list(works.map(\.0))) on \(data)"
     }
 
     private static func stages(_ view: ComparisonView) -> String {

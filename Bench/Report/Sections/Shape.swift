@@ -37,10 +37,10 @@ package struct Shape: Hashable, Comparable, Sendable {
     /// Requests due each second, of an open load.
     package var perSecond: Double? { if case .open(let rate) = kind { rate } else { nil } }
 
-    /// "64 × 16"; "open, 5,000/s".
+    /// "64 × 16", which no line breaks apart; "open, 5,000/s".
     package var short: String {
         switch kind {
-        case .closed(let connections, let depth): "\(Numbers.whole(connections)) × \(Numbers.whole(depth))"
+        case .closed(let connections, let depth): "\(Numbers.whole(connections))\u{A0}×\u{A0}\(Numbers.whole(depth))"
         case .open(let rate): "open, \(Numbers.figure(rate))/s"
         case .other: name
         }
