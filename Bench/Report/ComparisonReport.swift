@@ -42,7 +42,8 @@ package enum ComparisonReport {
             ]
         }
         let met = comparison.aims.filter(\.isMet).count
-        return "<p>\(met == comparison.aims.count ? "All" : "\(met) of") \(Numbers.count(comparison.aims.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
+        let share = met == comparison.aims.count ? "All" : "\(met) of"
+        return "<p>\(share) \(Numbers.count(comparison.aims.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
     }
 
     /// Beside each promise the figures that were paid for it: the medians at the shape with the most under way.
@@ -87,7 +88,10 @@ package enum ComparisonReport {
             }
             return page.figure(
                 drawing, legend: Legend.of(lines.map(\.series)),
-                caption: "Lines go through the medians of the rounds; pale dots are the rounds. A hollow marker: less than 99 % of what was due was answered, so the rate did not hold.",
+                caption: """
+                    Lines go through the medians of the rounds; pale dots are the rounds. A hollow marker: less than 99 % of what was due was answered, so the rate \
+                    did not hold.
+                    """,
                 table: table, level: workload)
         }.joined("")
     }
@@ -109,16 +113,22 @@ package enum ComparisonReport {
                         drawing, caption: "", table: percentileTable(curves), level: kinds.count > 1 ? "\(kind), \(shape.title)" : shape.title)
                 }.joined("")
             }.joined("")
-            return pictures.isEmpty ? "" : "<h3>\(workload)</h3>\n\(Legend.of(view.targets, tail: "fewer than ten samples above"))\n<div class=\"grid\">\(pictures)</div>\n"
-        }.joined("").prefixed(by: "<p>Of each target the run that is nearest to the median of its rounds; lower is faster. Markers stand at 50, 90, 99, 99.9 and 99.99 %.</p>\n")
+            guard !pictures.isEmpty else { return "" }
+            return "<h3>\(workload)</h3>\n\(Legend.of(view.targets, tail: "fewer than ten samples above"))\n<div class=\"grid\">\(pictures)</div>\n"
+        }.joined("").prefixed(by: """
+            <p>Of each target the run that is nearest to the median of its rounds; lower is faster. Markers stand at 50, 90, 99, 99.9 and 99.99 %.</p>
+
+            """)
     }
 
     private static func percentileTable(_ curves: [PercentilePlot.Curve]) -> Table {
         let unit = TimeUnit.shared(by: curves.compactMap(\.latencies.p50))
-        var table = Table(columns: [.words("target")] + ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"].map { .figures("\($0), \(unit.rawValue)") })
+        let names = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "longest"]
+        var table = Table(columns: [.words("target")] + names.map { .figures("\($0), \(unit.rawValue)") })
         table.rows = curves.map { curve in
             let all = curve.latencies
-            return ["\(curve.series.name)"] + [all.p50, all.p90, all.p95, all.p99, all.p999, all.p9999, all.max].map { "\(Numbers.optional($0) { unit.figure(Double($0)) })" as Markup }
+            let times = [all.p50, all.p90, all.p95, all.p99, all.p999, all.p9999, all.max]
+            return ["\(curve.series.name)"] + times.map { "\(Numbers.optional($0) { unit.figure(Double($0)) })" as Markup }
         }
         return table
     }
@@ -182,12 +192,15 @@ package enum ComparisonReport {
     private static func everyRun(_ view: ComparisonView) -> Markup {
         var table = Table(
             caption: "In the order in which they ran. Each has its own report in its folder.",
-            columns: [.figures("round"), .words("workload"), .words("target"), .words("shape"), .figures("a second"), .figures("p50"), .figures("p99"), .words("folder")])
+            columns: [
+                .figures("round"), .words("workload"), .words("target"), .words("shape"), .figures("a second"), .figures("p50"), .figures("p99"), .words("folder"),
+            ])
         table.rows = view.comparison.runs.map { run in
             func time(_ value: UInt64?) -> Markup { "\(Numbers.optional(value) { Numbers.duration(nanoseconds: $0) })" }
+            let isThere = view.results[run.folder] != nil
             return [
                 "\(run.round)", "\(run.workload)", "\(run.target)", "<span class=\"nowrap\">\(Shape(run.shape).short)</span>", "\(Numbers.figure(run.perSecond))",
-                time(run.p50), time(run.p99), view.results[run.folder] == nil ? "<code>\(run.folder)</code>" : "<a href=\"\(reference(to: run.folder))\">\(run.folder)</a>",
+                time(run.p50), time(run.p99), !isThere ? "<code>\(run.folder)</code>" : "<a href=\"\(reference(to: run.folder))\">\(run.folder)</a>",
             ]
         }
         return table.markup

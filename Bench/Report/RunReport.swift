@@ -20,7 +20,8 @@ package enum RunReport {
 
     private static func head(of run: RunResult) -> Markup {
         let failures = run.checks.filter { !$0.passed }.map { "<b>\($0.name)</b>: \($0.detail)" as Markup }
-        return Prose.when(run.beganAt, run.environment) + Boxes.failures(failures) + Boxes.warnings(run.warnings.map { "\($0)" }) + Prose.lead(of: run) + tiles(run)
+        return Prose.when(run.beganAt, run.environment) + Boxes.failures(failures) + Boxes.warnings(run.warnings.map { "\($0)" })
+            + Prose.lead(of: run) + tiles(run)
     }
 
     /// The figures that are asked for first; of the first kind of operation, for which the work was made.
@@ -49,7 +50,10 @@ package enum RunReport {
         }
         return page.figure(
             drawing, legend: Legend.of(series, thin: isOpen ? "service time" : nil, tail: "fewer than ten samples above"),
-            caption: "Each curve is \(name) of one kind of operation; lower is faster. Markers stand at 50, 90, 99, 99.9 and 99.99 %. The figures are in the table below.")
+            caption: """
+                Each curve is \(name) of one kind of operation; lower is faster. Markers stand at 50, 90, 99, 99.9 and 99.99 %. The figures are in the \
+                table below.
+                """)
     }
 
     private static func time(_ run: RunResult, _ page: inout Page) -> Markup {
@@ -62,15 +66,15 @@ package enum RunReport {
         table.rows = run.series.map { point in
             func time(_ value: UInt64?) -> Markup { "\(Numbers.optional(value) { Numbers.duration(nanoseconds: $0) })" }
             return [
-                "\(point.second)", "\(Numbers.whole(point.operations))", "\(Numbers.whole(point.errors))", time(point.p50), time(point.p99), time(point.max), "\(point.event ?? "")",
+                "\(point.second)", "\(Numbers.whole(point.operations))", "\(Numbers.whole(point.errors))", time(point.p50), time(point.p99), time(point.max),
+                "\(point.event ?? "")",
             ]
         }
-        let hasErrors = run.series.contains { $0.errors > 0 }
-        let hasEvents = run.series.contains { $0.event != nil }
+        let errors = run.series.contains { $0.errors > 0 } ? " Crosses: seconds with errors." : ""
+        let events = run.series.contains { $0.event != nil } ? " Dashed uprights: what was done to the target." : ""
         return page.figure(
             drawing, legend: Legend.of([plot.throughput, plot.latency.p99], markers: false, thin: "p50"),
-            caption: "All kinds of operations together.\(hasEvents ? " Dashed uprights: what was done to the target." : "")\(hasErrors ? " Crosses: seconds with errors." : "")",
-            table: table)
+            caption: "All kinds of operations together.\(events)\(errors)", table: table)
     }
 
     private static func figures(_ run: RunResult) -> Markup {
@@ -85,7 +89,9 @@ package enum RunReport {
         var table = Table(caption: "Times in \(unit.rawValue).\(denied)", columns: columns)
         for operation in run.operations {
             table.groupStarts.insert(table.rows.count)
-            var cells: [Markup] = ["\(operation.kind)"] + [Numbers.whole(operation.count), Numbers.figure(operation.perSecond), Numbers.whole(operation.errors)].map { "\($0)" }
+            var cells: [Markup] = [
+                "\(operation.kind)", "\(Numbers.whole(operation.count))", "\(Numbers.figure(operation.perSecond))", "\(Numbers.whole(operation.errors))",
+            ]
             if hasDenied { cells.append("\(Numbers.whole(operation.denied))") }
             if isOpen { cells += ["\(Numbers.whole(operation.late))", "\(Numbers.whole(operation.skipped))", operation.response == nil ? "service" : "response"] }
             table.rows.append(cells + times(operation.reported, unit))
@@ -116,7 +122,10 @@ package enum RunReport {
             ("threads of the generator", "\(run.load.threads)"),
             (
                 "stages",
-                "load \(Numbers.seconds(seconds.load)), warm-up \(Numbers.seconds(seconds.warmUp)), measurement \(Numbers.seconds(seconds.measure)), check \(Numbers.seconds(seconds.check))"
+                """
+                load \(Numbers.seconds(seconds.load)), warm-up \(Numbers.seconds(seconds.warmUp)), measurement \(Numbers.seconds(seconds.measure)), \
+                check \(Numbers.seconds(seconds.check))
+                """
             ),
         ]
     }

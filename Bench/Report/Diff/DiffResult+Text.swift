@@ -8,7 +8,10 @@ extension DiffResult {
         let confidence = Numbers.short(settings.confidence * 100)
         lines += [
             "",
-            "B/A is the ratio of medians over the runs, with its \(confidence) % interval by bootstrap (percentile method, \(Numbers.whole(settings.resamples)) resamples, seed \(settings.seed)).",
+            """
+            B/A is the ratio of medians over the runs, with its \(confidence) % interval by bootstrap (percentile method, \
+            \(Numbers.whole(settings.resamples)) resamples, seed \(settings.seed)).
+            """,
             "Equivalent: the interval lies within \(margin) % of 1. Faster, slower: it lies on one side of 1. Each row stands for itself: of many rows whose",
             "programs do not differ, some \(Numbers.short((1 - settings.confidence) * 100)) % come out as different by chance.",
             "",

@@ -19,7 +19,8 @@ enum PageStyle {
         @media (prefers-color-scheme: dark) { :root { \(dark) } }
         @media print { :root { \(light) color-scheme: light; } }
         * { box-sizing: border-box; }
-        body { margin: 0; background: var(--bg); color: var(--fg); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
+        body { margin: 0; background: var(--bg); color: var(--fg); }
+        body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
         header, main { max-width: 1120px; margin: 0 auto; padding: 0 24px; }
         header { padding-top: 32px; }
         main { padding-bottom: 64px; }
@@ -31,8 +32,10 @@ enum PageStyle {
         .muted, .when { color: var(--muted); }
         .when { margin: 0 0 14px; }
         .lead { font-size: 1.06rem; }
-        nav ul { display: flex; flex-wrap: wrap; gap: 4px 18px; list-style: none; margin: 18px 0 0; padding: 10px 0; border-top: 1px solid var(--line); font-size: .92rem; }
-        .box { border: 1px solid var(--line); border-left: 5px solid var(--warn-line); background: var(--warn); border-radius: 4px; padding: 10px 16px; margin: 14px 0; }
+        nav ul { display: flex; flex-wrap: wrap; gap: 4px 18px; list-style: none; margin: 18px 0 0; padding: 10px 0; }
+        nav ul { border-top: 1px solid var(--line); font-size: .92rem; }
+        .box { border: 1px solid var(--line); border-left: 5px solid var(--warn-line); background: var(--warn); border-radius: 4px; }
+        .box { padding: 10px 16px; margin: 14px 0; }
         .box.bad { border-left-color: var(--bad); background: var(--bad-bg); }
         .box h2 { border: 0; margin: 0; padding: 0; font-size: 1.02rem; }
         .box ul { margin: 4px 0; padding-left: 20px; }
@@ -52,7 +55,8 @@ enum PageStyle {
         .nowrap { white-space: nowrap; }
         .met { color: var(--good); font-weight: 600; }
         .unmet { color: var(--bad); font-weight: 600; }
-        pre { background: var(--panel); border: 1px solid var(--line); border-radius: 4px; padding: 12px 14px; overflow-x: auto; font: .84rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
+        pre { background: var(--panel); border: 1px solid var(--line); border-radius: 4px; padding: 12px 14px; overflow-x: auto; }
+        pre { font: .84rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
         code { font: .92em ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
         details { margin: 4px 0 14px; font-size: .92rem; }
         summary { cursor: pointer; color: var(--link); }
@@ -87,7 +91,9 @@ enum PageStyle {
         .failure { stroke: var(--bad); stroke-width: 1.8; fill: none; }
         .rule { stroke: var(--axis); stroke-width: 1; }
         \((1...8).map { ".s\($0) { stroke: var(--s\($0)); } .f\($0) { fill: var(--s\($0)); }" }.joined(separator: "\n"))
-        #readout { position: fixed; z-index: 2; pointer-events: none; background: var(--panel); color: var(--fg); border: 1px solid var(--axis); border-radius: 4px; padding: 6px 10px; font-size: .84rem; line-height: 1.45; font-variant-numeric: tabular-nums; box-shadow: 0 2px 8px rgb(0 0 0 / .18); }
+        #readout { position: fixed; z-index: 2; pointer-events: none; background: var(--panel); color: var(--fg); padding: 6px 10px; }
+        #readout { border: 1px solid var(--axis); border-radius: 4px; box-shadow: 0 2px 8px rgb(0 0 0 / .18); }
+        #readout { font-size: .84rem; line-height: 1.45; font-variant-numeric: tabular-nums; }
         #readout[hidden] { display: none; }
         .chip { width: 9px; height: 9px; border-radius: 2px; margin-right: 6px; border: 0; }
         \((1...8).map { ".b\($0) { background: var(--s\($0)); }" }.joined(separator: " "))

@@ -67,7 +67,8 @@ struct PercentilePlot {
         drawn.map { curve in
             let figures = [("50 %", curve.latencies.p50), ("99 %", curve.latencies.p99), ("99.9 %", curve.latencies.p999)]
             let words = figures.compactMap { name, value in value.map { "\(name) within \(Numbers.duration(nanoseconds: $0))" } }
-            return "\(curve.series.name)\(curve.isSecondary ? ", service time" : ""): \((words + ["longest \(Numbers.duration(nanoseconds: curve.latencies.max))"]).joined(separator: ", "))."
+            let all = words + ["longest \(Numbers.duration(nanoseconds: curve.latencies.max))"]
+            return "\(curve.series.name)\(curve.isSecondary ? ", service time" : ""): \(all.joined(separator: ", "))."
         }.joined(separator: " ")
     }
 }

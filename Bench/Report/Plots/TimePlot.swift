@@ -50,7 +50,8 @@ struct TimePlot {
         result += throughput.line(line, name: "operations")
         for (point, place) in zip(points, line) where point.errors > 0 {
             result += """
-                <path class="failure" d="M\(place.x - 3.5) \(frame.bottom - 9)l7 7m0 -7l-7 7"><title>\(Numbers.whole(point.errors)) errors in second \(point.second)</title></path>
+                <path class="failure" d="M\(place.x - 3.5) \(frame.bottom - 9)l7 7m0 -7l-7 7">\
+                <title>\(Numbers.whole(point.errors)) errors in second \(point.second)</title></path>
 
                 """
         }
@@ -73,7 +74,8 @@ struct TimePlot {
                     let value = point[keyPath: member] ?? 0
                     return Series.Point(x: x.place(Double(point.second)), y: y.place(Double(value)), words: Numbers.duration(nanoseconds: value))
                 }
-                result += line.count == 1 ? "<circle class=\"\(series.fill)\" cx=\"\(line[0].x)\" cy=\"\(line[0].y)\" r=\"2\"/>\n" : series.line(line, classes: classes)
+                result += line.count > 1 ? series.line(line, classes: classes)
+                    : "<circle class=\"\(series.fill)\" cx=\"\(line[0].x)\" cy=\"\(line[0].y)\" r=\"2\"/>\n"
             }
         }
         return result
@@ -110,7 +112,8 @@ struct TimePlot {
 
     private var description: String {
         let operations = points.map(\.operations)
-        var words = "Over \(Numbers.count(points.count, "second")), between \(Numbers.whole(operations.min() ?? 0)) and \(Numbers.whole(operations.max() ?? 0)) operations a second"
+        let range = "between \(Numbers.whole(operations.min() ?? 0)) and \(Numbers.whole(operations.max() ?? 0)) operations a second"
+        var words = "Over \(Numbers.count(points.count, "second")), \(range)"
         let slow = points.compactMap(\.p99)
         if let least = slow.min(), let most = slow.max() {
             words += "; p99 of each second between \(Numbers.duration(nanoseconds: least)) and \(Numbers.duration(nanoseconds: most))"

@@ -10,8 +10,8 @@ enum Background {
         for row in rows {
             let target = row.target
             let name: Markup = target.version.isEmpty ? "\(target.name)" : "\(target.name)<br><span class=\"muted\">\(target.version)</span>"
-            table.rows.append(
-                [name] + row.figures + [target.durability, target.replication, target.encryption, target.filtering, target.consistency].map { "\($0.isEmpty ? Numbers.absent : $0)" })
+            let promises = [target.durability, target.replication, target.encryption, target.filtering, target.consistency]
+            table.rows.append([name] + row.figures + promises.map { "\($0.isEmpty ? Numbers.absent : $0)" })
         }
         return table
     }
@@ -68,7 +68,8 @@ enum Background {
         dotted end of a curve shows those samples all the same.</li>
         <li><b>Late</b>: sent more than a millisecond after it was due. <b>Skipped</b>: due, but not sent before the end. Many of either say that the generator or the
         target could not keep the rate.</li>
-        <li>Figures of different machines, or of the same one on different days, must not be compared. <code>kho-bench diff A B</code> compares runs that were made in turns.</li>
+        <li>Figures of different machines, or of the same one on different days, must not be compared. <code>kho-bench diff A B</code> compares runs that
+        were made in turns.</li>
         </ul>
         """
 }

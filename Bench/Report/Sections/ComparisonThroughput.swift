@@ -11,10 +11,12 @@ enum ComparisonThroughput {
             let drawing = ThroughputBars(title: "Operations a second, \(workload), \(shape.title)", bars: bars).drawing
             return page.figure(drawing, caption: "", level: shape.title)
         }.joined("")
-        let explanation: Markup =
-            pictures.isEmpty
-            ? "" : "<p>Bars and figures are medians of the rounds, dots the rounds, the first at the top. Each picture has its own scale, from zero.</p>\n<div class=\"grid\">\(pictures)</div>\n"
-        return explanation + figures(workload, view).markup
+        guard !pictures.isEmpty else { return figures(workload, view).markup }
+        return """
+            <p>Bars and figures are medians of the rounds, dots the rounds, the first at the top. Each picture has its own scale, from zero.</p>
+            <div class="grid">\(pictures)</div>
+            \(figures(workload, view).markup)
+            """
     }
 
     private static func figures(_ workload: String, _ view: ComparisonView) -> Table {

@@ -27,7 +27,7 @@ struct ComparisonView {
         var highest: Double { runs.map(\.perSecond).max() ?? 0 }
 
         private func median(_ member: KeyPath<Comparison.Run, UInt64?>) -> UInt64? {
-            Statistics.median(runs.compactMap { $0[keyPath: member].map { Double($0) } }).map { UInt64($0) }
+            Statistics.median(runs.compactMap { $0[keyPath: member].map { Double($0) } }).flatMap { UInt64(exactly: $0.rounded(.down)) }
         }
     }
 

@@ -12,16 +12,22 @@ enum Prose {
         case .closed:
             let connections = Numbers.count(load.connections, "connection")
             let each = load.connections == 1 ? "" : " on each"
-            return load.depth == 1
-                ? "a closed load: \(connections) with one request at a time\(each), the next sent when the answer has come, so that a slow answer also holds back what would follow"
-                : "a closed load: \(connections) with up to \(Numbers.whole(load.depth)) requests under way\(each), the next sent when an answer has come, so that slow answers also hold back what would follow"
+            let depth = load.depth == 1 ? "one request at a time" : "up to \(Numbers.whole(load.depth)) requests under way"
+            return """
+                a closed load: \(connections) with \(depth)\(each), the next sent when an answer has come, so that a slow answer also holds back what would \
+                follow
+                """
         case .open:
             let spacing = switch load.arrivals {
             case .poisson: ", at random moments as of independent callers (Poisson arrivals)"
             case .constant: ", evenly spaced"
             case nil: ""
             }
-            return "an open load: \(Numbers.optional(load.ratePerSecond, Numbers.figure)) requests a second\(spacing), sent when they are due over \(Numbers.count(load.connections, "connection")) whether answers come or not; response time counts from when a request was due, so that a stall is seen"
+            return """
+                an open load: \(Numbers.optional(load.ratePerSecond, Numbers.figure)) requests a second\(spacing), sent when they are due over \
+                \(Numbers.count(load.connections, "connection")) whether answers come or not; response time counts from when a request was due, so that a stall is \
+                seen
+                """
         }
     }
 
@@ -54,17 +60,20 @@ enum Prose {
         let open = view.shapes.filter(\.isOpen)
         var loads: [String] = []
         if !closed.isEmpty {
-            loads.append("closed loads of \(Numbers.list(closed.map(\.short))) (connections × requests under way on each; the next is sent when an answer has come)")
+            let names = Numbers.list(closed.map(\.short))
+            loads.append("closed loads of \(names) (connections × requests under way on each; the next is sent when an answer has come)")
         }
         if !open.isEmpty {
-            loads.append("open loads of \(Numbers.list(open.map { Numbers.optional($0.perSecond, Numbers.figure) })) requests a second (sent when they are due, whether answers come or not; latency counts from then)")
+            let rates = Numbers.list(open.map { Numbers.optional($0.perSecond, Numbers.figure) })
+            loads.append("open loads of \(rates) requests a second (sent when they are due, whether answers come or not; latency counts from then)")
         }
         let turns = targets.count > 1
             ? "were measured on the same machine, in turns, so that what disturbs the machine disturbs all of them" : "was measured again and again on one machine"
         return """
             <p class="lead">\(names) \(turns): \(Numbers.word(rounds)) \(rounds == 1 ? "round" : "rounds"), \
-            \(Numbers.count(view.comparison.runs.count, "run")) in all. The work was \(work(of: view)), under \(loads.isEmpty ? "loads without a description" : loads.joined(separator: "; and "))\
-            \(stages(view)). Figures are medians of the rounds; each round stands beside them as a dot or in a range.</p>
+            \(Numbers.count(view.comparison.runs.count, "run")) in all. The work was \(work(of: view)), \
+            under \(loads.isEmpty ? "loads without a description" : loads.joined(separator: "; and "))\(stages(view)). Figures are medians of \
+            the rounds; each round stands beside them as a dot or in a range.</p>
             """
     }
 
@@ -83,7 +92,8 @@ enum Prose {
             return most - least < 0.05 * most ? Numbers.seconds(most) : "\(Numbers.seconds(least)) to \(Numbers.seconds(most))"
         }
         guard let measure = text(runs.map(\.seconds.measure)) else { return "" }
-        return text(runs.map(\.seconds.warmUp)).map { ". Each run was measured for \(measure) after \($0) of warm-up" } ?? ". Each run was measured for \(measure)"
+        let warmUp = text(runs.map(\.seconds.warmUp)).map { " after \($0) of warm-up" } ?? ""
+        return ". Each run was measured for \(measure)\(warmUp)"
     }
 
     static func when(_ beganAt: Int64, _ environment: RunEnvironment) -> Markup {

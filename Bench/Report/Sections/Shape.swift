@@ -51,7 +51,8 @@ package struct Shape: Hashable, Comparable, Sendable {
         switch kind {
         case .closed(let connections, 1):
             "\(Numbers.count(connections, "connection")), one request at a time\(connections == 1 ? "" : " on each")"
-        case .closed(let connections, let depth): "\(Numbers.count(connections, "connection")), \(Numbers.whole(depth)) requests under way\(connections == 1 ? "" : " on each")"
+        case .closed(let connections, let depth):
+            "\(Numbers.count(connections, "connection")), \(Numbers.whole(depth)) requests under way\(connections == 1 ? "" : " on each")"
         case .open(let rate): "open load, \(Numbers.figure(rate)) requests a second"
         case .other: name
         }
