@@ -41,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         // Programs.
@@ -123,11 +124,20 @@ let package = Package(
 
         // Measuring.
         .executableTarget(
-            name: "kho-bench", dependencies: ["QueryService", "Store", "LMDB", "Access", "Catalogue", "Records", "Wire", "Core", arguments],
-            path: "Bench/Engine", swiftSettings: common),
-        .executableTarget(
-            name: "kho-load", dependencies: ["KhoClient", "Wire", "Transport", "Records", "Core", arguments] + nio, path: "Bench/Load",
+            name: "kho-bench", dependencies: ["BenchReport", "BenchEngine", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Harness", "Core", arguments],
+            path: "Bench/KhoBench", swiftSettings: common),
+        .target(
+            name: "BenchEngine", dependencies: ["QueryService", "Store", "LMDB", "Access", "Catalogue", "Records", "Wire", "Core"], path: "Bench/Engine",
             swiftSettings: common),
+        .target(
+            name: "BenchTargets", dependencies: ["BenchLoad", "BenchMeasure", "Harness", "KhoClient", "Transport", "Wire", "Records", "LMDB", "Core"] + nio,
+            path: "Bench/Targets", swiftSettings: common),
+        .target(
+            name: "BenchLoad", dependencies: ["BenchMeasure", "Configuration", "Transport", "Wire", "Records", "Core"] + nio, path: "Bench/Load",
+            swiftSettings: common),
+        .target(name: "BenchReport", dependencies: ["BenchMeasure", "Core"], path: "Bench/Report", swiftSettings: common),
+        .target(
+            name: "BenchMeasure", dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")], path: "Bench/Measure", swiftSettings: common),
 
         // Weapons against the consensus core.
         .executableTarget(name: "kho-search", dependencies: ["Search", "Core"], path: "Tests/Simulator/kho-search", swiftSettings: common),
@@ -156,6 +166,7 @@ let package = Package(
                 "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
                 "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
+        .testTarget(name: "BenchReportTests", dependencies: ["BenchReport", "BenchMeasure", "Core"], path: "Tests/BenchReportTests", swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(
             name: "KhoClientTests", dependencies: ["TestSupport", "KhoClient", "Wire", "Transport", "Records", "Core"] + nio, path: "Tests/KhoClientTests",

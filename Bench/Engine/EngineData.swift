@@ -7,7 +7,7 @@ import Records
 import Store
 
 /// A state with records, made by the state machine, and a second environment with the same entries, for `mdb_get` alone.
-final class EngineData {
+package final class EngineData {
     let records: Int
     let store: StateStore
     let raw: Environment
@@ -25,7 +25,8 @@ final class EngineData {
 
     private static let administrator = PrincipalID(2)
 
-    init(records: Int) throws {
+    /// Makes both environments under TMPDIR; takes some 10 s for a million records.
+    package init(records: Int) throws {
         self.records = records
         var template = Array("\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/kho-bench-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template).map({ String(cString: $0) }) else { throw EngineError("no folder for the data: errno \(errno)") }
@@ -86,7 +87,8 @@ final class EngineData {
         }
     }
 
-    func remove() {
+    /// Removes the folder of the data.
+    package func remove() {
         for name in ["raw", "state/g-1", "state", ""] {
             let path = folder + "/" + name
             guard let handle = opendir(path) else { continue }
@@ -156,7 +158,8 @@ final class EngineData {
     }
 }
 
-struct EngineError: Error, CustomStringConvertible {
-    let description: String
+/// Why the data could not be made or read.
+package struct EngineError: Error, CustomStringConvertible {
+    package let description: String
     init(_ description: String) { self.description = description }
 }

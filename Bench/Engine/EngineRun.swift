@@ -7,7 +7,7 @@ import Store
 import Wire
 
 /// Measures in turns and prints medians.
-struct EngineRun {
+package struct EngineRun {
     private static let batch = 64
     /// Requests prepared beforehand, so that making them costs nothing while it is measured.
     private static let prepared = 4_096
@@ -16,13 +16,14 @@ struct EngineRun {
     /// Keys in random order, and for each batch of them the frames that ask for them, by the two readers.
     private let keys: [[UInt8]]
 
-    init(_ data: EngineData) {
+    package init(_ data: EngineData) {
         self.data = data
         var random = SeededRandom(seed: 42)
         keys = (0..<Self.prepared * Self.batch).map { _ in EngineData.key(Int.random(in: 0..<data.records, using: &random)) }
     }
 
-    func run(rounds: Int, seconds: Double) throws {
+    /// So many rounds of so many seconds for each figure; prints to the standard output.
+    package func run(rounds: Int, seconds: Double) throws {
         let frames = try requests()
         var figures: [(name: String, nanoseconds: [Double])] = [
             ("mdb_get and a copy", []), ("GET, every field", []), ("GET, 8 of 10 fields", []), ("GET, 8 of 10 fields where f1 = 1", []),

@@ -1,132 +1,226 @@
 import Core
 import NIOCore
-import NIOTLS
-import Records
-import Wire
+import NIOSSL
 
-/// One connection of the load: greets, binds, then keeps so many GETs under way until it is told to stop. Used on its event loop only.
-final class LoadConnection: ChannelInboundHandler {
+/// One connection of the load: keeps so many requests under way. Takes all answers of a read, then writes what they make possible in one piece. Used on
+/// its event loop only; owned by its thread of the load.
+final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private let dataset: DatasetID
-    private let keys: [[UInt8]]
-    private let depth: Int
-    private var random: SeededRandom
-    private var splitter = FrameSplitter()
-    private var inbound: [UInt8] = []
+    /// A request's place.
+    private struct Slot {
+        var operation: Operation
+        var sentAt: UInt64 = 0
+        /// Of open loads, when it should have been sent.
+        var dueAt: UInt64 = 0
+        var isBusy = false
+        /// The second half of a read-modify-write.
+        var isSecondStep = false
+    }
+
+    private var proto: P
+    private let thread: LoadThread<P>
+    private let tls: NIOSSLContext?
+    private var slots: [Slot]
+    /// Slots without a request, of open loads.
+    private var free: [Int] = []
+    /// Bytes of an answer that is not whole yet.
+    private var carry: [UInt8] = []
     private var out = ByteWriter(capacity: 64 << 10)
-    private var handle: UInt32 = 0
-    /// When the request of each stream was sent.
-    private var sentAt: [UInt64]
-    private var isMeasuring = false
-    private var isStopped = false
-    private(set) var histogram = LatencyHistogram()
-    private(set) var found: UInt64 = 0
-    private(set) var errors: UInt64 = 0
-    private let ready: EventLoopPromise<Void>
-    private var isReady = false
+    private var context: ChannelHandlerContext?
+    private var ready: EventLoopPromise<Void>?
+    private var awaitsPrelude: Bool
+    private(set) var isOpen = true
 
-    init(dataset: DatasetID, keys: [[UInt8]], depth: Int, seed: UInt64, ready: EventLoopPromise<Void>) {
-        self.dataset = dataset
-        self.keys = keys
-        self.depth = depth
+    init(_ proto: P, thread: LoadThread<P>, depth: Int, tls: NIOSSLContext?, ready: EventLoopPromise<Void>) {
+        self.proto = proto
+        self.thread = thread
+        self.tls = tls
         self.ready = ready
-        random = SeededRandom(seed: seed)
-        sentAt = [UInt64](repeating: 0, count: depth + 1)
+        slots = [Slot](repeating: Slot(operation: Operation(.get, record: 0)), count: depth)
+        awaitsPrelude = P.prelude != nil && tls != nil
     }
 
-    func startMeasuring() {
-        histogram = LatencyHistogram()
-        found = 0
-        errors = 0
-        isMeasuring = true
+    /// Requests under way.
+    var underWay: Int { slots.count { $0.isBusy } }
+
+    // MARK: Sending
+
+    /// Of a closed load: the first requests.
+    func begin(_ now: UInt64) {
+        for slot in slots.indices { sendNext(slot, now) }
+        flush()
     }
 
-    func stop() {
-        isMeasuring = false
-        isStopped = true
+    /// Of an open load: slots are there to be used.
+    func open() { free = Array(slots.indices.reversed()) }
+
+    var hasFreeSlot: Bool { isOpen && !free.isEmpty }
+
+    /// Whether a request of an open load was taken.
+    func send(_ operation: Operation, dueAt: UInt64, _ now: UInt64) -> Bool {
+        guard isOpen, let slot = free.popLast() else { return false }
+        send(operation, slot, dueAt: dueAt, now)
+        return true
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
-            send(Hello(client: "kho-load", clientVersion: Version.current), 0)
-            send(Bind(), 1)
-            flush(context)
-        }
-        context.fireUserInboundEventTriggered(event)
+    private func sendNext(_ slot: Int, _ now: UInt64) {
+        guard let operation = thread.nextOperation(now) else { return }
+        send(operation, slot, dueAt: now, now)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        if !isReady { ready.fail(ChannelError.eof) }
-        errors += isStopped ? 0 : 1
-        context.fireChannelInactive()
+    @inline(__always)
+    private func send(_ operation: Operation, _ slot: Int, dueAt: UInt64, _ now: UInt64) {
+        slots[slot] = Slot(operation: operation, sentAt: now, dueAt: dueAt, isBusy: true)
+        proto.write(operation, slot: slot, into: &out)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if !isReady { ready.fail(error) }
-        context.close(promise: nil)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        unwrapInboundIn(data).withUnsafeReadableBytes { inbound.append(contentsOf: $0) }
-    }
-
-    func channelReadComplete(context: ChannelHandlerContext) {
-        var bytes: [UInt8] = []
-        swap(&bytes, &inbound)
-        let now = MonotonicTime.now().nanoseconds
-        while true {
-            do throws(FrameError) {
-                guard let frame = try splitter.next(in: bytes.span.bytes) else { break }
-                take(frame.header, bytes, frame.body, now)
-            } catch {
-                errors += 1
-                return context.close(promise: nil)
-            }
-        }
-        bytes.removeSubrange(..<splitter.offset)
-        splitter.discardedConsumedBytes()
-        swap(&bytes, &inbound)
-        flush(context)
-    }
-
-    private func take(_ header: FrameHeader, _ bytes: [UInt8], _ body: Range<Int>, _ now: UInt64) {
-        switch header.opcode {
-        case .record:
-            if isMeasuring {
-                histogram.add(now &- sentAt[Int(header.stream)])
-                // The answer's info has 32 bytes; then comes whether the record was found.
-                if bytes[body.lowerBound + 32] == 1 { found += 1 }
-            }
-            if !isStopped { get(header.stream, now) }
-        case .bound:
-            guard let bound = try? Bound(decoding: Array(bytes[body])) else { return }
-            handle = bound.handle
-            isReady = true
-            ready.succeed(())
-            for stream in 1...UInt32(depth) { get(stream, now) }
-        case .error:
-            errors += 1
-            if !isReady { ready.fail((try? WireError(decoding: Array(bytes[body]))) ?? WireError(.internal)) }
-            if header.stream != 0, isReady, !isStopped { get(header.stream, now) }
-        default: break
-        }
-    }
-
-    private func get(_ stream: UInt32, _ now: UInt64) {
-        sentAt[Int(stream)] = now
-        let key = keys[Int.random(in: 0..<keys.count, using: &random)]
-        send(Get(preamble: RequestPreamble(handle: handle, dataset: dataset), key: key), stream)
-    }
-
-    private func send(_ message: some Message, _ stream: UInt32) { try? out.writeFrame(message, stream: stream) }
-
-    private func flush(_ context: ChannelHandlerContext) {
-        guard !out.bytes.isEmpty else { return }
+    func flush() {
+        guard !out.bytes.isEmpty, let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: out.count)
         buffer.writeBytes(out.bytes)
         out.bytes.removeAll(keepingCapacity: true)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    // MARK: Receiving
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        let now = MonotonicTime.now().nanoseconds
+        do throws(ProtocolFailure) {
+            if awaitsPrelude { return try takePrelude(buffer, context) }
+            if carry.isEmpty {
+                try buffer.withUnsafeReadableBytes { bytes in
+                    taking(bytes, now) { used in if used < bytes.count { carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[used...])) } }
+                }.get()
+            } else {
+                var bytes: [UInt8] = []
+                swap(&bytes, &carry)
+                buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
+                var used = 0
+                try bytes.withUnsafeBytes { taking($0, now) { used = $0 } }.get()
+                bytes.removeSubrange(..<used)
+                swap(&bytes, &carry)
+            }
+        } catch { fail(error.description) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { flush() }
+
+    /// `take` for closures that throw no errors of a type.
+    private func taking(_ bytes: UnsafeRawBufferPointer, _ now: UInt64, _ rest: (Int) -> Void) -> Result<Void, ProtocolFailure> {
+        Result { () throws(ProtocolFailure) in rest(try take(bytes, now)) }
+    }
+
+    /// Every whole answer; the bytes that were used.
+    private func take(_ bytes: UnsafeRawBufferPointer, _ now: UInt64) throws(ProtocolFailure) -> Int {
+        var offset = 0
+        while let answer = try proto.next(in: bytes, from: &offset, out: &out) {
+            guard answer.slot >= 0, answer.slot < slots.count, slots[answer.slot].isBusy else {
+                throw ProtocolFailure("an answer to nothing that was asked")
+            }
+            answered(answer, bytes, now)
+        }
+        if let ready, proto.isReady {
+            self.ready = nil
+            ready.succeed(())
+        }
+        return offset
+    }
+
+    @inline(__always)
+    private func answered(_ answer: Answer, _ bytes: UnsafeRawBufferPointer, _ now: UInt64) {
+        let slot = slots[answer.slot]
+        if slot.operation.kind == .readModifyWrite, !slot.isSecondStep, answer.outcome == .found {
+            slots[answer.slot].isSecondStep = true
+            var second = slot.operation
+            second.kind = .put
+            return proto.write(second, slot: answer.slot, into: &out)
+        }
+        slots[answer.slot].isBusy = false
+        thread.record(answer, slot.operation, sentAt: slot.sentAt, dueAt: slot.dueAt, now, bytes, failure: { proto.failure })
+        guard isOpen else { return }
+        if answer.outcome == .failed, thread.pausesAfterFailures {
+            // Whoever was refused for want of a leader asks again after a moment, not at once.
+            let place = answer.slot
+            context?.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { [self] in
+                again(place, MonotonicTime.now().nanoseconds)
+                flush()
+            }
+            return
+        }
+        again(answer.slot, now)
+    }
+
+    private func again(_ slot: Int, _ now: UInt64) {
+        guard isOpen, !slots[slot].isBusy else { return }
+        if thread.isOpenLoad {
+            free.append(slot)
+            if let (operation, due) = thread.nextDue(now) { _ = send(operation, dueAt: due, now) }
+        } else {
+            sendNext(slot, now)
+        }
+    }
+
+    // MARK: The connection
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if awaitsPrelude, let prelude = P.prelude {
+            out.write(raw: prelude.say)
+        } else {
+            proto.greet(into: &out)
+        }
+        flush()
+        context.fireChannelActive()
+    }
+
+    /// The other side agrees to TLS, or does not.
+    private func takePrelude(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) throws(ProtocolFailure) {
+        guard let tls, let prelude = P.prelude, buffer.readableBytes == 1, buffer.getInteger(at: buffer.readerIndex) == prelude.expect else {
+            throw ProtocolFailure("the target does not take TLS")
+        }
+        awaitsPrelude = false
+        do { try context.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil), position: .first) } catch {
+            throw ProtocolFailure("TLS: \(error)")
+        }
+        proto.greet(into: &out)
+        flush()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        fail("the target closed the connection")
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)") }
+
+    private func fail(_ text: String) {
+        if let ready {
+            self.ready = nil
+            ready.fail(ProtocolFailure(text))
+        }
+        guard isOpen else { return }
+        isOpen = false
+        let now = MonotonicTime.now().nanoseconds
+        for place in slots.indices where slots[place].isBusy {
+            slots[place].isBusy = false
+            let slot = slots[place]
+            thread.record(
+                Answer(slot: place, outcome: .failed), slot.operation, sentAt: slot.sentAt, dueAt: slot.dueAt, now, UnsafeRawBufferPointer(start: nil, count: 0),
+                failure: { text })
+        }
+        context?.close(promise: nil)
+        thread.lost(self)
+    }
+
+    /// The load is over.
+    func close() {
+        isOpen = false
+        context?.close(promise: nil)
     }
 }

@@ -11,6 +11,15 @@ package struct Comparison: Codable, Sendable, Equatable {
     /// Lines of "it must show": what was aimed at and what was reached.
     package var aims: [Aim]
 
+    package init(beganAt: Int64, environment: RunEnvironment, rounds: Int, runs: [Run], warnings: [String], aims: [Aim]) {
+        self.beganAt = beganAt
+        self.environment = environment
+        self.rounds = rounds
+        self.runs = runs
+        self.warnings = warnings
+        self.aims = aims
+    }
+
     package struct Run: Codable, Sendable, Equatable {
         /// From 1.
         package var round: Int
@@ -25,6 +34,21 @@ package struct Comparison: Codable, Sendable, Equatable {
         package var p50, p99: UInt64?
         /// Processor time of the target for each operation, nanoseconds.
         package var processorNanoseconds: Double?
+
+        package init(
+            round: Int, target: String, workload: String, shape: String, folder: String, perSecond: Double, p50: UInt64?, p99: UInt64?,
+            processorNanoseconds: Double?
+        ) {
+            self.round = round
+            self.target = target
+            self.workload = workload
+            self.shape = shape
+            self.folder = folder
+            self.perSecond = perSecond
+            self.p50 = p50
+            self.p99 = p99
+            self.processorNanoseconds = processorNanoseconds
+        }
     }
 
     package struct Aim: Codable, Sendable, Equatable {
@@ -36,5 +60,12 @@ package struct Comparison: Codable, Sendable, Equatable {
         package var reached: Double
         package var unit: String
         package var isMet: Bool { reached >= atLeast }
+
+        package init(name: String, atLeast: Double, reached: Double, unit: String) {
+            self.name = name
+            self.atLeast = atLeast
+            self.reached = reached
+            self.unit = unit
+        }
     }
 }

@@ -22,6 +22,23 @@ package struct RunResult: Codable, Sendable, Equatable {
     package var checks: [CheckResult]
     /// Why this run must not be quoted without a word: a debug build, a busy machine, too few samples, bound by the generator.
     package var warnings: [String]
+
+    package init(
+        beganAt: Int64, environment: RunEnvironment, target: TargetDescription, workload: WorkloadDescription, load: LoadDescription,
+        seconds: StageSeconds, operations: [OperationResult], series: [SeriesPoint], usage: ProcessUsage?, checks: [CheckResult], warnings: [String]
+    ) {
+        self.beganAt = beganAt
+        self.environment = environment
+        self.target = target
+        self.workload = workload
+        self.load = load
+        self.seconds = seconds
+        self.operations = operations
+        self.series = series
+        self.usage = usage
+        self.checks = checks
+        self.warnings = warnings
+    }
 }
 
 /// The machine, the build and its revision.
@@ -38,6 +55,20 @@ package struct RunEnvironment: Codable, Sendable, Equatable {
     package var revision: String
     /// Runnable threads of others per processor when the measurement began, from `/proc/loadavg`.
     package var loadBefore: Double
+
+    package init(
+        processor: String, processors: Int, memoryBytes: UInt64, kernel: String, diskSyncNanoseconds: UInt64?, build: String, revision: String,
+        loadBefore: Double
+    ) {
+        self.processor = processor
+        self.processors = processors
+        self.memoryBytes = memoryBytes
+        self.kernel = kernel
+        self.diskSyncNanoseconds = diskSyncNanoseconds
+        self.build = build
+        self.revision = revision
+        self.loadBefore = loadBefore
+    }
 }
 
 /// Whom the load went to, and what it promises: a figure without these compares nothing.
@@ -54,6 +85,20 @@ package struct TargetDescription: Codable, Sendable, Equatable {
     package var consistency: String
     /// Lines of configuration that differ from the default.
     package var configuration: [String]
+
+    package init(
+        name: String, version: String, durability: String, replication: String, encryption: String, filtering: String, consistency: String,
+        configuration: [String]
+    ) {
+        self.name = name
+        self.version = version
+        self.durability = durability
+        self.replication = replication
+        self.encryption = encryption
+        self.filtering = filtering
+        self.consistency = consistency
+        self.configuration = configuration
+    }
 }
 
 /// The work: its file, and what was drawn from.
@@ -65,6 +110,14 @@ package struct WorkloadDescription: Codable, Sendable, Equatable {
     /// Bytes of a value as the client sees it.
     package var valueBytes: Int
     package var seed: UInt64
+
+    package init(name: String, file: String, records: Int, valueBytes: Int, seed: UInt64) {
+        self.name = name
+        self.file = file
+        self.records = records
+        self.valueBytes = valueBytes
+        self.seed = seed
+    }
 }
 
 /// How the load was given.
@@ -84,6 +137,15 @@ package struct LoadDescription: Codable, Sendable, Equatable {
     /// Of an open load.
     package var ratePerSecond: Double?
     package var arrivals: Arrivals?
+
+    package init(model: Model, connections: Int, depth: Int, threads: Int, ratePerSecond: Double?, arrivals: Arrivals?) {
+        self.model = model
+        self.connections = connections
+        self.depth = depth
+        self.threads = threads
+        self.ratePerSecond = ratePerSecond
+        self.arrivals = arrivals
+    }
 }
 
 /// How long each stage took.
@@ -92,6 +154,13 @@ package struct StageSeconds: Codable, Sendable, Equatable {
     package var warmUp: Double
     package var measure: Double
     package var check: Double
+
+    package init(load: Double, warmUp: Double, measure: Double, check: Double) {
+        self.load = load
+        self.warmUp = warmUp
+        self.measure = measure
+        self.check = check
+    }
 }
 
 /// What became of the operations of one kind.
@@ -114,6 +183,22 @@ package struct OperationResult: Codable, Sendable, Equatable {
     package var response: Latencies?
     /// The first errors, at most ten, in words.
     package var errorSamples: [String]
+
+    package init(
+        kind: String, count: UInt64, perSecond: Double, errors: UInt64, denied: UInt64, late: UInt64, skipped: UInt64, service: Latencies,
+        response: Latencies?, errorSamples: [String]
+    ) {
+        self.kind = kind
+        self.count = count
+        self.perSecond = perSecond
+        self.errors = errors
+        self.denied = denied
+        self.late = late
+        self.skipped = skipped
+        self.service = service
+        self.response = response
+        self.errorSamples = errorSamples
+    }
 }
 
 /// Percentiles of latencies, in nanoseconds. One that too few samples carry (fewer than ten above it) is absent.
@@ -150,10 +235,18 @@ package struct ProcessUsage: Codable, Sendable, Equatable {
     package var anonymousBytes: UInt64?
     /// By process: "q1: 1.2 s".
     package var byProcess: [String]
+    /// Resident and not of a file, by the same names.
+    package var anonymousBytesByProcess: [String: UInt64]?
 }
 
 package struct CheckResult: Codable, Sendable, Equatable {
     package var name: String
     package var passed: Bool
     package var detail: String
+
+    package init(name: String, passed: Bool, detail: String) {
+        self.name = name
+        self.passed = passed
+        self.detail = detail
+    }
 }

@@ -1,12 +1,7 @@
 import ArgumentParser
+import BenchEngine
 
-/// Measures Kho for those who do not believe a number that they cannot take apart.
-@main
-struct KhoBench: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "kho-bench", abstract: "Measures Kho.", subcommands: [EngineCommand.self])
-}
-
+/// `kho-bench engine`
 struct EngineCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "engine", abstract: "The access path in one process, against mdb_get on the same data.",

@@ -1,0 +1,126 @@
+import ArgumentParser
+import BenchLoad
+import BenchMeasure
+import BenchTargets
+import Core
+import Foundation
+
+/// `kho-bench compare`
+struct CompareCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare", abstract: "Gives the same work to several targets in turns, round after round, and compares.",
+        discussion: """
+            Every target is started and loaded once. With --table the runs are those that Kho's aims need, and the aims are computed; otherwise they are \
+            every target with every workload in every shape. Writes comparison.json and a folder for each run.
+            """)
+
+    @Flag(help: "The runs and the aims of the documentation's table.") var table = false
+    @Option(help: "Targets, with commas; with --table, only aims that these can show.") var target = "kho,redis-tls"
+    @Option(help: "Workloads, with commas.") var workload = "lgsp-lookup"
+    @Option(help: "Shapes, with commas.") var shapes = "1x1,16x16,64x1,64x64"
+    @Option(help: "Rounds.") var rounds = 5
+    @OptionGroup var options: MeasureOptions
+
+    func validate() throws { guard (1...100).contains(rounds) else { throw ValidationError("--rounds is from 1 to 100, not \(rounds)") } }
+
+    func run() async throws {
+        let targets = target.split(separator: ",").map(String.init)
+        var plan = ComparisonPlan.table
+        if !table {
+            plan = ComparisonPlan(
+                targets: targets, workloads: workload.split(separator: ",").map(String.init),
+                shapes: try shapes.split(separator: ",").map { try LoadShape(String($0)) })
+        }
+        plan.lines.removeAll { !targets.contains($0.target) }
+        guard !plan.lines.isEmpty else { throw BenchError("nothing is left to run", remedy: "--target names targets of the table: \(ComparisonPlan.table.targets.joined(separator: ", "))") }
+        var workloads: [String: Workload] = [:]
+        for line in plan.lines where workloads[line.workload] == nil { workloads[line.workload] = try Places.workload(line.workload) }
+        let environment = MeasureOptions.environment()
+        let folder = options.out ?? Places.resultFolder("comparison")
+        var comparison = Comparison(beganAt: WallClock.now() / 1_000, environment: environment, rounds: rounds, runs: [], warnings: [], aims: [])
+        try await Stage.whileSet {
+            var sessions: [String: TargetSession] = [:]
+            for name in plan.targets {
+                guard let first = plan.lines.first(where: { $0.target == name }), let workload = workloads[first.workload] else { continue }
+                sessions[name] = try await Stage.session(name, records: options.records ?? workload.records, workload)
+            }
+            let ceilings = Calibration.read().ceilings
+            var queryNodeBytes: Double?
+            for round in 1...rounds {
+                Output.say("round \(round) of \(rounds)")
+                for line in plan.lines {
+                    guard let session = sessions[line.target], let workload = workloads[line.workload] else { continue }
+                    let (result, histograms) = try await session.measure(workload, options.request(line.shape, environment, ceilings: ceilings))
+                    let place = "runs/\(line.target)-\(line.workload)-\(line.shape)-\(round)"
+                    try RunFolder.write(result, histograms: histograms, to: folder + "/" + place)
+                    Output.say(Output.line(result, shape: line.shape.description))
+                    Output.remarks(result)
+                    comparison.runs.append(Self.run(round, line, place, result))
+                    for warning in result.warnings + result.checks.filter({ !$0.passed }).map({ "FAILED: \($0.name): \($0.detail)" }) {
+                        comparison.warnings.append("\(line.target), \(line.workload), \(line.shape), round \(round): \(warning)")
+                    }
+                    if let bytes = result.usage?.anonymousBytesByProcess?.first(where: { $0.key.hasPrefix("query") })?.value {
+                        queryNodeBytes = max(queryNodeBytes ?? 0, Double(bytes))
+                    }
+                    // Each run is there even if a later one fails.
+                    try RunFolder.write(comparison, to: folder)
+                }
+            }
+            var medians = Self.medians(comparison.runs)
+            medians.queryNodeBytes = queryNodeBytes
+            comparison.aims = plan.goals.compactMap { goal in
+                goal.reached(medians).map { Comparison.Aim(name: goal.name, atLeast: goal.atLeast, reached: $0, unit: goal.unit) }
+            }
+            try RunFolder.write(comparison, to: folder)
+            Self.show(plan, medians, comparison)
+            Output.say("written to \(folder)")
+        }
+    }
+
+    private static func run(_ round: Int, _ line: ComparisonPlan.Line, _ folder: String, _ result: RunResult) -> Comparison.Run {
+        let latencies = result.operations.first.map { $0.response ?? $0.service }
+        let operations = result.operations.reduce(0.0) { $0 + Double($1.count) }
+        // What an import beside the load wrote is not of the load.
+        let own = result.operations.count == 2 && result.operations[1].kind == OperationKind.importBatch.name ? result.operations.prefix(1) : result.operations[...]
+        return Comparison.Run(
+            round: round, target: line.target, workload: line.workload, shape: line.shape.description, folder: folder,
+            perSecond: own.reduce(0) { $0 + $1.perSecond }, p50: latencies?.p50, p99: latencies?.p99,
+            processorNanoseconds: result.usage.map { $0.processorSeconds * 1e9 / max(1, operations) })
+    }
+
+    private static func medians(_ runs: [Comparison.Run]) -> ComparisonPlan.Medians {
+        var rates: [ComparisonPlan.Line: [Double]] = [:]
+        var p99s: [ComparisonPlan.Line: [Double]] = [:]
+        for run in runs {
+            guard let shape = try? LoadShape(run.shape) else { continue }
+            let line = ComparisonPlan.Line(target: run.target, workload: run.workload, shape: shape)
+            rates[line, default: []].append(run.perSecond)
+            if let p99 = run.p99 { p99s[line, default: []].append(Double(p99)) }
+        }
+        var medians = ComparisonPlan.Medians()
+        medians.perSecond = rates.compactMapValues { Statistics.median($0) }
+        medians.p99 = p99s.compactMapValues { Statistics.median($0) }
+        return medians
+    }
+
+    /// The medians with the lowest and the highest round, then the aims.
+    private static func show(_ plan: ComparisonPlan, _ medians: ComparisonPlan.Medians, _ comparison: Comparison) {
+        Output.say("\nmedians of \(comparison.rounds) round\(comparison.rounds > 1 ? "s" : "") (lowest – highest)")
+        for line in plan.lines {
+            guard let median = medians.perSecond[line] else { continue }
+            let rates = comparison.runs.filter { $0.target == line.target && $0.workload == line.workload && $0.shape == line.shape.description }.map(\.perSecond)
+            let range = "(\(Output.grouped(rates.min() ?? 0)) – \(Output.grouped(rates.max() ?? 0)))"
+            Output.say(
+                "\(Output.padded(line.target, 10)) \(Output.padded(line.workload, 23)) \(Output.padded(line.shape.description, 9)) \(Output.padded(Output.grouped(median), 9, right: true))/s \(range)"
+            )
+        }
+        if !comparison.aims.isEmpty { Output.say("\naims") }
+        for aim in comparison.aims {
+            let figures = aim.unit == "×" ? String(format: "%.2f× of at least %.2f×", aim.reached, aim.atLeast)
+                : "\(Output.grouped(aim.reached)) of at least \(Output.grouped(aim.atLeast)) \(aim.unit)"
+            Output.say("\(aim.isMet ? "met     " : "NOT MET ") \(aim.name): \(figures)")
+        }
+        if comparison.rounds < 5 { Output.say("warning: fewer than 5 rounds; medians of so few are not to be quoted") }
+        if !comparison.warnings.isEmpty { Output.say("\(comparison.warnings.count) warnings; they stand beside the runs above") }
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import BenchMeasure
+import BenchTargets
+import Core
+import Foundation
+
+/// What every measuring command takes.
+struct MeasureOptions: ParsableArguments {
+    @Option(help: "Records to load, instead of the workload's number.") var records: Int?
+    @Option(help: "Seconds that are measured.") var seconds = 5.0
+    @Option(help: "Seconds before that, thrown away.") var warmUp = 1.0
+    @Option(help: "Threads of the load; half of the processors if not given.") var threads: Int?
+    @Option(help: "Seed of keys and arrivals.") var seed: UInt64 = 1
+    @Option(help: "Of open loads: poisson or constant.") var arrivals = "poisson"
+    @Option(help: "The folder of the results; a new one below .build/bench if not given.") var out: String?
+
+    func validate() throws {
+        if let records { guard (1_000...100_000_000).contains(records) else { throw ValidationError("--records is from 1000 to 100000000, not \(records)") } }
+        guard seconds >= 0.1, seconds <= 3_600 else { throw ValidationError("--seconds is from 0.1 to 3600, not \(seconds)") }
+        guard warmUp >= 0, warmUp <= 600 else { throw ValidationError("--warm-up is from 0 to 600, not \(warmUp)") }
+        if let threads { guard (1...256).contains(threads) else { throw ValidationError("--threads is from 1 to 256, not \(threads)") } }
+        guard LoadDescription.Arrivals(rawValue: arrivals) != nil else { throw ValidationError("--arrivals is poisson or constant, not \(arrivals)") }
+    }
+
+    func request(_ shape: LoadShape, _ environment: RunEnvironment, ceilings: [String: Double]) -> TargetSession.Request {
+        TargetSession.Request(
+            shape: shape, warmUpSeconds: warmUp, seconds: seconds, threads: threads ?? max(1, environment.processors / 2), seed: seed,
+            arrivals: LoadDescription.Arrivals(rawValue: arrivals) ?? .poisson, environment: environment, ceilings: ceilings)
+    }
+
+    /// Looks at the machine; says at once what spoils every figure.
+    static func environment() -> RunEnvironment {
+        let environment = EnvironmentProbe.look(folder: FileManager.default.temporaryDirectory.path, checkout: Places.checkout)
+        if environment.build == "debug" { Output.say("warning: a debug build; its figures say nothing") }
+        return environment
+    }
+}
+
+/// What is printed.
+enum Output {
+    static func say(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+
+    static func grouped(_ number: Double) -> String {
+        let digits = String(Int(number.rounded()))
+        var text = ""
+        for (place, digit) in digits.enumerated() {
+            if place > 0, (digits.count - place) % 3 == 0 { text += "," }
+            text.append(digit)
+        }
+        return text
+    }
+
+    /// Nanoseconds as milliseconds.
+    static func milliseconds(_ nanoseconds: UInt64?) -> String { nanoseconds.map { String(format: "%.3f", Double($0) / 1e6) } ?? "-" }
+
+    static func padded(_ text: String, _ width: Int, right: Bool = false) -> String {
+        let blanks = String(repeating: " ", count: max(0, width - text.count))
+        return right ? blanks + text : text + blanks
+    }
+
+    /// One line for a run.
+    static func line(_ result: RunResult, shape: String) -> String {
+        let rate = result.operations.reduce(0) { $0 + $1.perSecond }
+        let latencies = result.operations.first.map { $0.response ?? $0.service }
+        var text = "\(padded(result.target.name, 10)) \(padded(result.workload.name, 23)) \(padded(shape, 9)) \(padded(grouped(rate), 9, right: true))/s"
+        text += "  p50 \(milliseconds(latencies?.p50))  p99 \(milliseconds(latencies?.p99))  max \(milliseconds(latencies?.max)) ms"
+        if let usage = result.usage, rate > 0 {
+            let operations = result.operations.reduce(0.0) { $0 + Double($1.count) }
+            text += String(format: "  %.1f µs processor", usage.processorSeconds * 1e6 / max(1, operations))
+        }
+        return text
+    }
+
+    static func remarks(_ result: RunResult) {
+        for check in result.checks where !check.passed { say("    FAILED: \(check.name): \(check.detail)") }
+        for warning in result.warnings { say("    warning: \(warning)") }
+        for operation in result.operations { for error in operation.errorSamples { say("    error of \(operation.kind): \(error)") } }
+    }
+}

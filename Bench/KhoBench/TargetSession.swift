@@ -1,0 +1,233 @@
+import BenchLoad
+import BenchMeasure
+import BenchTargets
+import Core
+
+/// A target that was started and loaded, and is measured as often as is liked.
+@Conductor final class TargetSession {
+    let target: any Target
+    let records: Int
+    private let shape: DataShape
+    private let shared: OperationSource.Shared
+    /// The first number of records that an import will write.
+    private var importNext: UInt64
+    private(set) var loadSeconds = 0.0
+    private(set) var loadedPerSecond = 0.0
+
+    /// Records that are read to verify a load, and after a run to check it.
+    private static let samples = 1_000
+
+    init(_ target: any Target, records: Int, valueBytes: Int) {
+        self.target = target
+        self.records = records
+        shape = DataShape(valueBytes: valueBytes)
+        shared = OperationSource.Shared(records: UInt64(records))
+        // Beyond all that inserts may reach.
+        importNext = 1_000_000_000
+    }
+
+    func stop() { target.stop() }
+
+    // MARK: Load and verify
+
+    /// The owner's workload for loading and checking.
+    private static func plain(_ operations: String) throws -> Workload {
+        try Workload("name = \"loading\"\nabout = \"Loading and checking\"\n[operations]\n\(operations) = 100\n", file: "loading")
+    }
+
+    func start() async throws {
+        try await target.start(shape)
+        let workload = try Self.plain("import")
+        try await target.prepare(workload)
+        let loading = target.loading
+        let load = LoadDescription(model: .closed, connections: loading.connections, depth: loading.depth, threads: 1, ratePerSecond: nil, arrivals: nil)
+        let job = LoadJob(
+            endpoints: [], tls: nil, load: load, source: .imports(from: 0, end: UInt64(records), batch: loading.batch, isScattered: false),
+            shared: .init(records: UInt64(records)), warmUpSeconds: 0, seconds: nil)
+        let outcome = try await target.run(job, workload) { _ in }
+        let written = outcome[.importBatch]?.records ?? 0
+        guard outcome.errors == 0, written >= UInt64(records) else {
+            throw BenchError("\(target.name): \(written) of \(records) records were loaded: \(outcome[.importBatch]?.errorSamples.joined(separator: "; ") ?? "")")
+        }
+        loadSeconds = outcome.seconds
+        loadedPerSecond = Double(written) / max(0.001, outcome.seconds)
+        try await verify()
+    }
+
+    /// A sample of what was loaded is read and compared with what it must be.
+    private func verify() async throws {
+        let workload = try Self.plain("get")
+        let step = max(1, records / Self.samples)
+        let answers = try await read(stride(from: 0, to: records, by: step).map { UInt64($0) }, workload)
+        for answer in answers {
+            guard answer.outcome == .found else {
+                throw BenchError("\(target.name): record \(answer.operation.record) was loaded and is not found \(answer.failure)")
+            }
+            guard let seen = target.seen(answer, workload) else { continue }
+            for (field, value) in seen.fields.enumerated() where field != DataShape.numberField {
+                let expected = shape.text(field, of: answer.operation.record, stamp: 0)
+                guard value == expected else {
+                    throw BenchError(
+                        "\(target.name): record \(answer.operation.record) does not hold what was loaded: f\(field) is \(value.map { String(decoding: $0, as: UTF8.self) } ?? "nothing")")
+                }
+            }
+        }
+    }
+
+    /// Reads these as the workload's reader does and keeps the answers.
+    private func read(_ numbers: [UInt64], _ workload: Workload) async throws -> [CapturedAnswer] {
+        let load = LoadDescription(model: .closed, connections: 1, depth: 16, threads: 1, ratePerSecond: nil, arrivals: nil)
+        var job = LoadJob(
+            endpoints: [], tls: nil, load: load, source: .list(numbers.map { Operation(.get, record: $0) }), shared: .init(records: UInt64(records)),
+            warmUpSeconds: 0, seconds: nil)
+        job.captures = true
+        var reader = workload
+        reader.shares = [.init(kind: .get, percent: 100)]
+        let captured = try await target.run(job, reader) { _ in }.captured
+        guard captured.count == numbers.count else { throw BenchError("\(target.name): \(captured.count) answers to \(numbers.count) reads") }
+        return captured
+    }
+
+    // MARK: Measure
+
+    /// What a measurement is asked for beside target and workload.
+    struct Request: Sendable {
+        var shape: LoadShape
+        var warmUpSeconds: Double
+        var seconds: Double
+        var threads: Int
+        var seed: UInt64
+        var arrivals = LoadDescription.Arrivals.poisson
+        var environment: RunEnvironment
+        /// By shape, what the generator gave against the null server.
+        var ceilings: [String: Double] = [:]
+    }
+
+    /// One run: warm-up, measurement, check.
+    func measure(_ workload: Workload, _ request: Request) async throws -> (result: RunResult, histograms: [(kind: String, histogram: LatencyHistogram)]) {
+        if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(target.name): \(refusal)") }
+        try await target.prepare(workload)
+        let busy = await EnvironmentProbe.busyShare(forSeconds: 0.2)
+        var job = LoadJob(
+            endpoints: [], tls: nil, load: request.shape.load(threads: request.threads, arrivals: request.arrivals),
+            source: workload.source(importFrom: importNext), shared: workload.imports ? .init(records: UInt64(records)) : shared, seed: request.seed,
+            warmUpSeconds: request.warmUpSeconds, seconds: request.seconds)
+        job.survivesFaults = workload.fault != nil
+        let began = Int64(WallClock.now() / 1_000)
+        let course = Course(target: target, fault: workload.fault, warmUpSeconds: request.warmUpSeconds, seconds: request.seconds)
+        async let background = importBeside(workload, request)
+        let disturbance = Task { try await course.disturb() }
+        let outcome: LoadOutcome
+        do { outcome = try await target.run(job, workload) { course.begins(at: $0) } } catch {
+            disturbance.cancel()
+            _ = try? await background
+            throw error
+        }
+        let events = try await disturbance.value
+        let beside = try await background
+        let usage = course.usage
+        importNext += (workload.imports ? Self.imported(outcome, job) : 0) + (beside.map { Self.imported($0.outcome, $0.job) } ?? 0)
+        let checkBegin = MonotonicTime.now()
+        let checks = try await check(workload, outcome)
+        let checkSeconds = MonotonicTime.now().milliseconds(since: checkBegin) / 1_000
+        var kinds = workload.shares.map(\.kind)
+        var operations = kinds.compactMap { kind in outcome[kind].map { self.operation(kind, $0, outcome) } }
+        var histograms = kinds.compactMap { kind in outcome[kind].map { (kind: kind.name, histogram: $0.response ?? $0.service) } }
+        if let recorder = beside?.outcome[.importBatch], let outcome = beside?.outcome {
+            kinds.append(.importBatch)
+            operations.append(operation(.importBatch, recorder, outcome))
+            histograms.append((kind: OperationKind.importBatch.name, histogram: recorder.service))
+        }
+        var environment = request.environment
+        environment.loadBefore = EnvironmentProbe.load
+        let result = RunResult(
+            beganAt: began, environment: environment, target: target.description(of: workload),
+            workload: WorkloadDescription(name: workload.name, file: workload.text, records: records, valueBytes: shape.valueBytes, seed: request.seed), load: job.load,
+            seconds: StageSeconds(load: loadSeconds, warmUp: request.warmUpSeconds, measure: outcome.seconds, check: checkSeconds), operations: operations,
+            series: outcome.series?.points(events: events) ?? [], usage: usage, checks: checks,
+            warnings: Warnings.of(outcome, operations, request, busyShare: busy, isFaulty: workload.fault != nil, protocolName: target.name))
+        return (result, histograms)
+    }
+
+    /// New records go behind those of this run, at a whole window.
+    private static func imported(_ outcome: LoadOutcome, _ job: LoadJob) -> UInt64 {
+        (job.shared.next.load(ordering: .relaxed) / OperationSource.scatterWindow + 1) * OperationSource.scatterWindow
+    }
+
+    /// Of workloads with an import beside the measured load: one that runs as long.
+    private func importBeside(_ workload: Workload, _ request: Request) async throws -> (outcome: LoadOutcome, job: LoadJob)? {
+        guard workload.backgroundImports > 0 else { return nil }
+        var importing = try Self.plain("import")
+        importing.importBatch = workload.importBatch
+        let load = LoadDescription(model: .closed, connections: workload.backgroundImports, depth: 2, threads: 1, ratePerSecond: nil, arrivals: nil)
+        let job = LoadJob(
+            endpoints: [], tls: nil, load: load, source: workload.imports(from: importNext), shared: .init(records: UInt64(records)), seed: request.seed,
+            warmUpSeconds: request.warmUpSeconds, seconds: request.seconds)
+        return (try await target.run(job, importing) { _ in }, job)
+    }
+
+    private func operation(_ kind: OperationKind, _ recorder: KindRecorder, _ outcome: LoadOutcome) -> OperationResult {
+        let count = kind == .importBatch ? recorder.records : recorder.answers
+        return OperationResult(
+            kind: kind.name, count: count, perSecond: Double(count) / max(0.001, outcome.seconds), errors: recorder.errors, denied: recorder.denied,
+            late: outcome.late, skipped: outcome.skipped, service: recorder.service.summary, response: recorder.response?.summary,
+            errorSamples: recorder.errorSamples)
+    }
+
+    // MARK: Check
+
+    private func check(_ workload: Workload, _ outcome: LoadOutcome) async throws -> [CheckResult] {
+        var checks: [CheckResult] = []
+        if outcome.unanswered > 0 {
+            checks.append(CheckResult(name: "every request was answered", passed: false, detail: "\(outcome.unanswered) were not, five seconds after the end"))
+        }
+        if !outcome.ledger.sent.isEmpty, target.name != "null" { checks.append(try await checkWrites(outcome.ledger)) }
+        if workload.rights != .none, ["kho", "postgres"].contains(target.name) { checks.append(try await checkRights(workload)) }
+        return checks
+    }
+
+    /// Of a sample of the records that were written, that none shows an older state than the last acknowledged write of it left.
+    private func checkWrites(_ ledger: WriteLedger) async throws -> CheckResult {
+        let name = "no acknowledged write is lost"
+        let workload = try Self.plain("get")
+        try await target.prepare(workload)
+        let sample = ledger.sent.keys.sorted().striding(Self.samples)
+        var lost = 0
+        for answer in try await read(sample, workload) {
+            let stamp = answer.outcome == .found ? target.seen(answer, workload)?.stamp : nil
+            let sent = ledger.sent[answer.operation.record] ?? 0
+            // Of two that were under way together either may have been the last.
+            if (stamp ?? 0) + ledger.longest < sent { lost += 1 }
+        }
+        return CheckResult(name: name, passed: lost == 0, detail: "\(sample.count) records read of \(ledger.sent.count) written, \(lost) lost")
+    }
+
+    /// Of a sample, that a reader is shown what it may see and nothing else.
+    private func checkRights(_ workload: Workload) async throws -> CheckResult {
+        let sample = (0..<UInt64(records)).striding(200)
+        var wrong = 0
+        for answer in try await read(sample, workload) {
+            let isHidden = (workload.rights == .row || workload.rights == .both) && answer.operation.record % 10 == 9
+            guard !isHidden, answer.outcome == .found else {
+                if answer.outcome == .found || !isHidden { wrong += 1 }
+                continue
+            }
+            guard let seen = target.seen(answer, workload) else {
+                wrong += 1
+                continue
+            }
+            let isMasked = workload.rights == .field || workload.rights == .both
+            for field in 0..<DataShape.fields where (seen.fields[field] != nil) != (!isMasked || field < DataShape.shownFields) { wrong += 1 }
+        }
+        return CheckResult(
+            name: "nothing withheld was shown, and nothing else was withheld", passed: wrong == 0, detail: "\(sample.count) records read, \(wrong) wrong")
+    }
+}
+
+extension Collection<UInt64> {
+    /// At most so many, evenly spread.
+    func striding(_ most: Int) -> [UInt64] {
+        let step = Swift.max(1, (count + most - 1) / most)
+        return enumerated().filter { $0.offset % step == 0 }.map(\.element)
+    }
+}

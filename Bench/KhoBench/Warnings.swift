@@ -1,0 +1,38 @@
+import BenchLoad
+import BenchMeasure
+
+/// Why a figure must not be quoted without a word.
+enum Warnings {
+    /// Share of all processors that others may use.
+    static let busyShareMax = 0.15
+    /// Of the generator's ceiling, and of its threads' time.
+    static let ceilingShareMax = 0.7, generatorShareMax = 0.9
+
+    static func of(
+        _ outcome: LoadOutcome, _ operations: [OperationResult], _ request: TargetSession.Request, busyShare: Double, isFaulty: Bool, protocolName: String
+    ) -> [String] {
+        var warnings: [String] = []
+        if request.environment.build == "debug" { warnings.append("a debug build: its figures say nothing") }
+        if busyShare > busyShareMax { warnings.append("the machine was busy before the run: \(percent(busyShare)) of its processors' time went to others") }
+        for operation in operations where operation.service.p99 == nil {
+            warnings.append("too few samples of \(operation.kind) for p99: \(operation.service.samples)")
+        }
+        let threads = Double(min(request.threads, request.shape.connections))
+        let own = outcome.generatorSeconds / max(0.001, outcome.wallSeconds) / threads
+        if own > generatorShareMax, protocolName != "lmdb" {
+            warnings.append("bound by the generator: its \(Int(threads)) thread\(threads > 1 ? "s" : "") worked \(percent(own)) of the time")
+        }
+        let rate = operations.reduce(0) { $0 + $1.perSecond }
+        if let ceiling = request.ceilings[request.shape.description], protocolName == "kho", operations.count == 1, operations.first?.kind == "get",
+            rate > ceiling * ceilingShareMax
+        {
+            warnings.append("bound by the generator: \(percent(rate / ceiling)) of what it gave against the null server in this shape (\(Int(ceiling))/s)")
+        }
+        if !isFaulty, operations.contains(where: { $0.errors > 0 }) { warnings.append("requests failed: \(operations.reduce(0) { $0 + $1.errors })") }
+        if outcome.lostConnections > 0 { warnings.append("\(outcome.lostConnections) connections were lost") }
+        if outcome.skipped > 0 { warnings.append("\(outcome.skipped) requests were due and never sent: the rate is beyond the target") }
+        return warnings
+    }
+
+    private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
+}

@@ -1,0 +1,215 @@
+import BenchMeasure
+import Core
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// A load: whom it goes to, how it is given, of what it consists, for how long.
+package struct LoadJob: Sendable {
+    /// Connections are made to these in turns.
+    package var endpoints: [Endpoint]
+    /// Nil for no TLS. Its ALPN names are the protocol's.
+    package var tls: NIOSSLContext?
+    package var load: LoadDescription
+    package var source: OperationSource.Kind
+    package var shared: OperationSource.Shared
+    package var seed: UInt64
+    package var warmUpSeconds: Double
+    /// Nil: until no operations are left.
+    package var seconds: Double?
+    /// Answers are kept.
+    package var captures = false
+    /// A lost connection is made anew, and a failed request is followed by a pause: for loads during which the target is disturbed.
+    package var survivesFaults = false
+
+    package init(
+        endpoints: [Endpoint], tls: NIOSSLContext?, load: LoadDescription, source: OperationSource.Kind, shared: OperationSource.Shared, seed: UInt64 = 1,
+        warmUpSeconds: Double = 1, seconds: Double?
+    ) {
+        self.endpoints = endpoints
+        self.tls = tls
+        self.load = load
+        self.source = source
+        self.shared = shared
+        self.seed = seed
+        self.warmUpSeconds = warmUpSeconds
+        self.seconds = seconds
+    }
+
+    /// In what protocol.
+    package enum Speech: Sendable {
+        case kho(KhoSpeech), resp(RESPSpeech), postgres(PostgresSpeech), etcd(EtcdSpeech)
+
+        package var applicationProtocols: [String] {
+            switch self {
+            case .kho: KhoProtocol.applicationProtocols
+            case .resp: RESPProtocol.applicationProtocols
+            case .postgres: PostgresProtocol.applicationProtocols
+            case .etcd: EtcdProtocol.applicationProtocols
+            }
+        }
+    }
+
+    /// Gives the load and waits for its end; connections and threads are gone then. `began` is called when the first request goes out, with the time from which
+    /// answers are counted.
+    package func run(_ speech: Speech, began: @Sendable (MonotonicTime) -> Void = { _ in }) async throws -> LoadOutcome {
+        // Each case is compiled for its protocol alone.
+        switch speech {
+        case let .kho(speech): try await run(began) { KhoProtocol(speech) }
+        case let .resp(speech): try await run(began) { RESPProtocol(speech) }
+        case let .postgres(speech): try await run(began) { PostgresProtocol(speech) }
+        case let .etcd(speech): try await run(began) { EtcdProtocol(speech) }
+        }
+    }
+
+    private func run<P: LoadProtocol>(_ began: @Sendable (MonotonicTime) -> Void, _ make: @escaping @Sendable () -> P) async throws -> LoadOutcome {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: load.threads)
+        do {
+            let outcome = try await run(on: group, began, make)
+            try await group.shutdownGracefully()
+            return outcome
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func run<P: LoadProtocol>(
+        on group: MultiThreadedEventLoopGroup, _ began: @Sendable (MonotonicTime) -> Void, _ make: @escaping @Sendable () -> P
+    ) async throws -> LoadOutcome {
+        var zipf: Zipf?
+        if case let .mix(_, distribution, _, _) = source, distribution != .uniform { zipf = Zipf(records: shared.records.load(ordering: .relaxed)) }
+        let isOpen = load.model == .open
+        let threads = (0..<load.threads).map { number in
+            LoadThread<P>(
+                loop: group.next(), source: OperationSource(source, shared: shared, seed: seed &* 1_000_003 &+ UInt64(number), zipf: zipf), isOpenLoad: isOpen,
+                seconds: Int((seconds ?? 0).rounded(.up)), captures: captures, pausesAfterFailures: survivesFaults)
+        }
+        for number in 0..<load.connections {
+            try await dial(threads[number % threads.count], endpoints[number % endpoints.count], make).get()
+        }
+        let processor = ProcessMeter.ownSeconds
+        let start = MonotonicTime.now()
+        let from = start.nanoseconds + UInt64(warmUpSeconds * 1e9)
+        let to = seconds.map { from + UInt64($0 * 1e9) } ?? .max
+        began(MonotonicTime(nanoseconds: from))
+        var ends: [EventLoopFuture<Void>] = []
+        for (number, thread) in threads.enumerated() {
+            let schedule = load.ratePerSecond.map { rate in
+                OpenSchedule(
+                    ratePerSecond: rate / Double(threads.count), arrivals: load.arrivals ?? .poisson, seed: seed &+ UInt64(number), begin: start.nanoseconds,
+                    countFrom: from, end: to)
+            }
+            ends.append(try await thread.loop.submit { thread.begin(measureFrom: from, measureTo: to, schedule: schedule, redial: redial(thread, make)) }.get())
+        }
+        try await wait(ends, on: group.any())
+        let stopped = MonotonicTime.now()
+        var outcome = LoadOutcome(
+            seconds: seconds ?? Double(stopped.nanoseconds - min(from, stopped.nanoseconds)) / 1e9, generatorSeconds: ProcessMeter.ownSeconds - processor,
+            wallSeconds: Double(stopped.nanoseconds - start.nanoseconds) / 1e9)
+        for thread in threads { outcome.add(try await thread.loop.submit { thread.end() }.get()) }
+        return outcome
+    }
+
+    /// Until each is over; at most five seconds longer than the load, for answers that do not come.
+    private func wait(_ ends: [EventLoopFuture<Void>], on loop: any EventLoop) async throws {
+        let all = EventLoopFuture.andAllSucceed(ends, on: loop)
+        guard let seconds else { return try await all.get() }
+        let promise = loop.makePromise(of: Void.self)
+        let limit = loop.scheduleTask(in: .milliseconds(Int64((warmUpSeconds + seconds + 5) * 1_000))) { promise.succeed(()) }
+        all.whenComplete { _ in
+            limit.cancel()
+            promise.succeed(())
+        }
+        try await promise.futureResult.get()
+    }
+
+    // MARK: Connections
+
+    private func dial<P: LoadProtocol>(_ thread: LoadThread<P>, _ endpoint: Endpoint, _ make: @escaping @Sendable () -> P) -> EventLoopFuture<Void> {
+        let ready = thread.loop.makePromise(of: Void.self)
+        let (depth, tls) = (load.depth, tls)
+        ClientBootstrap(group: thread.loop)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4_096, initial: 65_536, maximum: 1 << 20))
+            .connectTimeout(.seconds(5))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls, P.prelude == nil {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+                    }
+                    let connection = LoadConnection(make(), thread: thread, depth: depth, tls: tls, ready: ready)
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                    let box = NIOLoopBound(connection, eventLoop: channel.eventLoop)
+                    ready.futureResult.whenSuccess { thread.add(box.value) }
+                }
+            }
+            .connect(host: endpoint.host, port: endpoint.port)
+            .whenFailure { ready.fail(ProtocolFailure("\(endpoint.host):\(endpoint.port): \($0)")) }
+        return ready.futureResult
+    }
+
+    private func redial<P: LoadProtocol>(_ thread: LoadThread<P>, _ make: @escaping @Sendable () -> P) -> (() -> Void)? {
+        guard survivesFaults else { return nil }
+        @Sendable func again() {
+            let endpoint = endpoints[Int(MonotonicTime.now().nanoseconds % UInt64(endpoints.count))]
+            dial(thread, endpoint, make).whenFailure { _ in thread.loop.scheduleTask(in: .milliseconds(50)) { again() } }
+        }
+        return again
+    }
+}
+
+/// What a load found out: of all threads together.
+package struct LoadOutcome: Sendable {
+    /// That were measured.
+    package var seconds: Double
+    /// Processor time of the generator, and how long it ran with warm-up.
+    package var generatorSeconds: Double
+    package var wallSeconds: Double
+    /// By `OperationKind.rawValue`.
+    package var recorders: [KindRecorder] = []
+    package var series: SecondSeries?
+    package var ledger = WriteLedger()
+    package var sent: UInt64 = 0
+    package var late: UInt64 = 0
+    package var skipped: UInt64 = 0
+    /// Requests that got no answer within five seconds of the end.
+    package var unanswered = 0
+    package var lostConnections = 0
+    package var captured: [CapturedAnswer] = []
+
+    package init(seconds: Double, generatorSeconds: Double, wallSeconds: Double) {
+        self.seconds = seconds
+        self.generatorSeconds = generatorSeconds
+        self.wallSeconds = wallSeconds
+    }
+
+    /// Of one kind of operation, of a load that is not made of connections.
+    package init(
+        seconds: Double, generatorSeconds: Double, wallSeconds: Double, _ kind: OperationKind, _ recorder: KindRecorder, _ series: SecondSeries?
+    ) {
+        self.init(seconds: seconds, generatorSeconds: generatorSeconds, wallSeconds: wallSeconds)
+        recorders = OperationKind.allCases.map { $0 == kind ? recorder : KindRecorder(isOpen: false) }
+        self.series = series
+    }
+
+    mutating func add<P>(_ thread: LoadThread<P>.Outcome) {
+        if recorders.isEmpty {
+            recorders = thread.recorders
+            series = thread.series
+        } else {
+            for place in recorders.indices { recorders[place].add(thread.recorders[place]) }
+            series?.add(thread.series)
+        }
+        ledger.add(thread.ledger)
+        sent += thread.schedule?.sent ?? 0
+        late += thread.schedule?.late ?? 0
+        skipped += thread.schedule?.skipped ?? 0
+        unanswered += thread.unanswered
+        lostConnections += thread.lost
+        captured += thread.captured
+    }
+
+    package subscript(kind: OperationKind) -> KindRecorder? { recorders.isEmpty ? nil : recorders[Int(kind.rawValue)] }
+    package var errors: UInt64 { recorders.reduce(0) { $0 + $1.errors } + UInt64(unanswered) }
+}
