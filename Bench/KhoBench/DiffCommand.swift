@@ -5,8 +5,9 @@ struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "Says whether B is faster or slower than A, or the same, or that it cannot be said.",
         discussion: """
-            A and B are folders with runs of the same targets under the same work: a run, a comparison, or a folder that holds several of either. For a verdict
-            each side needs five runs, made in turns with those of the other. Closed loads are compared by operations a second and p99, open ones by p99.
+            A and B are folders with runs of the same targets under the same work: a run, a comparison, or a folder that holds several of either. For a \
+            verdict each side needs five runs, made in turns with those of the other. Closed loads are compared by operations a second and p99, open ones \
+            by p99.
 
             Exit code: 0 if every row was judged and none is slower, 2 if one is slower, 3 if none is slower but one is inconclusive.
             """)

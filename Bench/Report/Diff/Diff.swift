@@ -20,12 +20,16 @@ package enum Diff {
 
     private static func row(_ subject: DiffResult.Subject, _ figure: DiffResult.Figure, _ pair: Pair, _ settings: DiffResult.Settings) -> DiffResult.Row {
         let (a, b) = (pair.a.compactMap { value(figure, of: $0) }, pair.b.compactMap { value(figure, of: $0) })
-        let interval = Bootstrap.ratioOfMedians(a, b, confidence: settings.confidence, resamples: settings.resamples, seed: settings.seed)
-        var row = DiffResult.Row(subject: subject, figure: figure, a: a, b: b, ratio: nil, interval: interval, verdict: .inconclusive, reason: nil)
-        if interval != nil, let base = Statistics.median(a), let other = Statistics.median(b) { row.ratio = other / base }
-        row.reason = pair.obstacle(settings) ?? tooFew(a.count, b.count, pair, settings)
+        var row = DiffResult.Row(subject: subject, figure: figure, a: a, b: b, ratio: nil, interval: nil, verdict: .inconclusive, reason: nil)
+        if let base = Statistics.median(a), let other = Statistics.median(b), base > 0, other > 0 { row.ratio = other / base }
+        let few = tooFew(a.count, b.count, pair, settings)
+        // Of few figures the interval would be narrow because it knows little.
+        if few == nil {
+            row.interval = Bootstrap.ratioOfMedians(a, b, confidence: settings.confidence, resamples: settings.resamples, seed: settings.seed)
+        }
+        row.reason = pair.obstacle(settings) ?? few
         guard row.reason == nil else { return row }
-        guard let interval else {
+        guard let interval = row.interval else {
             row.reason = "a figure is zero, so that there is no ratio"
             return row
         }
@@ -51,7 +55,7 @@ package enum Diff {
     private static func tooFew(_ a: Int, _ b: Int, _ pair: Pair, _ settings: DiffResult.Settings) -> String? {
         guard min(a, b) < settings.roundsMin else { return nil }
         let isFigureMissing = a < pair.a.count || b < pair.b.count
-        return "\(a) and \(b) rounds\(isFigureMissing ? " with this figure" : ""); at least \(settings.roundsMin) of each are needed"
+        return "A has \(Numbers.count(a, "run")), B \(b)\(isFigureMissing ? " with this figure" : ""); each needs \(settings.roundsMin)"
     }
 
     private static func notes(_ a: [RunResult], _ b: [RunResult]) -> [String] {

@@ -64,6 +64,7 @@ package struct DiffResult: Sendable, Equatable {
         package var b: [Double]
         /// Median of B by median of A; absent if there is none.
         package var ratio: Double?
+        /// Of the ratio; absent if a side has too few runs for one.
         package var interval: ClosedRange<Double>?
         package var verdict: Verdict
         /// Why a verdict could not be given, if not for the interval alone.
