@@ -1,6 +1,7 @@
 import Foundation
 
 /// Figures as a person reads them: thousands separated by commas, a unit beside each, no more digits than mean something. What is absent is "–".
+/// Between a figure and its unit stands a space at which no line is broken.
 package enum Numbers {
     package static let absent = "–"
 
@@ -45,7 +46,7 @@ package enum Numbers {
     /// For an axis, whose places are round: "5 ms", not "5.00 ms".
     package static func tick(nanoseconds: Double) -> String {
         let unit = TimeUnit.fitting(nanoseconds)
-        return "\(short(nanoseconds / unit.nanoseconds)) \(unit.rawValue)"
+        return "\(short(nanoseconds / unit.nanoseconds))\u{A0}\(unit.rawValue)"
     }
 
     /// As `figure`, without zeros that end it behind the point.
@@ -58,9 +59,9 @@ package enum Numbers {
 
     /// Of a whole stage: "12.3 s", "4 min 5 s".
     package static func seconds(_ value: Double) -> String {
-        guard value >= 120 else { return short(value) + " s" }
+        guard value >= 120 else { return short(value) + "\u{A0}s" }
         let whole = Int(value.rounded())
-        return "\(Self.whole(whole / 60)) min \(whole % 60) s"
+        return "\(Self.whole(whole / 60))\u{A0}min \(whole % 60)\u{A0}s"
     }
 
     /// In binary units, since memory is counted in them: "400 bytes", "1.5 GiB".
@@ -73,7 +74,7 @@ package enum Numbers {
             size /= 1024
             unit += 1
         }
-        return "\(short(size)) \(units[unit])"
+        return "\(short(size))\u{A0}\(units[unit])"
     }
 
     /// A share of one, as per cent: "99.9 %".
@@ -81,12 +82,12 @@ package enum Numbers {
         // Nines grow at the end; rounding to a fixed number of decimals would make 100 % of them.
         let text = String(format: "%.6f", value * 100)
         let trimmed = text.reversed().drop { $0 == "0" }.drop { $0 == "." }
-        return (trimmed.isEmpty ? "0" : String(trimmed.reversed())) + " %"
+        return (trimmed.isEmpty ? "0" : String(trimmed.reversed())) + "\u{A0}%"
     }
 
     /// A share of one, rounded down to two digits behind its nines, for it must not seem to be more: "87 %", "99.87 %".
     package static func shareAtLeast(_ value: Double) -> String {
-        guard value < 1 else { return "100 %" }
+        guard value < 1 else { return "100\u{A0}%" }
         let scale = pow(10, max(ceil(-log10(1 - max(value, 0))), 1) + 1)
         return share((value * scale + 1e-9).rounded(.down) / scale)
     }
@@ -149,5 +150,5 @@ package enum TimeUnit: String, Sendable {
     package func figure(_ nanoseconds: Double) -> String {
         self == .nanoseconds ? Numbers.fixed(nanoseconds, decimals: 0) : Numbers.figure(nanoseconds / self.nanoseconds)
     }
-    package func text(_ nanoseconds: Double) -> String { "\(figure(nanoseconds)) \(rawValue)" }
+    package func text(_ nanoseconds: Double) -> String { "\(figure(nanoseconds))\u{A0}\(rawValue)" }
 }

@@ -47,8 +47,8 @@ import Testing
         #expect(abs(Ticks.nines(0.9) - 1) < 1e-9)
         #expect(abs(Ticks.nines(0.999) - 3) < 1e-9)
         #expect(Ticks.nines(1) == .infinity)
-        #expect(Ticks.percentiles(upToNines: 3.2).map(Numbers.share) == ["50 %", "90 %", "99 %", "99.9 %"])
-        #expect(Ticks.percentiles(upToNines: 0.5).map(Numbers.share) == ["50 %"])
+        #expect(Ticks.percentiles(upToNines: 3.2).map(Numbers.share) == ["50\u{A0}%", "90\u{A0}%", "99\u{A0}%", "99.9\u{A0}%"])
+        #expect(Ticks.percentiles(upToNines: 0.5).map(Numbers.share) == ["50\u{A0}%"])
     }
 
     private func pow10(_ exponent: Int) -> Double { exponent < 0 ? 1 / pow10(-exponent) : (0..<exponent).reduce(1) { value, _ in value * 10 } }

@@ -20,7 +20,8 @@ extension DiffResult {
         if !onlyInA.isEmpty { lines += ["", "Only in A: " + onlyInA.map(\.name).joined(separator: "; ")] }
         if !onlyInB.isEmpty { lines += ["", "Only in B: " + onlyInB.map(\.name).joined(separator: "; ")] }
         lines += ["", conclusion]
-        return lines.joined(separator: "\n") + "\n"
+        // Who searches the output searches it with plain spaces.
+        return lines.joined(separator: "\n").replacing("\u{A0}", with: " ") + "\n"
     }
 
     /// "B: 2 faster, 1 slower, 3 equivalent, 0 inconclusive."

@@ -43,7 +43,7 @@ enum PageStyle {
         .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 10px 14px; }
         .tiles dt { color: var(--muted); font-size: .84rem; margin: 0; }
         .tiles dd { margin: 0; font-size: 1.4rem; font-weight: 600; font-variant-numeric: tabular-nums; line-height: 1.3; }
-        .tiles dd small { font-size: .82rem; font-weight: 400; color: var(--muted); }
+        .tiles dd small { font-size: .82rem; font-weight: 400; color: var(--muted); white-space: nowrap; }
         .scroll { overflow-x: auto; margin: 10px 0 16px; }
         table { border-collapse: collapse; font-size: .9rem; min-width: 50%; }
         caption { text-align: left; color: var(--muted); padding: 0 0 6px; font-size: .88rem; }

@@ -23,7 +23,8 @@ struct ThroughputBars {
         let names = bars.map { Double($0.series.name.count) * 7.2 }.max() ?? 0
         let frame = Frame(left: min(max(names + 14, 48), width / 3), top: 8, right: width - 84, bottom: 8 + Self.rowHeight * Double(bars.count))
         let most = bars.flatMap { $0.rounds.map(\.perSecond) + [$0.median] }.max() ?? 1
-        let ticks = Ticks.linear(upTo: most, about: 4)
+        // Labels of millions are long.
+        let ticks = Ticks.linear(upTo: most, about: most >= 1e6 ? 3 : 4)
         let x = Scale(from: 0, to: ticks[ticks.count - 1], start: frame.left, end: frame.right)
         var content = frame.columns(ticks.map { (x.place($0), Numbers.short($0)) })
         for (position, bar) in bars.enumerated() {

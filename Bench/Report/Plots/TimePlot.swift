@@ -13,7 +13,7 @@ struct TimePlot {
     /// Of each of the two panels.
     var panelHeight = 130.0
 
-    private static let left = 64.0
+    private static let left = 78.0
     private static let rowHeight = 16.0
 
     /// Nil of less than two seconds.

@@ -38,7 +38,7 @@ enum Prose {
         let warmUp = run.seconds.warmUp > 0 ? ", after \(Numbers.seconds(run.seconds.warmUp)) of warm-up whose figures were thrown away" : ""
         let ended = errors == 0 ? "none ended in an error" : Numbers.count(Int(clamping: errors), "ended in an error", "ended in errors")
         return """
-            <p class="lead"><b>\(run.target.name)</b>\(run.target.version.isEmpty ? "" : " \(run.target.version)") did the work <b>\(run.workload.name)</b> \
+            <p class="lead"><b>\(run.target.name)</b>\(run.target.version.isEmpty ? "" : " (\(run.target.version))") did the work <b>\(run.workload.name)</b> \
             on \(data(run.workload)), for \(Numbers.seconds(run.seconds.measure))\(warmUp). It was given \(load(run.load)). \
             It answered \(answered.isEmpty ? "nothing" : Numbers.list(answered)); \(ended).\(latencies(operations))</p>
             """
@@ -47,7 +47,7 @@ enum Prose {
     private static func latencies(_ operations: [OperationResult]) -> String {
         operations.compactMap { operation in
             guard let half = operation.reported.p50 else { return nil }
-            let nearly = operation.reported.p99.map { " and 99 % within \(Numbers.duration(nanoseconds: $0))" } ?? ""
+            let nearly = operation.reported.p99.map { " and 99\u{A0}% within \(Numbers.duration(nanoseconds: $0))" } ?? ""
             return " Half of the \(operation.kind) operations were answered within \(Numbers.duration(nanoseconds: half))\(nearly)."
         }.joined()
     }
