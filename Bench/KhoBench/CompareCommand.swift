@@ -1,6 +1,7 @@
 import ArgumentParser
 import BenchLoad
 import BenchMeasure
+import BenchReport
 import BenchTargets
 import Core
 import Foundation
@@ -72,20 +73,17 @@ struct CompareCommand: AsyncParsableCommand {
                 goal.reached(medians).map { Comparison.Aim(name: goal.name, atLeast: goal.atLeast, reached: $0, unit: goal.unit) }
             }
             try RunFolder.write(comparison, to: folder)
+            try ReportWriter.write(for: folder)
             Self.show(plan, medians, comparison)
-            Output.say("written to \(folder)")
+            Output.say("written to \(folder); read \(folder)/report.html")
         }
     }
 
     private static func run(_ round: Int, _ line: ComparisonPlan.Line, _ folder: String, _ result: RunResult) -> Comparison.Run {
-        let latencies = result.operations.first.map { $0.response ?? $0.service }
-        let operations = result.operations.reduce(0.0) { $0 + Double($1.count) }
-        // What an import beside the load wrote is not of the load.
-        let own = result.operations.count == 2 && result.operations[1].kind == OperationKind.importBatch.name ? result.operations.prefix(1) : result.operations[...]
+        let latencies = result.own.first.map { $0.response ?? $0.service }
         return Comparison.Run(
             round: round, target: line.target, workload: line.workload, shape: line.shape.description, folder: folder,
-            perSecond: own.reduce(0) { $0 + $1.perSecond }, p50: latencies?.p50, p99: latencies?.p99,
-            processorNanoseconds: result.usage.map { $0.processorSeconds * 1e9 / max(1, operations) })
+            perSecond: result.own.reduce(0) { $0 + $1.perSecond }, p50: latencies?.p50, p99: latencies?.p99, processorNanoseconds: result.processorNanoseconds)
     }
 
     private static func medians(_ runs: [Comparison.Run]) -> ComparisonPlan.Medians {

@@ -6,6 +6,7 @@ struct KhoBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kho-bench", abstract: "Measures Kho and others.",
         subcommands: [
-            RunCommand.self, CompareCommand.self, SearchCommand.self, CalibrateCommand.self, EngineCommand.self, NullServerCommand.self,
+            RunCommand.self, CompareCommand.self, SearchCommand.self, CalibrateCommand.self, EngineCommand.self, ReportCommand.self, DiffCommand.self,
+            NullServerCommand.self,
         ])
 }

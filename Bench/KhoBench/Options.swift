@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchLoad
 import BenchMeasure
 import BenchTargets
 import Core
@@ -36,6 +37,21 @@ struct MeasureOptions: ParsableArguments {
     }
 }
 
+extension RunResult {
+    /// The operations of the measured load: without what an import beside it wrote.
+    var own: ArraySlice<OperationResult> {
+        operations.count == 2 && operations[0].kind != OperationKind.importBatch.name && operations[1].kind == OperationKind.importBatch.name
+            ? operations.prefix(1) : operations[...]
+    }
+
+    /// Processor time of the target for each operation. Of an import beside the load nobody knows what share of it was.
+    var processorNanoseconds: Double? {
+        guard let usage, own.count == operations.count else { return nil }
+        let count = operations.reduce(0.0) { $0 + Double($1.count) }
+        return count > 0 && usage.processorSeconds > 0 ? usage.processorSeconds * 1e9 / count : nil
+    }
+}
+
 /// What is printed.
 enum Output {
     static func say(_ text: String) {
@@ -62,14 +78,11 @@ enum Output {
 
     /// One line for a run.
     static func line(_ result: RunResult, shape: String) -> String {
-        let rate = result.operations.reduce(0) { $0 + $1.perSecond }
-        let latencies = result.operations.first.map { $0.response ?? $0.service }
+        let rate = result.own.reduce(0) { $0 + $1.perSecond }
+        let latencies = result.own.first.map { $0.response ?? $0.service }
         var text = "\(padded(result.target.name, 10)) \(padded(result.workload.name, 23)) \(padded(shape, 9)) \(padded(grouped(rate), 9, right: true))/s"
         text += "  p50 \(milliseconds(latencies?.p50))  p99 \(milliseconds(latencies?.p99))  max \(milliseconds(latencies?.max)) ms"
-        if let usage = result.usage, rate > 0 {
-            let operations = result.operations.reduce(0.0) { $0 + Double($1.count) }
-            text += String(format: "  %.1f µs processor", usage.processorSeconds * 1e6 / max(1, operations))
-        }
+        if let nanoseconds = result.processorNanoseconds { text += String(format: "  %.1f µs processor", nanoseconds / 1_000) }
         return text
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import BenchLoad
 import BenchMeasure
+import BenchReport
 import BenchTargets
 import Core
 
@@ -26,10 +27,11 @@ struct RunCommand: AsyncParsableCommand {
             let session = try await Stage.session(target, records: options.records ?? workload.records, workload)
             let (result, histograms) = try await session.measure(workload, options.request(shape, environment, ceilings: Calibration.read().ceilings))
             try RunFolder.write(result, histograms: histograms, to: folder)
+            try ReportWriter.write(for: folder)
             Output.say(Output.line(result, shape: shape.description))
             for check in result.checks where check.passed { Output.say("    held: \(check.name): \(check.detail)") }
             Output.remarks(result)
-            Output.say("written to \(folder)")
+            Output.say("written to \(folder); read \(folder)/report.html")
             if result.checks.contains(where: { !$0.passed }) { throw ExitCode(1) }
         }
     }
