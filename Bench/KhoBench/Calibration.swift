@@ -39,7 +39,7 @@ struct CalibrateCommand: AsyncParsableCommand {
         let environment = MeasureOptions.environment()
         let workload = try Places.workload("lgsp-lookup")
         try await Stage.whileSet {
-            let session = try await Stage.session("null", records: 1_000, workload)
+            let session = try await Stage.session("null", records: 1_000, [workload])
             var rates: [LoadShape: [Double]] = [:]
             for _ in 0..<rounds {
                 for shape in shapes {

@@ -42,8 +42,8 @@ struct CompareCommand: AsyncParsableCommand {
         try await Stage.whileSet {
             var sessions: [String: TargetSession] = [:]
             for name in plan.targets {
-                guard let first = plan.lines.first(where: { $0.target == name }), let workload = workloads[first.workload] else { continue }
-                sessions[name] = try await Stage.session(name, records: options.records ?? workload.records, workload)
+                let own = plan.lines.filter { $0.target == name }.compactMap { workloads[$0.workload] }
+                sessions[name] = try await Stage.session(name, records: options.records ?? own.map(\.records).max() ?? 0, own)
             }
             let ceilings = Calibration.read().ceilings
             var queryNodeBytes: Double?

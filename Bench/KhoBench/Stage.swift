@@ -8,10 +8,18 @@ import Synchronization
 enum Stage {
     private static let running = Mutex<[TargetSession]>([])
 
-    /// Starts a target, loads it and verifies the load; says how long it took.
-    @Conductor static func session(_ name: String, records: Int, _ workload: Workload) async throws -> TargetSession {
+    /// Starts a target, loads it and verifies the load; says how long it took. Throws at once if it cannot be given one of the workloads, which have
+    /// values of one size.
+    @Conductor static func session(_ name: String, records: Int, _ workloads: [Workload]) async throws -> TargetSession {
         takeSignals
-        let session = TargetSession(try Targets.make(name, programs: Places.programs), records: records, valueBytes: workload.valueBytes)
+        let target = try Targets.make(name, programs: Places.programs)
+        for workload in workloads {
+            if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(name): \(refusal)") }
+            guard workload.valueBytes == workloads[0].valueBytes else {
+                throw BenchError("\(workload.name) has values of \(workload.valueBytes) bytes and \(workloads[0].name) of \(workloads[0].valueBytes)", remedy: "compare them apart")
+            }
+        }
+        let session = TargetSession(target, records: records, valueBytes: workloads.first?.valueBytes ?? 400)
         running.withLock { $0.append(session) }
         try await session.start()
         let (seconds, rate) = (Int(session.loadSeconds.rounded()), Output.grouped(session.loadedPerSecond))

@@ -104,6 +104,8 @@ package struct LoadJob: Sendable {
         }
         try await wait(ends, on: group.any())
         let stopped = MonotonicTime.now()
+        // Connections stay for a moment, so that a server that has a process for each can be looked at.
+        if seconds != nil { try await Task.sleep(for: .milliseconds(100)) }
         var outcome = LoadOutcome(
             seconds: seconds ?? Double(stopped.nanoseconds - min(from, stopped.nanoseconds)) / 1e9, generatorSeconds: ProcessMeter.ownSeconds - processor,
             wallSeconds: Double(stopped.nanoseconds - start.nanoseconds) / 1e9)

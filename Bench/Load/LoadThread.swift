@@ -32,7 +32,7 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     private var turn = 0
     private var timer: Scheduled<Void>?
 
-    /// Answers from here to there are counted.
+    /// Answers from here to there are counted; of open loads, those to what was due then.
     private var measureFrom: UInt64 = .max
     private var measureTo: UInt64 = .max
     /// No more requests from here on.
@@ -80,13 +80,21 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         }
         if measureTo != .max {
             // An answer that does not come must not hold up the end.
-            _ = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(measureTo - min(now, measureTo)))) { [self] in
-                isExhausted = true
-                checkEnd()
-            }
+            _ = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(measureTo - min(now, measureTo)))) { [self] in stop() }
         }
         checkEnd()
         return promise.futureResult
+    }
+
+    /// The time is over: what is due since the timer last rang is sent, and nothing more.
+    private func stop() {
+        if isOpenLoad {
+            stopAt = .max
+            sendDue(MonotonicTime.now().nanoseconds)
+            for connection in connections { connection.flush() }
+        }
+        isExhausted = true
+        checkEnd()
     }
 
     /// Closes the connections and gives what was found.
@@ -181,8 +189,10 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
             ledger.acknowledged(operation.record, sentAt: operation.stamp, now: now)
         }
         if captures { capture(answer, operation, bytes, failure) }
-        if now >= measureFrom, now < measureTo {
-            count(answer, operation, service: now - sentAt, response: now - min(dueAt, now), elapsed: now - measureFrom, failure)
+        // Of an open load what was due in the measured time, however late its answer: a stall at the end is seen too.
+        let at = isOpenLoad ? dueAt : now
+        if at >= measureFrom, at < measureTo {
+            count(answer, operation, service: now - sentAt, response: now - min(dueAt, now), elapsed: at - measureFrom, failure)
         }
         if isExhausted { checkEnd() }
     }

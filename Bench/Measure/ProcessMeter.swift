@@ -73,9 +73,11 @@ package struct ProcessMeter: Sendable {
 
     private static func seconds(_ pid: Int32, _ family: [Int32: [Int32]]) -> Double {
         let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        return descendants(pid, family).reduce(0) { sum, pid in
+        // Children first: one that ends meanwhile is among its parent's then.
+        return descendants(pid, family).reversed().reduce(0) { sum, pid in
             guard let fields = stat(pid), fields.count > 14 else { return sum }
-            return sum + ((Double(fields[11]) ?? 0) + (Double(fields[12]) ?? 0)) / ticks
+            // Of its own, and of children that have ended, as a server's for each connection do.
+            return sum + fields[11...14].reduce(0) { $0 + (Double($1) ?? 0) } / ticks
         }
     }
 
