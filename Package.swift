@@ -166,6 +166,9 @@ let package = Package(
                 "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
                 "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
+        .testTarget(
+            name: "BenchTests", dependencies: ["kho-bench", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Wire", "Records", "Core"],
+            path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "BenchReportTests", dependencies: ["BenchReport", "BenchMeasure", "Core"], path: "Tests/BenchReportTests", swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),
         .testTarget(

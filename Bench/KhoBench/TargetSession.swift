@@ -14,6 +14,8 @@ import Core
     private(set) var loadSeconds = 0.0
     private(set) var loadedPerSecond = 0.0
 
+    /// Batches of a load that may be refused and sent again, as when a leader was not in time for its followers.
+    private static let repeats = 10_000
     /// Records that are read to verify a load, and after a run to check it.
     private static let samples = 1_000
 
@@ -41,9 +43,10 @@ import Core
         try await target.prepare(workload)
         let loading = target.loading
         let load = LoadDescription(model: .closed, connections: loading.connections, depth: loading.depth, threads: 1, ratePerSecond: nil, arrivals: nil)
-        let job = LoadJob(
+        var job = LoadJob(
             endpoints: [], tls: nil, load: load, source: .imports(from: 0, end: UInt64(records), batch: loading.batch, isScattered: false),
             shared: .init(records: UInt64(records)), warmUpSeconds: 0, seconds: nil)
+        job.repeats = Self.repeats
         let outcome = try await target.run(job, workload) { _ in }
         let written = outcome[.importBatch]?.records ?? 0
         guard outcome.errors == 0, written >= UInt64(records) else {

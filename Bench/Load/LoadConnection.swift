@@ -139,19 +139,28 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
             second.kind = .put
             return proto.write(second, slot: answer.slot, into: &out)
         }
+        if answer.outcome == .failed, thread.mayRepeat() {
+            // The slot stays busy: the same operation is sent again.
+            return after10Milliseconds { [self] in
+                guard isOpen else { return }
+                proto.write(slot.operation, slot: answer.slot, into: &out)
+            }
+        }
         slots[answer.slot].isBusy = false
         thread.record(answer, slot.operation, sentAt: slot.sentAt, dueAt: slot.dueAt, now, bytes, failure: { proto.failure })
         guard isOpen else { return }
         if answer.outcome == .failed, thread.pausesAfterFailures {
             // Whoever was refused for want of a leader asks again after a moment, not at once.
-            let place = answer.slot
-            context?.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { [self] in
-                again(place, MonotonicTime.now().nanoseconds)
-                flush()
-            }
-            return
+            return after10Milliseconds { [self] in again(answer.slot, MonotonicTime.now().nanoseconds) }
         }
         again(answer.slot, now)
+    }
+
+    private func after10Milliseconds(_ body: @escaping () -> Void) {
+        _ = context?.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { [self] in
+            body()
+            flush()
+        }
     }
 
     private func again(_ slot: Int, _ now: UInt64) {

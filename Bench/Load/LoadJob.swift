@@ -21,6 +21,8 @@ package struct LoadJob: Sendable {
     package var captures = false
     /// A lost connection is made anew, and a failed request is followed by a pause: for loads during which the target is disturbed.
     package var survivesFaults = false
+    /// Failed operations that are sent again after a moment, as a client does, by each thread.
+    package var repeats = 0
 
     package init(
         endpoints: [Endpoint], tls: NIOSSLContext?, load: LoadDescription, source: OperationSource.Kind, shared: OperationSource.Shared, seed: UInt64 = 1,
@@ -83,7 +85,7 @@ package struct LoadJob: Sendable {
         let threads = (0..<load.threads).map { number in
             LoadThread<P>(
                 loop: group.next(), source: OperationSource(source, shared: shared, seed: seed &* 1_000_003 &+ UInt64(number), zipf: zipf), isOpenLoad: isOpen,
-                seconds: Int((seconds ?? 0).rounded(.up)), captures: captures, pausesAfterFailures: survivesFaults)
+                seconds: Int((seconds ?? 0).rounded(.up)), captures: captures, pausesAfterFailures: survivesFaults, repeats: repeats)
         }
         for number in 0..<load.connections {
             try await dial(threads[number % threads.count], endpoints[number % endpoints.count], make).get()

@@ -20,6 +20,8 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     let loop: any EventLoop
     let pausesAfterFailures: Bool
     let isOpenLoad: Bool
+    /// Failed operations that are still sent again: of loads whose every operation must be done.
+    private var repeatsLeft: Int
     private var source: OperationSource
     private var connections: [LoadConnection<P>] = []
     private var recorders: [KindRecorder]
@@ -43,12 +45,13 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     private var finished: EventLoopPromise<Void>?
     private var redial: (() -> Void)?
 
-    init(loop: any EventLoop, source: OperationSource, isOpenLoad: Bool, seconds: Int, captures: Bool, pausesAfterFailures: Bool) {
+    init(loop: any EventLoop, source: OperationSource, isOpenLoad: Bool, seconds: Int, captures: Bool, pausesAfterFailures: Bool, repeats: Int) {
         self.loop = loop
         self.source = source
         self.isOpenLoad = isOpenLoad
         self.captures = captures
         self.pausesAfterFailures = pausesAfterFailures
+        repeatsLeft = repeats
         recorders = OperationKind.allCases.map { _ in KindRecorder(isOpen: isOpenLoad) }
         series = SecondSeries(seconds: seconds)
     }
@@ -179,6 +182,13 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     }
 
     // MARK: Answers
+
+    /// Whether a failed operation is to be sent again.
+    func mayRepeat() -> Bool {
+        guard repeatsLeft > 0 else { return false }
+        repeatsLeft -= 1
+        return true
+    }
 
     @inline(__always)
     func record(

@@ -1,0 +1,57 @@
+import BenchLoad
+import Configuration
+import Foundation
+import Testing
+
+@testable import kho_bench
+
+@Suite struct WorkloadTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../Bench/Workloads")
+
+    @Test func everyFileParsesAndIsNamedAsItself() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.path).filter { $0.hasSuffix(".toml") }
+        #expect(names.count >= 23)
+        for name in names {
+            let text = try String(contentsOf: Self.folder.appendingPathComponent(name), encoding: .utf8)
+            let workload = try Workload(text, file: name)
+            #expect(workload.name + ".toml" == name)
+            #expect(workload.shares.reduce(0) { $0 + $1.percent } == 100)
+        }
+    }
+
+    @Test func theTableAsksForWorkloadsThatThereAre() {
+        for line in ComparisonPlan.table.lines {
+            #expect(FileManager.default.fileExists(atPath: Self.folder.appendingPathComponent(line.workload + ".toml").path), "\(line.workload)")
+        }
+        #expect(ComparisonPlan.table.targets == ["kho", "redis-tls", "postgres", "etcd"])
+    }
+
+    private static let head = "name = \"w\"\nabout = \"a\"\n"
+
+    @Test(arguments: [
+        ("[operations]\nget = 90\n", "w.toml:4: the shares in [operations] must have the sum 100, not 90"),
+        ("", "w.toml: [operations] is missing: give at least one, as get = 100"),
+        ("[operations]\ngte = 100\n", "w.toml:4: unknown key operations.gte"),
+        ("[operations]\nget = 100\n[keys]\ndistribution = \"zipf\"\n", "w.toml:6: keys.distribution must be one of uniform, zipfian, latest, not \"zipf\""),
+        ("[operations]\nput = 100\n[access]\nrights = \"field\"\n", "w.toml:6: access.rights must be \"none\" where records are written"),
+        ("[operations]\nget = 50\nimport = 50\n", "w.toml:5: operations.import must be 100"),
+        ("[operations]\nget = 100\n[keys]\nonly_visible = 1\n", "w.toml:6: keys.only_visible must be true or false, not a whole number"),
+        ("[operations]\nget = 100\n[data]\nvalue_bytes = 10\n", "w.toml:6: data.value_bytes must be from 168 to 4000, not 10"),
+        ("[operations]\nget = 100\n[fault]\nkind = \"fire\"\n", "w.toml:6: fault.kind must be one of failover, slow-follower, rolling-restart, not \"fire\""),
+    ])
+    func aMistakeIsNamedWithItsLine(_ text: String, _ message: String) {
+        let error = #expect(throws: ConfigurationError.self) { try Workload(Self.head + text, file: "w.toml") }
+        #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func shapesAndObjectivesAreReadAndWritten() throws {
+        #expect(try LoadShape("64x16") == LoadShape(connections: 64, depth: 16))
+        #expect(try LoadShape("64x16").description == "64x16")
+        #expect(try LoadShape("open-5000").ratePerSecond == 5_000)
+        #expect(try LoadShape("open-5000").description == "open-5000")
+        for text in ["", "64", "64x", "0x1", "1x1025", "axb", "64x16x2", "open-", "open-0"] { #expect(throws: (any Error).self) { try LoadShape(text) } }
+        #expect(try Objective("p99=5ms").nanoseconds == 5_000_000)
+        #expect(try Objective("max=250us").nanoseconds == 250_000)
+        for text in ["p99", "p98=5ms", "p99=5", "p99=-1ms"] { #expect(throws: (any Error).self) { try Objective(text) } }
+    }
+}
