@@ -19,6 +19,9 @@ package enum LaneKind: String, Sendable {
     case checkpoint = "kho-checkpoint"
     case snapshotIn = "kho-snapshot-in"
     case snapshotOut = "kho-snapshot-to"
+
+    /// It does little at a time, and others wait for it.
+    var isWaitedFor: Bool { self == .loop || self == .log }
 }
 
 /// A lane as whoever runs it sees it: batches of work that must not run at the same time, and may run on any thread.

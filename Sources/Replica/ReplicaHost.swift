@@ -1,3 +1,4 @@
+import CKhoPlatform
 import Core
 import Raft
 
@@ -35,7 +36,10 @@ package struct ReplicaHost: Sendable {
     package static let system = ReplicaHost(
         now: { MonotonicTime.now() }, wallMilliseconds: { WallClock.now() }, draw: { SystemRandom.uint64() },
         run: { lane in
-            let thread = LaneThread(lane.kind.rawValue) { lane.runToTheEnd() }
+            let thread = LaneThread(lane.kind.rawValue) {
+                if lane.kind.isWaitedFor { kho_prefer_latency() }
+                lane.runToTheEnd()
+            }
             return { thread.join() }
         }, posted: nil, watch: nil)
 }

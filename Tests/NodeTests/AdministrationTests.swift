@@ -73,7 +73,7 @@ import Wire
             """
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let runtime = try NodeRuntime(
-            NodeConfiguration(TOMLFile(parsing: text, name: "khod.toml")), group: group, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            NodeConfiguration(TOMLFile(parsing: text, name: "khod.toml")), loops: NodeLoops(clients: group, peers: group), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             failed: { Issue.record("\($0)") })
         let members = (1...voters).map { number in
             Membership.Member(

@@ -26,4 +26,9 @@ void kho_write_stderr(const char *text, size_t length);
 /// Names the calling thread for the system's tools; at most 15 bytes are kept.
 void kho_name_thread(const char *name);
 
+/// Asks the scheduler for short slices of time for the calling thread, 0.1 ms: one that wakes up often to do little, and that others wait for,
+/// then comes to its turn sooner beside threads that are busy (Linux 6.12, EEVDF: `sched_setattr` with a runtime). It gets no more time than
+/// others. Where the kernel does not know of it, nothing changes.
+void kho_prefer_latency(void);
+
 #endif

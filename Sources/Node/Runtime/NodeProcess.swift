@@ -3,8 +3,6 @@ import Configuration
 import Core
 import Glibc
 import Logging
-import NIOCore
-import NIOPosix
 import Synchronization
 
 /// A node's life as a process: from its configuration to its exit code.
@@ -34,10 +32,10 @@ package enum NodeProcess {
             return handler
         }
         let end = End()
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let loops = NodeLoops.system()
         let runtime: NodeRuntime
         do throws(NodeError) {
-            runtime = try NodeRuntime(configuration, group: group, logger: logger) { end.fail($0) }
+            runtime = try NodeRuntime(configuration, loops: loops, logger: logger) { end.fail($0) }
         } catch { return lastWords(error) }
         Task {
             do throws(NodeError) { try await runtime.start() } catch { end.fail(error) }

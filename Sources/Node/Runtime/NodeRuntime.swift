@@ -13,7 +13,7 @@ package final class NodeRuntime: Sendable {
     let tls: TLSIdentity
     let audit: AuditFile
     let logger: Logger
-    private let group: any EventLoopGroup
+    private let loops: NodeLoops
     /// Holds the data directory.
     private let lock: FileLock
     private let failed: @Sendable (NodeError) -> Void
@@ -31,10 +31,10 @@ package final class NodeRuntime: Sendable {
     ///
     /// - Parameter failed: called, perhaps more than once, when the node cannot go on.
     package init(
-        _ configuration: NodeConfiguration, group: any EventLoopGroup, logger: Logger, failed: @escaping @Sendable (NodeError) -> Void
+        _ configuration: NodeConfiguration, loops: NodeLoops, logger: Logger, failed: @escaping @Sendable (NodeError) -> Void
     ) throws(NodeError) {
         self.configuration = configuration
-        self.group = group
+        self.loops = loops
         self.logger = logger
         self.failed = failed
         let files = TLSFiles(certificate: configuration.tls.certificate, key: configuration.tls.key, authority: configuration.tls.ca)
@@ -64,7 +64,7 @@ package final class NodeRuntime: Sendable {
     /// Listens for administrators, and takes up its place in the cluster if it has one.
     package func start() async throws(NodeError) {
         if let place = identity.place { try await run(place) }
-        let server = AdminServer(service: AdminService(runtime: self), group: group)
+        let server = AdminServer(service: AdminService(runtime: self), group: loops.clients)
         try await server.start(address: configuration.listen.admin, identity: tls, clusterName: identity.clusterName)
         administration.withLock { $0 = server }
         let place = identity.place
@@ -77,11 +77,11 @@ package final class NodeRuntime: Sendable {
     }
 
     private func run(_ place: NodeIdentity.Place) async throws(NodeError) {
-        let (configuration, identity, tls, group, audit, logger, failed) = (configuration, identity, tls, group, audit, logger, failed)
+        let (configuration, identity, tls, loops, audit, logger, failed) = (configuration, identity, tls, loops, audit, logger, failed)
         let opened = await Blocking.run { () -> Result<ReplicaStack, NodeError> in
             Result { () throws(NodeError) in
                 let stack = try ReplicaStack(
-                    configuration: configuration, identity: identity, place: place, tls: tls, group: group, audit: audit, logger: logger,
+                    configuration: configuration, identity: identity, place: place, tls: tls, loops: loops, audit: audit, logger: logger,
                     failed: failed)
                 // Before this node has promised anything to anybody.
                 if !identity.hasFiles {

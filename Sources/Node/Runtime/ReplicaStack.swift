@@ -24,7 +24,7 @@ final class ReplicaStack: Sendable {
 
     /// Opens the files, which takes as long as the disk does, and puts the parts together; nothing listens yet.
     init(
-        configuration: NodeConfiguration, identity: NodeIdentity, place: NodeIdentity.Place, tls: TLSIdentity, group: any EventLoopGroup,
+        configuration: NodeConfiguration, identity: NodeIdentity, place: NodeIdentity.Place, tls: TLSIdentity, loops: NodeLoops,
         audit: AuditFile, logger: Logger, failed: @escaping @Sendable (NodeError) -> Void
     ) throws(NodeError) {
         self.place = place
@@ -78,13 +78,13 @@ final class ReplicaStack: Sendable {
                 identity: PeerIdentity(
                     cluster: place.cluster, node: place.node, incarnation: identity.incarnation,
                     start: PeerStart(number: identity.starts, mark: SystemRandom.uint64())),
-                clusterName: identity.clusterName, listen: listen, tls: tls, group: group, delegate: adapter, logger: logger)
+                clusterName: identity.clusterName, listen: listen, tls: tls, group: loops.peers, delegate: adapter, logger: logger)
         } catch { throw .peers(error) }
         if configuration.role == .query {
             var settings = QuerySettings(
                 node: identity.name, version: Version.current, clusterName: identity.clusterName, clusterID: place.cluster)
             settings.connectionsMax = bounds.connections
-            query = QueryServer(settings: settings, group: group, replica: replica, store: store, audit: { QueryAudit.write($0, to: audit) })
+            query = QueryServer(settings: settings, group: loops.clients, replica: replica, store: store, audit: { QueryAudit.write($0, to: audit) })
         } else {
             query = nil
         }
