@@ -14,6 +14,8 @@ import Testing
 final class MemoryNetwork: Sendable {
     private struct State {
         var replicas: [NodeID: Replica] = [:]
+        /// Messages that are being heard by each.
+        var delivering: [NodeID: Int] = [:]
         var isolated: Set<NodeID> = []
         /// Whether answers to who forwarded a command are lost.
         var losesAnswers = false
@@ -21,16 +23,30 @@ final class MemoryNetwork: Sendable {
 
     private let state = Mutex(State())
 
-    func connect(_ node: NodeID, _ replica: Replica?) { state.withLock { $0.replicas[node] = replica } }
+    func connect(_ node: NodeID, _ replica: Replica) { state.withLock { $0.replicas[node] = replica } }
+
+    /// Nothing is delivered to the node any more. Waits for what is being delivered: whoever does that holds the replica, and it the store.
+    func disconnect(_ node: NodeID) {
+        state.withLock { $0.replicas[node] = nil }
+        while state.withLock({ $0.delivering[node, default: 0] > 0 }) { usleep(100) }
+    }
+
     func isolate(_ node: NodeID) { state.withLock { _ = $0.isolated.insert(node) } }
     func loseAnswers(_ isOn: Bool) { state.withLock { $0.losesAnswers = isOn } }
     func heal() { state.withLock { $0.isolated = [] } }
 
     func deliver(_ bytes: [UInt8], from: NodeID, to: NodeID) -> Bool {
-        let replica = state.withLock { state in
-            state.isolated.contains(from) || state.isolated.contains(to) || state.losesAnswers && Self.isAnswer(bytes) ? nil : state.replicas[to]
+        var replica: Replica? = state.withLock { state in
+            let isCut = state.isolated.contains(from) || state.isolated.contains(to) || state.losesAnswers && Self.isAnswer(bytes)
+            guard !isCut, let replica = state.replicas[to] else { return nil }
+            state.delivering[to, default: 0] += 1
+            return replica
         }
-        return replica?.receive(bytes, from: from) ?? false
+        guard replica != nil else { return false }
+        let isHeard = replica?.receive(bytes, from: from) ?? false
+        replica = nil
+        state.withLock { $0.delivering[to, default: 0] -= 1 }
+        return isHeard
     }
 
     private static func isAnswer(_ bytes: [UInt8]) -> Bool {
@@ -117,7 +133,7 @@ final class ReplicaCluster {
     func startAll() throws { for member in voters.members { try start(member.id) } }
 
     func stop(_ node: NodeID) {
-        network.connect(node, nil)
+        network.disconnect(node)
         replicas.removeValue(forKey: node)?.stop()
         stores[node] = nil
     }
