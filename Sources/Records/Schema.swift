@@ -67,6 +67,10 @@ public struct Schema: Equatable, Sendable {
     public let fields: [FieldDefinition]
     /// The set of its fields; one with an impossible number is not among them.
     package let mask: FieldMask
+    /// Fields whose values must be keys of a code list, and which.
+    package let codeLists: [(field: FieldID, list: DatasetID)]
+    /// The rules for `PlainPut`, in the order of the fields.
+    let plainRules: [PlainRule]
 
     public init(version: UInt32, fields: [FieldDefinition]) {
         self.version = version
@@ -74,7 +78,12 @@ public struct Schema: Equatable, Sendable {
         var mask = FieldMask()
         for field in fields where field.id.rawValue <= Limits.fieldID { mask.insert(field.id) }
         self.mask = mask
+        codeLists = self.fields.compactMap { field in field.codeList.map { (field.id, $0) } }
+        plainRules = self.fields.map(PlainRule.init)
     }
+
+    /// Everything else follows from these.
+    public static func == (a: Schema, b: Schema) -> Bool { a.version == b.version && a.fields == b.fields }
 
     /// Bytes of the largest record that it allows.
     package var recordBytesMax: Int {

@@ -33,6 +33,31 @@ public enum TextRules {
         return true
     }
 
+    /// Whether the bytes are well-formed UTF-8 of the scalars that `isComposedLatin` takes, and so in NFC: found by one look at each byte, and eight at
+    /// a time where they are ASCII. False says nothing: other text may be in NFC too.
+    package static func isPlain(_ bytes: borrowing RawSpan) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            var i = 0
+            while i < bytes.count {
+                if i + 8 <= bytes.count, bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+                    i += 8
+                    continue
+                }
+                let first = bytes[i]
+                if first < 0x80 {
+                    i += 1
+                } else if (0xC2...0xCB).contains(first) {
+                    guard i + 1 < bytes.count, bytes[i + 1] & 0xC0 == 0x80 else { return false }
+                    i += 2
+                } else {
+                    guard first == 0xE1, i + 2 < bytes.count, (0xB8...0xBB).contains(bytes[i + 1]), bytes[i + 2] & 0xC0 == 0x80 else { return false }
+                    i += 3
+                }
+            }
+            return true
+        }
+    }
+
     /// The text in NFC.
     public static func normalised(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()

@@ -175,6 +175,30 @@ import Testing
         #expect(!TextRules.isNFC([0xC3, 0x28]))
         #expect(TextRules.normalised("Nguye\u{302}\u{303}n").utf8.elementsEqual("Nguyễn".utf8))
     }
+
+    @Test func whatIsPlainIsWellFormedAndInNFC() {
+        func isPlain(_ bytes: [UInt8]) -> Bool { TextRules.isPlain(bytes.span.bytes) }
+        for text in ["", "An", "Nguyễn Văn Ứng, tỉnh Bắc Giang", "12345678é", "1234567é", "\u{80}\u{2FF}\u{1E00}\u{1EFF}"] {
+            #expect(isPlain(Array(text.utf8)), "\(text)")
+        }
+        let others: [[UInt8]] = [
+            [0xC3], [0xC3, 0x28], [0xE1, 0xBB], [0xE1, 0xBB, 0x28], [0xC0, 0x80], [0xC1, 0xBF], Array("o\u{300}".utf8), Array("日".utf8), [0xE1, 0xBC, 0x80], [0x80],
+            [0xFF], Array("12345678".utf8) + [0xE1],
+        ]
+        for bytes in others { #expect(!isPlain(bytes), "\(bytes)") }
+        // Of any bytes: plain ones are text in NFC.
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededRandom(seed: seed)
+        let pieces: [[UInt8]] = [Array("abcdefgh".utf8), Array("é".utf8), Array("ễ".utf8), Array("x".utf8), [0xC3], [0xBB], [0xE1], [0x80], Array("\u{302}".utf8)]
+        var plain = 0
+        for _ in 0..<20_000 {
+            let bytes = (0..<random.next() % 6).flatMap { _ in pieces[Int(random.next() % UInt64(pieces.count))] }
+            guard isPlain(bytes) else { continue }
+            plain += 1
+            #expect(TextRules.isNFC(bytes), "seed \(seed): \(bytes)")
+        }
+        #expect(plain > 1_000)
+    }
 }
 
 @Suite struct SchemaTests {

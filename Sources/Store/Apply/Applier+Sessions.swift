@@ -68,8 +68,11 @@ extension Applier {
 
     /// Applies the write, or gives the stored answer if this sequence number was applied before, even if the right has gone
     /// since.
-    func applyOnce(_ write: WriteCommand, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
-        guard write.session != .none else { return try apply(write, at: entry, &transaction) }
+    func applyOnce(
+        _ write: WriteHeader, at entry: LogEntry, _ transaction: inout WriteTransaction,
+        _ apply: (inout WriteTransaction) throws(StoreError) -> CommandOutcome
+    ) throws(StoreError) -> CommandOutcome {
+        guard write.session != .none else { return try apply(&transaction) }
         guard var session = try session(write.session, transaction), session.principal == write.principal.rawValue,
             entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
         else { return .rejected(Rejection(.sessionEnded)) }
@@ -89,7 +92,7 @@ extension Applier {
         let window = UInt64(Limits.sessionAnswers)
         let foot = session.highest > window ? session.highest - window : 0
         guard write.sequence > foot else { return .rejected(Rejection(.sequenceTooOld)) }
-        let outcome = try apply(write, at: entry, &transaction)
+        let outcome = try apply(&transaction)
         // Answers that fall out of the window are forgotten: the numbers from the old window's foot to the new one's. A client may skip
         // numbers, and then there is none above the highest.
         if write.sequence > session.highest {

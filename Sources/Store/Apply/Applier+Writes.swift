@@ -124,15 +124,19 @@ extension Applier {
             fields.append((field.id, value, field.kind))
         }
         // How large it is follows from the schema (`Schema.recordBytesMax`): a rule on the whole would tell how long hidden values are.
+        let record = RecordCodec.encode(
+            key: operation.key, schemaVersion: dataset.schema.version, modifiedAt: entry.index, time: Self.time(of: entry), fields: fields)
+        return .success(.put(record))
+    }
+
+    /// The modification time of what the entry writes.
+    static func time(of entry: LogEntry) -> LogTime {
         #if KHO_BUG_OWN_CLOCK_IN_RECORD
         // Bug: a record gets the replica's own time.
-        let time = LogTime(milliseconds: Int64(MonotonicTime.now().nanoseconds >> 8))
+        LogTime(milliseconds: Int64(MonotonicTime.now().nanoseconds >> 8))
         #else
-        let time = entry.time
+        entry.time
         #endif
-        let record = RecordCodec.encode(
-            key: operation.key, schemaVersion: dataset.schema.version, modifiedAt: entry.index, time: time, fields: fields)
-        return .success(.put(record))
     }
 
     /// The first field whose value is no key of its code list, as far as the writer sees the list: a code that is hidden from it is

@@ -13,6 +13,10 @@ final class Applier {
     private(set) var state: AppliedState
     let databases: Databases
     let hash = SHA256()
+    /// What principals may do, as of the entries applied: compiled once, and again after a change of policy.
+    var plans = PlanCache()
+    /// Records that are about to be written: kept for its memory.
+    var records: [UInt8] = []
     /// Figures of the datasets that this batch touches, written back with it. In the order of first touch.
     var figures: [(dataset: DatasetID, figures: DatasetFigures)] = []
 
@@ -33,6 +37,8 @@ final class Applier {
     func restore(_ snapshot: Snapshot) {
         catalogue = snapshot.catalogue
         state = snapshot.state
+        // Compiled from a catalogue that is not.
+        plans = PlanCache()
         figures = []
     }
 
@@ -71,14 +77,26 @@ final class Applier {
             return nil
         case .command: break
         }
-        let command: Command
-        do throws(DecodingError) { command = try Command(decoding: entry.payload) } catch { throw .unknownCommand(entry.index) }
-        switch command {
+        if let plain = PlainWrite(entry.payload) {
+            return try applyOnce(plain.header, at: entry, &transaction) { transaction throws(StoreError) in
+                if let outcome = try apply(plain, at: entry, &transaction) { return outcome }
+                guard case let .write(write) = try Self.command(entry) else { throw .unknownCommand(entry.index) }
+                return try apply(write, at: entry, &transaction)
+            }
+        }
+        switch try Self.command(entry) {
         case let .genesis(genesis): return try apply(genesis, at: entry, &transaction)
         case let .catalogue(command): return try apply(command, at: entry, &transaction)
         case let .openSession(principal): return try openSession(principal, at: entry, &transaction)
-        case let .write(write): return try applyOnce(write, at: entry, &transaction)
+        case let .write(write):
+            return try applyOnce(WriteHeader(write), at: entry, &transaction) { transaction throws(StoreError) in
+                try apply(write, at: entry, &transaction)
+            }
         }
+    }
+
+    private static func command(_ entry: LogEntry) throws(StoreError) -> Command {
+        do throws(DecodingError) { return try Command(decoding: entry.payload) } catch { throw .unknownCommand(entry.index) }
     }
 
     // MARK: The catalogue

@@ -40,9 +40,12 @@ package enum Command: Equatable, Sendable {
 
     // Layout: format u8 (1), kind u8, then the command. An unknown format or kind stops the node that applies it.
 
+    static let format: UInt8 = 1
+    static let writeKind: UInt8 = 3
+
     package func encoded() -> [UInt8] {
         var out = ByteWriter(capacity: 256)
-        out.write(UInt8(1))
+        out.write(Self.format)
         switch self {
         case let .genesis(genesis):
             out.write(UInt8(1))
@@ -54,7 +57,7 @@ package enum Command: Equatable, Sendable {
             out.write(UInt8(2))
             out.write(principal.rawValue)
         case let .write(write):
-            out.write(UInt8(3))
+            out.write(Self.writeKind)
             write.encode(into: &out)
         case let .catalogue(command):
             out.write(UInt8(4))
@@ -72,7 +75,7 @@ package enum Command: Equatable, Sendable {
 
     package init(decoding bytes: [UInt8]) throws(DecodingError) {
         self = try bytes.reading { reader throws(DecodingError) in
-            guard try reader.readUInt8() == 1 else { throw .invalid(at: 0, "unknown format of a command") }
+            guard try reader.readUInt8() == Self.format else { throw .invalid(at: 0, "unknown format of a command") }
             let command: Command
             switch try reader.readUInt8() {
             case 1:
@@ -81,7 +84,7 @@ package enum Command: Equatable, Sendable {
                         clusterName: try reader.readString16(), tokenKey: try reader.copiedBytes16(), agency: try reader.readString16(),
                         system: try reader.readString16()))
             case 2: command = .openSession(PrincipalID(try reader.readUInt32()))
-            case 3: command = .write(try WriteCommand(from: &reader))
+            case Self.writeKind: command = .write(try WriteCommand(from: &reader))
             case 4: command = .catalogue(CatalogueCommand(actor: PrincipalID(try reader.readUInt32()), change: try CatalogueChange(from: &reader)))
             default: throw .invalid(at: 1, "unknown kind of command")
             }
