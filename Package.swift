@@ -111,7 +111,7 @@ let package = Package(
         .target(name: "DemoData", dependencies: ["Core", "CDemoData"], swiftSettings: common),
 
         // The ground.
-        .target(name: "LMDB", dependencies: ["Core", "CLMDB"], swiftSettings: strict),
+        .target(name: "LMDB", dependencies: ["Core", "CKhoPlatform", "CLMDB"], swiftSettings: strict),
         .target(name: "Cryptography", dependencies: ["Core", "COpenSSL"], swiftSettings: common),
         .target(name: "Core", dependencies: ["CKhoPlatform"], swiftSettings: common),
         .target(

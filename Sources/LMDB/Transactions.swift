@@ -9,8 +9,10 @@ package protocol ReadableTransaction: ~Copyable {
 
 extension ReadableTransaction where Self: ~Copyable {
     /// The value of the key, or nil. `key` of at most 511 bytes.
+    ///
+    /// - Parameter hints: told where the value was found.
     @_lifetime(borrow self)
-    package borrowing func get(_ database: Database, _ key: borrowing RawSpan) throws(LMDBError) -> RawSpan? {
+    package borrowing func get(_ database: Database, _ key: borrowing RawSpan, noting hints: LookupHints? = nil) throws(LMDBError) -> RawSpan? {
         var value = unsafe MDB_val()
         let code = unsafe key.withUnsafeBytes { bytes in
             var wanted = unsafe MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
@@ -19,6 +21,7 @@ extension ReadableTransaction where Self: ~Copyable {
         if code == MDB_NOTFOUND { return nil }
         try check(code, "get")
         unsafe kho_prefetch(value.mv_data, value.mv_size)
+        if let hints, let data = unsafe value.mv_data { unsafe hints.note(hints.place(of: key), data) }
         return unsafe _overrideLifetime(span(of: value), borrowing: self)
     }
 

@@ -163,7 +163,8 @@ package final class StateStore: Sendable {
             defer { open.readers.give(reader) }
             let state = try AppliedState.read(reader.transaction, open.generation.databases)
             let catalogue = try open.readers.catalogue(as: state.policyIndex, reader, open.generation.databases)
-            return try body(ReadView(reader: reader, databases: open.generation.databases, state: state, catalogue: catalogue))
+            return try body(
+                ReadView(reader: reader, databases: open.generation.databases, hints: open.readers.hints, state: state, catalogue: catalogue))
         }
     }
 
