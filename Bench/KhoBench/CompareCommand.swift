@@ -33,7 +33,10 @@ struct CompareCommand: AsyncParsableCommand {
                 shapes: try shapes.split(separator: ",").map { try LoadShape(String($0)) })
         }
         plan.lines.removeAll { !targets.contains($0.target) }
-        guard !plan.lines.isEmpty else { throw BenchError("nothing is left to run", remedy: "--target names targets of the table: \(ComparisonPlan.table.targets.joined(separator: ", "))") }
+        guard !plan.lines.isEmpty else {
+            let names = ComparisonPlan.table.targets.joined(separator: ", ")
+            throw BenchError("nothing is left to run", remedy: "--target names targets of the table: \(names)")
+        }
         var workloads: [String: Workload] = [:]
         for line in plan.lines where workloads[line.workload] == nil { workloads[line.workload] = try Places.workload(line.workload) }
         let environment = MeasureOptions.environment()
@@ -106,11 +109,11 @@ struct CompareCommand: AsyncParsableCommand {
         Output.say("\nmedians of \(comparison.rounds) round\(comparison.rounds > 1 ? "s" : "") (lowest – highest)")
         for line in plan.lines {
             guard let median = medians.perSecond[line] else { continue }
-            let rates = comparison.runs.filter { $0.target == line.target && $0.workload == line.workload && $0.shape == line.shape.description }.map(\.perSecond)
+            let runs = comparison.runs.filter { $0.target == line.target && $0.workload == line.workload && $0.shape == line.shape.description }
+            let rates = runs.map(\.perSecond)
             let range = "(\(Output.grouped(rates.min() ?? 0)) – \(Output.grouped(rates.max() ?? 0)))"
-            Output.say(
-                "\(Output.padded(line.target, 10)) \(Output.padded(line.workload, 23)) \(Output.padded(line.shape.description, 9)) \(Output.padded(Output.grouped(median), 9, right: true))/s \(range)"
-            )
+            let name = "\(Output.padded(line.target, 10)) \(Output.padded(line.workload, 23)) \(Output.padded(line.shape.description, 9))"
+            Output.say("\(name) \(Output.padded(Output.grouped(median), 9, right: true))/s \(range)")
         }
         if !comparison.aims.isEmpty { Output.say("\naims") }
         for aim in comparison.aims {

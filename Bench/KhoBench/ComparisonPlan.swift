@@ -67,7 +67,8 @@ extension ComparisonPlan {
     /// The table of the documentation: what Kho is held to beside others.
     static let table = ComparisonPlan(
         goals: [
-            against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s1x1, 1.0), against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s64x1, 1.0),
+            against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s1x1, 1.0),
+            against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s64x1, 1.0),
             against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s16x16, 1.25),
             against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s64x64, 1.6),
             within("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s16x16, 0.6),

@@ -15,7 +15,8 @@ struct Objective: Equatable {
         guard parts.count == 2, let figure = Figure(rawValue: parts[0]), let unit = units.first(where: { parts[1].hasSuffix($0.0) }),
             let number = Double(parts[1].dropLast(unit.0.count)), number > 0, number < 100_000
         else {
-            throw BenchError("\(text) is no objective", remedy: "write a percentile and a time, as p99=5ms; the percentiles are \(Figure.allCases.map(\.rawValue).joined(separator: ", "))")
+            let names = Figure.allCases.map(\.rawValue).joined(separator: ", ")
+            throw BenchError("\(text) is no objective", remedy: "write a percentile and a time, as p99=5ms; the percentiles are \(names)")
         }
         self.figure = figure
         nanoseconds = UInt64(number * unit.1)
@@ -67,7 +68,9 @@ struct SearchCommand: AsyncParsableCommand {
                 rate = failed == nil ? rate * 2 : held == nil ? rate / 2 : (rate + (holds ? failed! : held!)) / 2
                 if rate > 10_000_000 { break }
             }
-            guard let held else { throw BenchError("\(slo) does not hold at \(Int(failed ?? from)) requests a second", remedy: "begin lower with --from, or allow more time") }
+            guard let held else {
+                throw BenchError("\(slo) does not hold at \(Int(failed ?? from)) requests a second", remedy: "begin lower with --from, or allow more time")
+            }
             Output.say("\(slo) holds at \(Output.grouped(held)) requests a second; the runs are in \(folder)")
         }
     }

@@ -16,7 +16,9 @@ enum Stage {
         for workload in workloads {
             if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(name): \(refusal)") }
             guard workload.valueBytes == workloads[0].valueBytes else {
-                throw BenchError("\(workload.name) has values of \(workload.valueBytes) bytes and \(workloads[0].name) of \(workloads[0].valueBytes)", remedy: "compare them apart")
+                throw BenchError(
+                    "\(workload.name) has values of \(workload.valueBytes) bytes and \(workloads[0].name) of \(workloads[0].valueBytes)",
+                    remedy: "compare them apart")
             }
         }
         let session = TargetSession(target, records: records, valueBytes: workloads.first?.valueBytes ?? 400)

@@ -70,8 +70,8 @@ import Core
             for (field, value) in seen.fields.enumerated() where field != DataShape.numberField {
                 let expected = shape.text(field, of: answer.operation.record, stamp: 0)
                 guard value == expected else {
-                    throw BenchError(
-                        "\(target.name): record \(answer.operation.record) does not hold what was loaded: f\(field) is \(value.map { String(decoding: $0, as: UTF8.self) } ?? "nothing")")
+                    let found = value.map { String(decoding: $0, as: UTF8.self) } ?? "nothing"
+                    throw BenchError("\(target.name): record \(answer.operation.record) does not hold what was loaded: f\(field) is \(found)")
                 }
             }
         }

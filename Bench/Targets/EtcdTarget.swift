@@ -75,7 +75,8 @@ final class EtcdTarget: Target {
     func description(of workload: Workload) -> TargetDescription {
         TargetDescription(
             name: name, version: Programs.version(program, ["--version"]), durability: "fdatasync on a majority of three before the answer",
-            replication: "3 members, Raft; clients are spread over them", encryption: "TLS, 1.2 where the release knows no more, with certificates on both sides, between members too",
+            replication: "3 members, Raft; clients are spread over them",
+            encryption: "TLS, 1.2 where the release knows no more, with certificates on both sides, between members too",
             filtering: "none: the whole value", consistency: "linearizable (ReadIndex)", configuration: Self.configuration)
     }
 

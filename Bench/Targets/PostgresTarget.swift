@@ -133,7 +133,8 @@ final class PostgresTarget: Target {
     private func sql(_ text: String, database: String) throws {
         let file = folder.path + "/statements.sql"
         try Files.write(text + "\n", to: file)
-        let connection = "host=127.0.0.1 port=\(port.number) user=postgres dbname=\(database) sslmode=require sslcert=\(certificates.loadCertificate) sslkey=\(certificates.loadKey)"
+        let identity = "sslmode=require sslcert=\(certificates.loadCertificate) sslkey=\(certificates.loadKey)"
+        let connection = "host=127.0.0.1 port=\(port.number) user=postgres dbname=\(database) \(identity)"
         let result = try ChildProcess.run(psql, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection, "-f", file], environment: ["HOME": folder.path])
         guard result.status == 0 else { throw BenchError("psql: \(result.errors)") }
     }
