@@ -69,6 +69,14 @@ extension ReadableTransaction where Self: ~Copyable {
     /// The number of the transaction that this snapshot shows.
     package var id: UInt64 { unsafe UInt64(mdb_txn_id(pointer)) }
 
+    /// How many pages the transaction replaced by others: they are listed under its number in the database of free pages (handle 0), a count of 8 bytes
+    /// first. As long as no later transaction has used them again.
+    package borrowing func pagesReplaced(by transaction: UInt64) throws(LMDBError) -> Int {
+        let number = [UInt(transaction)]
+        guard let value = try unsafe get(Database(handle: 0), number.span.bytes), value.byteCount >= 8 else { return 0 }
+        return unsafe value.unsafeLoadUnaligned(as: Int.self)
+    }
+
     /// Lets go of the snapshot and keeps the reader's slot. Nothing can be read before `renew`.
     package mutating func reset() { unsafe mdb_txn_reset(pointer) }
 
@@ -97,6 +105,9 @@ extension ReadableTransaction where Self: ~Copyable {
         ended = true
         try unsafe check(mdb_txn_commit(pointer), "commit")
     }
+
+    /// The number that its commit gives the newest snapshot.
+    package var id: UInt64 { unsafe UInt64(mdb_txn_id(pointer)) }
 
     package mutating func openDatabase(_ name: String) throws(LMDBError) -> Database {
         var database: MDB_dbi = 0

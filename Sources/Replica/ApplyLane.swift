@@ -141,6 +141,7 @@ final class ApplyLane: LaneWork {
             #else
             rest = rest.dropFirst(batch.count)
             #endif
+            let written = machine.writtenBytes
             let outcomes: [CommandOutcome?]
             do throws(StoreError) { outcomes = try machine.apply(batch) } catch {
                 guard error.isDamage, calls.canBeRebuilt() else { throw error }
@@ -148,7 +149,7 @@ final class ApplyLane: LaneWork {
             }
             let last = batch[batch.count - 1].index
             index.store(last.rawValue, ordering: .releasing)
-            checkpoints.applied(bytes: batch.reduce(0) { $0 + $1.weight })
+            checkpoints.applied(bytes: max(batch.reduce(0) { $0 + $1.weight }, machine.writtenBytes - written))
             for (entry, outcome) in zip(batch, outcomes) { waiters.value.applied(entry, outcome) }
             waiters.value.passed(last)
             calls.applied(last)

@@ -35,7 +35,7 @@ final class CheckpointLane: LaneWork {
     /// Ends, with a last checkpoint, so that the next start has little to apply again.
     func stop() { lane.stop() }
 
-    /// So many bytes of entries were applied.
+    /// So many bytes were applied.
     func applied(bytes: Int) {
         let (before, after) = dirty.add(bytes, ordering: .relaxed)
         if before < bytesMax && after >= bytesMax { lane.post(.due) }

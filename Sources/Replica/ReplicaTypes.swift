@@ -100,7 +100,7 @@ package struct ReplicaOptions: Sendable {
     package var electionTicks = 50
     package var heartbeatTicks = 5
     package var tickMilliseconds = 10
-    /// A checkpoint is due after so many bytes of entries applied, or after so many milliseconds if any were.
+    /// A checkpoint is due after so many bytes were applied: of entries, or written to the state if these are more; or after so many milliseconds if any were.
     package var checkpointBytes = 64 << 20
     package var checkpointMilliseconds = 10_000
     /// Bytes of entries that are kept in the log, for followers that are a little behind, though a checkpoint has them.

@@ -31,6 +31,7 @@ package final class StateStore: Sendable {
     /// What is open. Replaced under the write lock by a snapshot's installation.
     private let current: Mutex<Open>
     private let switching = ReadWriteLock()
+    private let written = Atomic(0)
 
     struct Open: Sendable {
         var generation: Generation
@@ -126,9 +127,12 @@ package final class StateStore: Sendable {
         open.generation.writer.lock()
         defer { open.generation.writer.unlock() }
         do {
+            let before = try open.generation.environment.usedBytes()
             var transaction = try open.generation.environment.beginWrite()
+            let id = transaction.id
             let outcomes = try applier.apply(entries, &transaction)
             try transaction.commit()
+            count(by: id, since: before, open)
             let state = applier.state
             current.withLock { $0.state = state }
             return outcomes
@@ -137,6 +141,20 @@ package final class StateStore: Sendable {
             if let error = error as? LMDBError { throw .environment(error) }
             throw (error as? StoreError) ?? .corrupt(path: directory, what: "\(error)")
         }
+    }
+
+    /// Bytes of pages that applying has written since the store was opened, nearly: those that it took the places of, and those by which the file grew. However
+    /// small an entry is, it costs whole pages, and until the next checkpoint none of them is used again.
+    package var writtenBytes: Int { written.load(ordering: .relaxed) }
+
+    private func count(by transaction: UInt64, since usedBytes: Int, _ open: Open) {
+        // A figure that cannot be had delays a checkpoint, and that is all.
+        guard let reader = try? open.readers.take() else { return }
+        defer { open.readers.give(reader) }
+        let environment = open.generation.environment
+        let replaced = (try? reader.transaction.pagesReplaced(by: transaction)) ?? 0
+        let used = (try? environment.usedBytes()) ?? usedBytes
+        written.add(used - usedBytes + replaced * environment.pageBytes, ordering: .relaxed)
     }
 
     /// Makes what is applied survive any stop. Blocks for the disk; applying goes on meanwhile. The log must be durable through

@@ -176,4 +176,15 @@ import Testing
         unlink(empty + "/current")
         #expect(try StateStore(directory: empty, cluster: fresh.cluster, options: .init(mapBytes: 64 << 20)).applied == AppliedState())
     }
+
+    @Test func smallWritesCountWholePages() throws {
+        let world = try Fixture()
+        try world.makeWorld()
+        _ = try world.write([try world.put("units", "219", [])])
+        let before = world.store.writtenBytes
+        for _ in 0..<50 { _ = try world.write([try world.put("units", "219", [(1, .string("x"))])]) }
+        // Each takes at least the place of the record's page and of the applied index's; and not more than a few.
+        let written = world.store.writtenBytes - before
+        #expect((50 * 2 * 4_096...50 * 16 * 4_096).contains(written), "\(written)")
+    }
 }
