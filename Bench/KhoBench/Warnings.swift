@@ -17,6 +17,7 @@ enum Warnings {
         for operation in operations where operation.service.p99 == nil {
             warnings.append("too few samples of \(operation.kind) for p99: \(operation.service.samples)")
         }
+        if let silence = silence(in: outcome.series?.points() ?? []) { warnings.append(silence) }
         let threads = Double(min(request.threads, request.shape.connections))
         let own = outcome.generatorSeconds / max(0.001, outcome.wallSeconds) / threads
         if own > generatorShareMax, protocolName != "lmdb" {
@@ -32,6 +33,13 @@ enum Warnings {
         if outcome.lostConnections > 0 { warnings.append("\(outcome.lostConnections) connections were lost") }
         if outcome.skipped > 0 { warnings.append("\(outcome.skipped) requests were due and never sent: the rate is beyond the target") }
         return warnings
+    }
+
+    /// Of seconds in which no answer came: a rate over them says nothing of the target at work.
+    static func silence(in series: [SeriesPoint]) -> String? {
+        let silent = series.filter { $0.operations == 0 }.map { String($0.second) }
+        guard !silent.isEmpty else { return nil }
+        return "no answer came in \(silent.count) of \(series.count) seconds: \(silent.prefix(10).joined(separator: ", "))"
     }
 
     private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }

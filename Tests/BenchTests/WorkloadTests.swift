@@ -1,4 +1,5 @@
 import BenchLoad
+import BenchMeasure
 import Configuration
 import Foundation
 import Testing
@@ -42,6 +43,15 @@ import Testing
     func aMistakeIsNamedWithItsLine(_ text: String, _ message: String) {
         let error = #expect(throws: ConfigurationError.self) { try Workload(Self.head + text, file: "w.toml") }
         #expect(error?.description.hasPrefix(message) == true, "\(error?.description ?? "")")
+    }
+
+    @Test func secondsWithoutAnAnswerAreWarnedOf() {
+        var series = SecondSeries(seconds: 3)
+        series.record(at: 0, latency: 1)
+        #expect(Warnings.silence(in: series.points()) == "no answer came in 2 of 3 seconds: 1, 2")
+        series.record(at: 1_000_000_000, latency: 1)
+        series.record(at: 2_000_000_000, latency: 1)
+        #expect(Warnings.silence(in: series.points()) == nil)
     }
 
     @Test func shapesAndObjectivesAreReadAndWritten() throws {
