@@ -10,8 +10,8 @@ import Wire
 struct Answering {
     let request: Request
     /// Where the answer goes, and to whom.
-    let stream: UInt32
-    let principal: PrincipalID
+    var stream: UInt32
+    var principal: PrincipalID
     let connection: ClientConnection
     let worker: LoopWorker
     let settings: QuerySettings

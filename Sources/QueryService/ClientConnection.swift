@@ -175,7 +175,6 @@ final class ClientConnection: ChannelInboundHandler {
         var bytes: [UInt8] = []
         swap(&bytes, &inbound)
         while isOpen {
-            splitter.frameBytesMax = state.frameBytesMax
             let frame: FrameSplitter.Frame?
             do throws(FrameError) { frame = try splitter.next(in: bytes.span.bytes) } catch { return misbehaved(state.failed(error.code)) }
             guard let frame else { break }
@@ -212,6 +211,7 @@ final class ClientConnection: ChannelInboundHandler {
 
     func greet(_ hello: Hello) {
         guard case .accept = state.greet(hello) else { return misbehaved(WireError(.unsupportedVersion)) }
+        splitter.frameBytesMax = state.frameBytesMax
         frameBytesMax = min(Limits.frameBytes, max(Int(hello.frameBytes), Limits.greetingFrameBytes))
         let settings = worker.settings
         write(

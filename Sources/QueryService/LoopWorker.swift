@@ -287,10 +287,12 @@ final class LoopWorker: @unchecked Sendable {
     private func answer(_ batch: GetBatch, _ item: Item, _ basis: Basis, _ view: borrowing ReadView) {
         let connection = item.connection
         let keys = batch.keys
+        // One for all of them, whose streams and principals take turns in it.
+        var answering = Answering(
+            request: item.request, stream: 0, principal: PrincipalID(0), connection: connection, worker: self, settings: settings, basis: basis)
         for _ in 0..<Self.getsAtOnce {
             guard let get = batch.takeNext() else { return }
-            let answering = Answering(
-                request: item.request, stream: get.stream, principal: get.principal, connection: connection, worker: self, settings: settings, basis: basis)
+            (answering.stream, answering.principal) = (get.stream, get.principal)
             answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
             guard connection.isOpen, batch.count > 0 else { return }
             if isOutOfService { return fail(item, Self.elsewhere) }

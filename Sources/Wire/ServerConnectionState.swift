@@ -5,8 +5,8 @@ import Core
 ///
 ///     awaiting HELLO ──welcome──▶ open ──drain──▶ draining ──last answer──▶ (isDrained: close)
 ///            └──────────────── fatal ERROR on stream 0 ────────────────▶ closed
-package struct ServerConnectionState: Sendable {
-    package enum Phase: Equatable, Sendable { case awaitingHello, open, draining, closed }
+@usableFromInline package struct ServerConnectionState: Sendable {
+    @usableFromInline package enum Phase: Equatable, Sendable { case awaitingHello, open, draining, closed }
 
     /// What to do with a frame.
     package enum Verdict: Equatable, Sendable {
@@ -20,7 +20,7 @@ package struct ServerConnectionState: Sendable {
         case fatal(WireError)
     }
 
-    package private(set) var phase = Phase.awaitingHello
+    @usableFromInline package internal(set) var phase = Phase.awaitingHello
     /// The version agreed; 0 before.
     package private(set) var version: UInt8 = 0
     /// Handles given out: the numbers 1 to this one.
@@ -28,7 +28,7 @@ package struct ServerConnectionState: Sendable {
     /// Why it drains; what new requests are told.
     private var drainReason = ErrorCode.goingAway
     private let port: WirePort
-    private var streams: StreamSet
+    @usableFromInline var streams: StreamSet
 
     package init(port: WirePort, requestsInFlight: Int = Limits.requestsInFlight) {
         self.port = port
@@ -38,11 +38,11 @@ package struct ServerConnectionState: Sendable {
     /// Requests under way.
     package var requestsInFlight: Int { streams.count }
     /// Nothing is left to answer on a draining connection.
-    package var isDrained: Bool { phase == .draining && streams.count == 0 }
+    @inlinable package var isDrained: Bool { phase == .draining && streams.count == 0 }
     /// The bound for the splitter while the connection is in this phase.
     package var frameBytesMax: Int { phase == .awaitingHello ? Limits.greetingFrameBytes : Limits.frameBytes }
 
-    package func isUnderWay(_ stream: UInt32) -> Bool { streams.contains(stream) }
+    @inlinable package func isUnderWay(_ stream: UInt32) -> Bool { streams.contains(stream) }
     package func knows(handle: UInt32) -> Bool { handle >= 1 && handle <= handles }
 
     /// Judges a frame by its header.

@@ -1,10 +1,10 @@
 import Core
 
 /// Which of the streams 1 to `capacity` are in use, as bits: a request costs no hashing and no allocation.
-struct StreamSet: Equatable, Sendable {
-    private var words: [UInt64]
-    let capacity: Int
-    private(set) var count = 0
+@usableFromInline struct StreamSet: Equatable, Sendable {
+    @usableFromInline var words: [UInt64]
+    @usableFromInline let capacity: Int
+    @usableFromInline private(set) var count = 0
     /// The word where the next search for a free number begins.
     private var hint = 0
 
@@ -13,12 +13,12 @@ struct StreamSet: Equatable, Sendable {
         words = [UInt64](repeating: 0, count: (capacity + 63) / 64)
     }
 
-    func contains(_ stream: UInt32) -> Bool {
+    @inlinable func contains(_ stream: UInt32) -> Bool {
         guard isInRange(stream) else { return false }
         return words[Int(stream - 1) >> 6] & bit(stream) != 0
     }
 
-    func isInRange(_ stream: UInt32) -> Bool { stream >= 1 && stream <= capacity }
+    @inlinable func isInRange(_ stream: UInt32) -> Bool { stream >= 1 && stream <= capacity }
 
     /// False if it is in use, or out of range.
     mutating func insert(_ stream: UInt32) -> Bool {
@@ -55,5 +55,5 @@ struct StreamSet: Equatable, Sendable {
     /// The numbers in use, ascending.
     var streams: [UInt32] { (1...UInt32(max(1, capacity))).filter(contains) }
 
-    private func bit(_ stream: UInt32) -> UInt64 { 1 << UInt64((stream - 1) & 63) }
+    @inlinable func bit(_ stream: UInt32) -> UInt64 { 1 << UInt64((stream - 1) & 63) }
 }
