@@ -16,6 +16,7 @@ package final class EngineData {
     /// Sees everything; eight of ten fields; eight of ten fields of the records whose region is 1, a tenth of all.
     let owner: PrincipalID, masked: PrincipalID, filtered: PrincipalID
     private let folder: String
+    private var feed: Feed
 
     /// The key of a record: 12 bytes, ascending by number.
     static func key(_ number: Int) -> [UInt8] {
@@ -33,7 +34,7 @@ package final class EngineData {
         folder = made
         let bytes = max(256 << 20, records * 2_048)
         store = try StateStore(directory: folder + "/state", cluster: ClusterID(high: 1, low: 1), options: .init(mapBytes: bytes))
-        var feed = Feed(store)
+        feed = Feed(store)
         try feed.genesis()
         for (agency, system) in [("own", "own"), ("see", "mask"), ("see", "rows")] {
             try feed.change(.agency, ["code": .string(agency)])
@@ -71,6 +72,9 @@ package final class EngineData {
         try Self.copy(of: store, to: raw, rawRecords)
     }
 
+    /// Entries that put new records, to be applied in their order; nothing else may be applied before them.
+    func entries(_ count: Int, putsPerEntry: Int) -> [LogEntry] { feed.entries(count, putsPerEntry: putsPerEntry, dataset, owner) }
+
     /// Every record of the state, as it lies there.
     private static func copy(of store: StateStore, to raw: Environment, _ database: Database) throws {
         let source = try store.exportSnapshot()
@@ -105,6 +109,8 @@ package final class EngineData {
     private struct Feed {
         let store: StateStore
         private var index = LogIndex(0)
+        /// The number of the record that is put next.
+        private var next = 0
 
         init(_ store: StateStore) { self.store = store }
 
@@ -136,24 +142,28 @@ package final class EngineData {
         }
 
         mutating func fill(_ dataset: DatasetID, _ owner: PrincipalID, _ records: Int) throws {
-            let text = String(repeating: "x", count: 32)
-            var number = 0
-            while number < records {
+            while next < records {
                 var entries: [LogEntry] = []
-                for _ in 0..<16 where number < records {
-                    var operations: [WriteOperation] = []
-                    while operations.count < 64, number < records {
-                        let fields = (0..<10).map { field -> WriteOperation.Field in
-                            .init(FieldID(UInt16(field + 1)), field == 1 ? .int64(Int64(number % 10)) : .string("\(text)\(number &* 2_654_435_761 % 1_000_003)"))
-                        }
-                        operations.append(WriteOperation(kind: .put, dataset: dataset, key: EngineData.key(number), fields: fields))
-                        number += 1
-                    }
-                    entries.append(
-                        entry(.write(WriteCommand(principal: owner, session: .none, sequence: 0, policyIndex: LogIndex(0), operations: operations))))
-                }
+                for _ in 0..<16 where next < records { entries.append(puts(min(64, records - next), dataset, owner)) }
                 for case let .rejected(why)? in try store.apply(entries) { throw EngineError("refused: \(why)") }
             }
+        }
+
+        mutating func entries(_ count: Int, putsPerEntry: Int, _ dataset: DatasetID, _ owner: PrincipalID) -> [LogEntry] {
+            (0..<count).map { _ in puts(putsPerEntry, dataset, owner) }
+        }
+
+        /// An entry that puts the next records.
+        private mutating func puts(_ count: Int, _ dataset: DatasetID, _ owner: PrincipalID) -> LogEntry {
+            let text = String(repeating: "x", count: 32)
+            let operations = (next..<next + count).map { number in
+                let fields = (0..<10).map { field -> WriteOperation.Field in
+                    .init(FieldID(UInt16(field + 1)), field == 1 ? .int64(Int64(number % 10)) : .string("\(text)\(number &* 2_654_435_761 % 1_000_003)"))
+                }
+                return WriteOperation(kind: .put, dataset: dataset, key: EngineData.key(number), fields: fields)
+            }
+            next += count
+            return entry(.write(WriteCommand(principal: owner, session: .none, sequence: 0, policyIndex: LogIndex(0), operations: operations)))
         }
     }
 }

@@ -14,7 +14,7 @@ package struct EngineRun {
     /// Requests prepared beforehand, so that making them costs nothing while it is measured.
     private static let prepared = 4_096
 
-    private let data: EngineData
+    let data: EngineData
     /// Keys in random order, and for each batch of them the frames that ask for them, by the two readers.
     private let keys: [[UInt8]]
 
@@ -32,13 +32,13 @@ package struct EngineRun {
             ("scan, a tenth visible, per record examined", []),
         ]
         // One pass to touch every page.
-        _ = try raw(0.5)
+        _ = try raw(.nanoseconds(0.5))
         for _ in 0..<rounds {
-            figures[0].nanoseconds.append(try raw(seconds))
+            figures[0].nanoseconds.append(try raw(.nanoseconds(seconds)))
             for (place, principal) in [data.owner, data.masked, data.filtered].enumerated() {
-                figures[place + 1].nanoseconds.append(try gets(principal, frames, seconds))
+                figures[place + 1].nanoseconds.append(try gets(principal, frames, .nanoseconds(seconds)))
             }
-            figures[4].nanoseconds.append(try scan(seconds))
+            figures[4].nanoseconds.append(try scan(.nanoseconds(seconds)))
         }
         print("median of \(rounds) rounds of \(seconds) s, one thread, batches of \(Self.batch) in a read transaction")
         let base = Self.median(figures[0].nanoseconds)
@@ -52,7 +52,7 @@ package struct EngineRun {
     private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     /// The frames that ask for the keys, batch by batch.
-    private func requests() throws -> [[UInt8]] {
+    func requests() throws -> [[UInt8]] {
         try stride(from: 0, to: keys.count, by: Self.batch).map { start in
             var out = ByteWriter(capacity: Self.batch * 64)
             for place in 0..<Self.batch {
@@ -63,27 +63,36 @@ package struct EngineRun {
         }
     }
 
-    /// Runs batches for so long; nanoseconds of each operation in them.
-    private func measure(_ seconds: Double, _ body: (Int) throws -> Int) throws -> Double {
-        let begin = MonotonicTime.now()
-        var operations = 0
-        var batch = 0
-        while true {
-            for _ in 0..<16 {
-                operations += try body(batch % Self.prepared)
-                batch += 1
+    /// Runs batches; of each operation in them what the meter counts.
+    func measure(_ meter: Meter, _ body: (Int) throws -> Int) throws -> Double {
+        switch meter {
+        case let .nanoseconds(seconds):
+            let begin = MonotonicTime.now()
+            var operations = 0
+            var batch = 0
+            while true {
+                for _ in 0..<16 {
+                    operations += try body(batch % Self.prepared)
+                    batch += 1
+                }
+                let elapsed = MonotonicTime.now().nanoseconds(since: begin)
+                if Double(elapsed) >= seconds * 1e9 { return Double(elapsed) / Double(operations) }
             }
-            let elapsed = MonotonicTime.now().nanoseconds(since: begin)
-            if Double(elapsed) >= seconds * 1e9 { return Double(elapsed) / Double(operations) }
+        case let .allocations(counted, warmUp, batches):
+            for batch in 0..<warmUp { _ = try body(batch) }
+            let before = counted()
+            var operations = 0
+            for batch in warmUp..<warmUp + batches { operations += try body(batch) }
+            return Double(counted() - before) / Double(operations)
         }
     }
 
-    private func raw(_ seconds: Double) throws -> Double {
+    private func raw(_ meter: Meter) throws -> Double {
         let prefix = withUnsafeBytes(of: data.dataset.rawValue.bigEndian) { [UInt8]($0) }
         let whole = keys.map { prefix + $0 }
         var out = ByteWriter(capacity: 64 << 10)
         var transaction = try data.raw.beginRead()
-        return try measure(seconds) { batch in
+        return try measure(meter) { batch in
             transaction.reset()
             try transaction.renew()
             out.bytes.removeAll(keepingCapacity: true)
@@ -100,11 +109,11 @@ package struct EngineRun {
     }
 
     /// As a query node's loop does it: all frames of a read are taken apart, then the records of some are fetched from memory together, then they are answered.
-    private func gets(_ principal: PrincipalID, _ frames: [[UInt8]], _ seconds: Double) throws -> Double {
+    func gets(_ principal: PrincipalID, _ frames: [[UInt8]], _ meter: Meter) throws -> Double {
         var plans = PlanCache()
         var out = ByteWriter(capacity: 64 << 10)
         var places: [RecordPlace] = []
-        return try measure(seconds) { batch in
+        return try measure(meter) { batch in
             out.bytes.removeAll(keepingCapacity: true)
             let bytes = frames[batch]
             let gets = GetBatch(.linearizable)
@@ -138,11 +147,11 @@ package struct EngineRun {
         }
     }
 
-    private func scan(_ seconds: Double) throws -> Double {
+    func scan(_ meter: Meter) throws -> Double {
         var plans = PlanCache()
         var out = ByteWriter(capacity: 4 << 20)
         var from: ReadView.Start = .at([])
-        return try measure(seconds) { _ in
+        return try measure(meter) { _ in
             out.bytes.removeAll(keepingCapacity: true)
             return try data.store.withReadView { view throws(StoreError) in
                 guard let plan = plans.plan(principal: data.filtered, dataset: data.dataset, in: view.catalogue, at: view.state.time) else { return 0 }
