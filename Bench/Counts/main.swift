@@ -1,5 +1,5 @@
 import BenchEngine
-import CAllocations
+import CKhoAllocations
 import Glibc
 
 // Counts allocations of the hot paths; see README.md. Exit code 1 if one has more than its bound allows.
@@ -7,14 +7,10 @@ import Glibc
 print("warning: a debug build allocates more; its figures say nothing")
 #endif
 let data = try EngineData(records: 20_000)
-defer { data.remove() }
-var isWithin = true
-for count in try EngineRun(data).counts({ kho_allocations() }) {
-    print(count)
-    if !count.isWithin { isWithin = false }
-}
-if !isWithin {
+let counts = Result { try EngineRun(data).counts { kho_allocations() } }
+data.remove()
+for count in try counts.get() { print(count) }
+if try !counts.get().allSatisfy(\.isWithin) {
     print("kho-counts: more than the bound allows\n  try: perf record -e cpu-clock -g on kho-bench engine, and look for swift_allocObject")
-    data.remove()
     exit(1)
 }

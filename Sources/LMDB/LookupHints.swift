@@ -20,7 +20,7 @@ import Synchronization
         package static let none = Place(slot: 0)
     }
 
-    /// 4 Mi slots: some for each record of ten millions.
+    /// 4 Mi slots: of a million keys in random order nine in ten are the last of theirs, of ten millions by reckoning four in ten.
     private static let slotsLog2 = 22
     private static let bytes = MemoryLayout<UInt32>.stride << slotsLog2
     private static let lineLog2: UInt = 6
@@ -29,9 +29,10 @@ import Synchronization
     /// The bits of an address that a slot leaves out, from the first value noted. Where the map lies across a multiple of 256 GiB, the guesses beyond it are wrong.
     private let high = Atomic<UInt>(0)
 
-    package init() {
+    /// Nil if there is no address space for it: then nothing is fetched beforehand, and nothing else changes.
+    package init?() {
         let memory = unsafe mmap(nil, Self.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let memory = unsafe memory, unsafe memory != MAP_FAILED else { unreachable("no address space for \(Self.bytes) bytes of hints: errno \(errno)") }
+        guard let memory = unsafe memory, unsafe memory != MAP_FAILED else { return nil }
         unsafe slots = unsafe memory.bindMemory(to: UInt32.self, capacity: 1 << Self.slotsLog2)
     }
 

@@ -69,7 +69,7 @@ extension ClientConnection {
         return true
     }
 
-    private func principal(_ handle: UInt32) -> PrincipalID? { handle >= 1 && handle <= principals.count ? principals[Int(handle) - 1] : nil }
+    private func principal(_ handle: UInt32) -> PrincipalID? { state.knows(handle: handle) ? principals[Int(handle) - 1] : nil }
 
     func hasHandle(for principal: PrincipalID) -> Bool { principals.contains(principal) }
 

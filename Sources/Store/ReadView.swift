@@ -9,7 +9,7 @@ import Records
 package struct ReadView: ~Copyable {
     let reader: Reader
     let databases: Databases
-    let hints: LookupHints
+    let hints: LookupHints?
     /// How far the log was applied in this snapshot.
     package let state: AppliedState
     /// The catalogue of this snapshot.
@@ -34,7 +34,7 @@ package struct ReadView: ~Copyable {
 
     // The transaction is a parameter, so that what is read from it is borrowed for the whole call.
     private static func get<T>(
-        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ hints: LookupHints, _ key: RawSpan, through plan: AccessPlan,
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ hints: LookupHints?, _ key: RawSpan, through plan: AccessPlan,
         for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {

@@ -15,7 +15,7 @@ final class Reader: @unchecked Sendable {
 /// Read transactions of one environment, and the catalogue of the newest snapshot.
 final class ReaderPool: Sendable {
     private let environment: Environment
-    /// Where its records lie, as far as they were looked up.
+    /// Where its records lie, as far as they were looked up; nil if there is no memory for that.
     let hints = LookupHints()
     private let idle = Mutex<[Reader]>([])
     private let newest = Mutex<Catalogue?>(nil)

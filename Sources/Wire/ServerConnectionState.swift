@@ -24,7 +24,7 @@ import Core
     /// The version agreed; 0 before.
     package private(set) var version: UInt8 = 0
     /// Handles given out: the numbers 1 to this one.
-    package private(set) var handles: UInt32 = 0
+    @usableFromInline package internal(set) var handles: UInt32 = 0
     /// Why it drains; what new requests are told.
     private var drainReason = ErrorCode.goingAway
     private let port: WirePort
@@ -43,7 +43,7 @@ import Core
     package var frameBytesMax: Int { phase == .awaitingHello ? Limits.greetingFrameBytes : Limits.frameBytes }
 
     @inlinable package func isUnderWay(_ stream: UInt32) -> Bool { streams.contains(stream) }
-    package func knows(handle: UInt32) -> Bool { handle >= 1 && handle <= handles }
+    @inlinable package func knows(handle: UInt32) -> Bool { handle >= 1 && handle <= handles }
 
     /// Judges a frame by its header.
     package mutating func receive(_ header: FrameHeader) -> Verdict {
