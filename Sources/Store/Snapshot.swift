@@ -212,7 +212,7 @@ package final class SnapshotSink: @unchecked Sendable {
             if case .corrupt = error { throw .badSnapshot("\(error)") }
             throw error
         }
-        try generation.checkpoint()
+        _ = try generation.checkpoint()
         isPrepared = true
         return generation
     }

@@ -32,6 +32,8 @@ package final class StateStore: Sendable {
     private let current: Mutex<Open>
     private let switching = ReadWriteLock()
     private let written = Atomic(0)
+    /// How far the state had come that the summary on the disk speaks of; 0 if none was written by this process.
+    private let summarised = Mutex(LogIndex(0))
 
     struct Open: Sendable {
         var generation: Generation
@@ -47,9 +49,16 @@ package final class StateStore: Sendable {
     }
 
     /// Opens the directory, or makes it. The state is exactly that of the last checkpoint: what was applied since is in the log
-    /// and is applied again. `disk` is another one than the system's in tests; LMDB's file is a real one always.
+    /// and is applied again.
+    ///
+    /// - Parameters:
+    ///   - disk: another one than the system's in tests; LMDB's file is a real one always.
+    ///   - canBeRebuilt: asked with the membership of the last checkpoint (empty if none was applied) if the state is damaged so that it cannot be opened. If
+    ///     others can send theirs, an empty state takes its place: it shows how far the old one had come, has `damage`, and must serve nobody until a
+    ///     snapshot is installed. What is left of the old one stays until then. Otherwise the damage is thrown, and nothing has changed.
     package init(
-        directory: String, cluster: ClusterID, options: Options = Options(), disk: any Disk = SystemDisk.shared
+        directory: String, cluster: ClusterID, options: Options = Options(), disk: any Disk = SystemDisk.shared,
+        canBeRebuilt: (Membership) -> Bool = { _ in false }
     ) throws(StoreError) {
         self.directory = directory
         self.cluster = cluster
@@ -65,19 +74,29 @@ package final class StateStore: Sendable {
             case let .system(operation, code): throw .file(operation: operation, path: path, errno: code)
             }
         }
-        current = Mutex(try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment, files: files)))
+        let opened: Open
+        do throws(StoreError) {
+            opened = try Self.open(try Self.generation(in: directory, cluster: cluster, options: options.environment, files: files))
+        } catch {
+            guard error.isDamage, let summary = Self.summary(in: directory, cluster, files), canBeRebuilt(summary.membership) else { throw error }
+            opened = try Self.open(try Self.stand(inFor: summary, because: error, in: directory, options: options.environment, files: files))
+        }
+        current = Mutex(opened)
     }
 
     private static func generation(
         in directory: String, cluster: ClusterID, options: Environment.Options, files: DurableFiles
     ) throws(StoreError) -> Generation {
         let path = directory + "/current"
-        let folders = try files.names(in: directory).filter { $0.hasPrefix("g-") }.map { directory + "/" + $0 }
         guard let bytes = try files.read(path) else {
             // A first start that was cut short has applied nothing. Anything else must not be made anew.
-            for folder in folders {
-                guard let bytes = try files.read(folder + "/checkpoint") else { continue }
-                guard try Checkpoint(decoding: bytes, path: folder + "/checkpoint").applied == .zero else {
+            guard try files.read(directory + "/" + StateSummary.name) == nil else {
+                throw .corrupt(path: path, what: "the file is missing, but there is a state")
+            }
+            for number in try generations(in: directory, files) {
+                let checkpoint = Generation.folder(number, in: directory) + "/checkpoint"
+                guard let bytes = try files.read(checkpoint) else { continue }
+                guard try Checkpoint(decoding: bytes, path: checkpoint).applied == .zero else {
                     throw .corrupt(path: path, what: "the file is missing, but there is a state")
                 }
             }
@@ -91,8 +110,35 @@ package final class StateStore: Sendable {
         // The name that was found may sit only in the page cache, and the folders of others are about to go.
         try files.syncFolder(directory)
         let generation = try Generation.restore(number, in: directory, cluster: cluster, options: options, files: files)
-        // What an installation left that was cut short, before the switch or after it.
-        for folder in folders where folder != generation.folder { try? files.removeFolder(folder) }
+        // What an installation left that was cut short, before the switch or after it. Before a damaged state there may be what is left of a worse one.
+        removeGenerations(of: directory, files) { $0 > number || $0 < number && generation.damage == nil }
+        return generation
+    }
+
+    private static func generations(in directory: String, _ files: DurableFiles) throws(StoreError) -> [UInt64] {
+        try files.names(in: directory).compactMap { $0.hasPrefix("g-") ? UInt64($0.dropFirst(2)) : nil }
+    }
+
+    private static func removeGenerations(of directory: String, _ files: DurableFiles, where isOver: (UInt64) -> Bool) {
+        for number in (try? generations(in: directory, files)) ?? [] where isOver(number) { try? files.removeFolder(Generation.folder(number, in: directory)) }
+    }
+
+    /// What the last checkpoint said of the state; nil if that cannot be known.
+    private static func summary(in directory: String, _ cluster: ClusterID, _ files: DurableFiles) -> StateSummary? {
+        let path = directory + "/" + StateSummary.name
+        guard let bytes = try? files.read(path), let summary = try? StateSummary(decoding: bytes, path: path) else { return nil }
+        return summary.cluster == cluster ? summary : nil
+    }
+
+    /// Switches to a generation that stands in for the state which cannot be opened.
+    private static func stand(
+        inFor summary: StateSummary, because error: StoreError, in directory: String, options: Environment.Options, files: DurableFiles
+    ) throws(StoreError) -> Generation {
+        // Above every folder that is there, so that nothing of the old state is overwritten.
+        let last = try generations(in: directory, files).max() ?? 0
+        let generation = try Generation.stand(
+            inFor: summary, because: "it cannot be opened: \(error)", last + 1, in: directory, options: options, files: files)
+        try files.replace(directory, "current", with: Array("\(generation.number)\n".utf8))
         return generation
     }
 
@@ -158,9 +204,22 @@ package final class StateStore: Sendable {
     }
 
     /// Makes what is applied survive any stop. Blocks for the disk; applying goes on meanwhile. The log must be durable through
-    /// what is applied.
+    /// what is applied, and may be cut through there when this returns.
     @discardableResult
-    package func checkpoint() throws(StoreError) -> LogPosition { try current.withLock { $0.generation }.checkpoint() }
+    package func checkpoint() throws(StoreError) -> LogPosition {
+        let summary = try current.withLock { $0.generation }.checkpoint()
+        try save(summary)
+        return summary.applied
+    }
+
+    /// Before the log is cut on its account: it must be known what the log follows. Never back, for the log may have been cut since.
+    private func save(_ summary: StateSummary) throws(StoreError) {
+        try summarised.withLock { index throws(StoreError) in
+            guard summary.applied.index >= index else { return }
+            try files.replace(directory, StateSummary.name, with: summary.encoded)
+            index = summary.applied.index
+        }
+    }
 
     /// Why the state must not be used any more; nil if nothing is known against it. Survives any stop; a snapshot's installation ends it.
     package var damage: String? { current.withLock { $0.generation }.damage }
@@ -212,6 +271,7 @@ package final class StateStore: Sendable {
             open = opened
             return old
         } }
-        try? files.removeFolder(old.folder)
+        try save(StateSummary(sink.header))
+        withExtendedLifetime(old) { Self.removeGenerations(of: directory, files) { $0 < generation.number } }
     }
 }

@@ -95,6 +95,29 @@ extension ProcessTests {
         try await write(1, mark + "after", client, dataset, owner)
     }
 
+    /// A storage node and a query node whose states cannot be opened any more, for want of a checkpoint or of LMDB's file, start all the same and are rebuilt.
+    @Test func aStateThatCannotBeOpenedIsRebuilt() async throws {
+        let world = try await World.ready()
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        try await Units.imported(world)
+        let owner = try dataset.field(named: "owner").id
+        for (node, file) in [(try #require(world.cluster.storageNodes.last), "checkpoint"), (try #require(world.cluster.queryNodes.first), "data.mdb")] {
+            let (damaged, rebuilt) = (audit(node, "damaged"), audit(node, "rebuilt"))
+            // In order, so that there is a checkpoint.
+            #expect(world.cluster.stop(node.name) == 0)
+            for folder in Files.names(in: node.dataFolder + "/state") where folder.hasPrefix("g-") {
+                #expect(unlink("\(node.dataFolder)/state/\(folder)/\(file)") == 0)
+            }
+            try world.start(node.name)
+            try await wait(for: "\(node.name) to be rebuilt", seconds: 60) { self.audit(node, "rebuilt") > rebuilt }
+            #expect(audit(node, "damaged") == damaged + 1)
+            try await wait(for: "\(node.name) to serve", seconds: 20) { await self.isServing(node.name, world) }
+            try await write(1, "after-" + node.name, client, dataset, owner)
+            _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+        }
+    }
+
     /// By hand, for a node that only differs from the others.
     @Test func anAdministratorHasANodeRebuilt() async throws {
         let world = try await World.ready()

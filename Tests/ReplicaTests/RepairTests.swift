@@ -161,6 +161,44 @@ import Testing
         try expectRebuilt(cluster, learner)
     }
 
+    /// A state that cannot be opened any more, its node having been killed or stopped, is rebuilt; the node's log and vote are sound. What the others wrote
+    /// meanwhile, and a log that was cut, make no difference, nor who led.
+    @Test func aStateThatCannotBeOpenedIsRebuilt() throws {
+        let (cluster, _, _) = try filled(records: 20, bytes: 900_000, retained: 1)
+        let learner = NodeID(4)
+        try cluster.add(learner, incarnation: 4, at: try cluster.leader())
+        try cluster.start(learner, membership: .empty)
+        try cluster.wait("the learner to catch up") { try cluster.records(learner) == 21 }
+        var records = 21
+        for node in [try cluster.leader(), NodeID(1), NodeID(2), NodeID(3), learner] {
+            try cluster.wait("the log to be cut") { cluster.base(node) > LogIndex(5) }
+            cluster.stop(node)
+            let next = try cluster.leader()
+            try cluster.apply(try cluster.put("after\(records)", bytes: 900_000, at: next), at: next)
+            records += 1
+            let found = try #require(Glob.files("\(cluster.folder)/\(node)/state/g-*/checkpoint").first)
+            #expect(unlink(found) == 0)
+            try cluster.start(node)
+            #expect(cluster.replicas[node]?.damage?.hasPrefix("it cannot be opened") == true || cluster.replicas[node]?.damage == nil)
+            try expectRebuilt(cluster, node)
+            #expect(try cluster.records(node) == records)
+            #expect(cluster.repairs.texts.contains { $0.hasPrefix("\(node): damaged(\"it cannot be opened") }, "\(cluster.repairs.texts)")
+        }
+    }
+
+    /// Its voters' states are all lost but one, one after the other in one stop: the one that is left rebuilds them, and nothing acknowledged is lost.
+    @Test func oneStateThatIsLeftRebuildsTheOthers() throws {
+        let (cluster, _, _) = try filled()
+        for store in cluster.stores.values { try store.checkpoint() }
+        cluster.stopAll()
+        for node in [NodeID(1), NodeID(3)] { for path in Glob.files("\(cluster.folder)/\(node)/state/g-*/data.mdb") { #expect(unlink(path) == 0) } }
+        for node in 1...3 { try cluster.start(NodeID(UInt32(node))) }
+        for node in [NodeID(1), NodeID(3)] {
+            try expectRebuilt(cluster, node)
+            #expect(try cluster.records(node) == 21)
+        }
+    }
+
     /// With nobody to rebuild it from, what is sound goes on being served.
     @Test func aSingleNodeIsNotTakenOutOfService() throws {
         let cluster = try ReplicaCluster(voters: 1)
@@ -189,6 +227,16 @@ import Testing
         #expect(repair.whom(at(20_100), heardAt: at(19_950), leader: .none, others: others) != nil)
         repair.end()
         #expect(repair.whom(at(90_000), heardAt: at(0), leader: NodeID(2), others: others) == nil)
+    }
+}
+
+enum Glob {
+    /// The paths that fit the pattern, sorted.
+    static func files(_ pattern: String) -> [String] {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
     }
 }
 

@@ -105,7 +105,9 @@ final class ReplicaCluster {
     func start(_ node: NodeID, membership: Membership? = nil) throws {
         let path = "\(folder)/\(node)"
         mkdir(path, 0o755)
-        let store = try StateStore(directory: path + "/state", cluster: cluster, options: .init(mapBytes: 256 << 20))
+        let store = try StateStore(directory: path + "/state", cluster: cluster, options: .init(mapBytes: 256 << 20)) { membership in
+            (membership == .empty ? self.voters : membership).members.contains { $0.id != node }
+        }
         var logOptions = LogOptions()
         logOptions.segmentBytes = segmentBytes
         let (log, recovered) = try SegmentLog.open(

@@ -43,7 +43,11 @@ final class ReplicaStack: Sendable {
         } catch { throw .log(error) }
         let store: StateStore
         do throws(StoreError) {
-            store = try StateStore(directory: configuration.data + "/state", cluster: place.cluster, options: .init(mapBytes: bounds.mapBytes))
+            store = try StateStore(
+                directory: configuration.data + "/state", cluster: place.cluster, options: .init(mapBytes: bounds.mapBytes),
+                canBeRebuilt: { membership in
+                    (membership == .empty ? place.firstMembership : membership).members.contains { $0.id != place.node }
+                })
         } catch { throw .store(error) }
 
         var options = ReplicaOptions(node: place.node)

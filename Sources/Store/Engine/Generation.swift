@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import LMDB
 import Synchronization
 
@@ -62,7 +63,7 @@ final class Generation: @unchecked Sendable {
         try files.removeFolder(folder)
         try files.makeFolder(folder)
         let generation = try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: nil)
-        try generation.checkpoint()
+        _ = try generation.checkpoint()
         try files.syncFolder(directory)
         return generation
     }
@@ -81,7 +82,11 @@ final class Generation: @unchecked Sendable {
         try files.syncFolder(folder)
         #if !KHO_BUG_META_PAGES_NOT_RESTORED
         // Without it: the data file is opened as it was found.
-        try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
+        let data = folder + "/data.mdb"
+        do throws(StoreError) { try files.overwrite(data, with: checkpoint.pages) } catch {
+            if case .file(_, _, ENOENT) = error { throw .corrupt(path: data, what: "the file is missing") }
+            throw error
+        }
         #endif
         return try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
     }
@@ -96,6 +101,7 @@ final class Generation: @unchecked Sendable {
         // Its table of readers is of another life.
         try files.remove(folder + "/lock.mdb")
         environment = try lmdb { () throws(LMDBError) in try Environment(folder: folder, options: options) }
+        try Self.fill(environment, folder + "/data.mdb", files)
         checkpointed = checkpoint?.applied ?? .zero
         knownDamage = Mutex(try files.read(folder + "/" + Self.damagedName).map { String(decoding: $0, as: UTF8.self) })
         if let checkpoint {
@@ -112,6 +118,16 @@ final class Generation: @unchecked Sendable {
         _ = try lmdb { [environment] () throws(LMDBError) in try environment.checkReaders() }
     }
 
+    /// Makes the file as long as its pages say. A page behind its end, where it was cut, would end the process at its first look (SIGBUS); one of zeros is
+    /// damage that LMDB sees. (The last pages of a sound file may never have been written: nobody needs them.)
+    private static func fill(_ environment: Environment, _ path: String, _ files: DurableFiles) throws(StoreError) {
+        let data = files.borrow(try lmdb { () throws(LMDBError) in try environment.fileDescriptor() }, path)
+        let bytes = try lmdb { () throws(LMDBError) in try environment.usedBytes() }
+        try files.calling { () throws(DiskError) in
+            if try data.size() < bytes { try data.write([0], at: bytes - 1) }
+        }
+    }
+
     private static let damagedName = "damaged"
 
     var damage: String? { knownDamage.withLock { $0 } }
@@ -124,10 +140,28 @@ final class Generation: @unchecked Sendable {
         knownDamage.withLock { $0 = text }
     }
 
+    /// An empty generation in the place of a state that cannot be opened: it says how far that had come, and that it must serve nobody.
+    static func stand(
+        inFor summary: StateSummary, because damage: String, _ number: UInt64, in directory: String, options: Environment.Options, files: DurableFiles
+    ) throws(StoreError) -> Generation {
+        let generation = try make(number, in: directory, cluster: summary.cluster, options: options, files: files)
+        // First of all: whatever is in it, nobody may be served from it.
+        try generation.markDamaged(damage)
+        try lmdb { () throws(LMDBError) in
+            var transaction = try generation.environment.beginWrite()
+            try transaction.put(generation.databases.meta, AppliedState.key, summary.state.encoded())
+            if summary.membershipIndex > LogIndex(0) {
+                try transaction.put(generation.databases.meta, AppliedState.membershipKey, summary.membership.encoded())
+            }
+            try transaction.commit()
+        }
+        _ = try generation.checkpoint()
+        return generation
+    }
+
     /// Makes what is applied now survive any stop. Writing goes on meanwhile, but for the moment of taking the pin. The log
     /// must be durable through what is applied. What the checkpoint shows.
-    @discardableResult
-    func checkpoint() throws(StoreError) -> LogPosition {
+    func checkpoint() throws(StoreError) -> StateSummary {
         checkpointLock.lock()
         defer { checkpointLock.unlock() }
         let environment = environment
@@ -136,11 +170,13 @@ final class Generation: @unchecked Sendable {
 
         writer.lock()
         let next: Pin
-        let applied: LogPosition
+        let summary: StateSummary
         let pages: [UInt8]
         do throws(StoreError) {
             next = try lmdb { () throws(LMDBError) in try Pin(environment) }
-            applied = try AppliedState.read(next.transaction, databases).position
+            summary = StateSummary(
+                cluster: cluster, state: try AppliedState.read(next.transaction, databases),
+                membership: try AppliedState.readMembership(next.transaction, databases))
             pages = try files.calling { () throws(DiskError) in try data.read(2 * environment.pageBytes, at: 0) }
         } catch {
             writer.unlock()
@@ -151,7 +187,7 @@ final class Generation: @unchecked Sendable {
 
         try files.calling { () throws(DiskError) in try data.syncData() }
         let checkpoint = Checkpoint(
-            cluster: cluster, generation: number, applied: applied, transaction: next.transaction.id, pages: pages)
+            cluster: cluster, generation: number, applied: summary.applied, transaction: next.transaction.id, pages: pages)
         try files.replace(folder, "checkpoint", with: checkpoint.encoded)
         // Only now may the pages of the checkpoint before be used again.
         #if KHO_BUG_PIN_LEFT_OUT
@@ -160,7 +196,7 @@ final class Generation: @unchecked Sendable {
         #else
         pin = next
         #endif
-        checkpointed = applied
-        return applied
+        checkpointed = summary.applied
+        return summary
     }
 }
