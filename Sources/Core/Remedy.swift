@@ -1,6 +1,6 @@
 /// What a person can do, in one wording where several rooms have to say it.
 package enum Remedy {
-    /// A node's log, state or identity is damaged or incomplete, so that it cannot start. (Damaged records of a state that opens are mended from another node.)
+    /// A node's log, state or identity is damaged or incomplete, so that it cannot start. (A damaged state is mended from another node, if there is one.)
     package static let damagedDirectory = """
         keep the data directory as it is. A query node: start it with a new, empty directory and run `kho member add --learner HOST:PORT`. \
         A storage node: check the disk, and start it again once the same files can be read; never empty and never from an older copy, for it \

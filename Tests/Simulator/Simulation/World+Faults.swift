@@ -160,7 +160,8 @@ extension World {
         trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
     }
 
-    /// A state rots, and somebody notices: a reader, or the next entry that is applied. One at a time, or nobody would be left to rebuild it from.
+    /// A state rots, and somebody notices: a reader, the next entry that is applied, or the node's next start, for it cannot be opened any more. One at a
+    /// time, or nobody would be left to rebuild it from.
     private func rot(_ node: SimulatedNode) {
         guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
         // Never the last good copy.
@@ -169,10 +170,33 @@ extension World {
         // A query node that has just begun knows nobody yet.
         guard node.seenMembership.members.count > 1 else { return }
         counts.rots += 1
+        if dice.permille(300), isKnownInBrief(node, machine) { return loseState(node) }
         let isRead = dice.permille(500)
         trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry") finds it")
         if !isRead { return machine.rotsAtNextEntry = true }
         if node.replica?.reportDamage("a reader found it") != true { fail("\(node.id) finds nobody to be rebuilt from") }
+    }
+
+    /// Whether its last checkpoint says how far its state had come, and who the others are.
+    private func isKnownInBrief(_ node: SimulatedNode, _ machine: WatchedMachine) -> Bool {
+        let (checkpointed, named) = (machine.checkpointed.index, machine.applied.membershipIndex)
+        return checkpointed > LogIndex(0) && (node.isFounder || named > LogIndex(0) && named <= checkpointed)
+    }
+
+    /// The node is killed, and its state cannot be opened any more: of a real store a file is lost, or most of one.
+    private func loseState(_ node: SimulatedNode) {
+        crash(node)
+        node.isMarked = true
+        guard let folder = node.folder else {
+            node.storage.damage = "it cannot be opened"
+            return trace.line("\(moment) the state of \(node.id) cannot be opened any more")
+        }
+        let lost = dice.pick(["current", "checkpoint", "data.mdb", "pages"])
+        trace.line("\(moment) the state of \(node.id) loses its \(lost)")
+        if lost == "current" { unlink(folder + "/current") }
+        for name in (try? SystemDisk.shared.names(in: folder)) ?? [] where name.hasPrefix("g-") {
+            if lost == "pages" { truncate("\(folder)/\(name)/data.mdb", 2 * 4_096) } else { unlink("\(folder)/\(name)/\(lost)") }
+        }
     }
 
     /// A copy is made; then the node starts a few times more, so that the others meet it; then the copy takes the directory's place.

@@ -208,7 +208,10 @@ extension World {
             machine.missesEntries = settings.defect == .missesEntries && node.place == 0
             return machine
         }
-        return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: 8))
+        let first = node.isFounder ? firstMembership : .empty
+        return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: 8)) { membership in
+            (membership == .empty ? first : membership).members.contains { $0.id != node.id }
+        }
     }
 
     func makeFolders() {
