@@ -30,12 +30,14 @@ struct DurableFiles: Sendable {
         }
     }
 
-    /// Writes over the beginning of a file that is there; durable when it returns.
+    /// Writes over the beginning of a file that must be there; durable when it returns.
     func overwrite(_ path: String, with bytes: [UInt8]) throws(StoreError) {
-        try calling { () throws(DiskError) in
+        do throws(DiskError) {
             let file = try disk.open(path, .readWrite)
             try file.write(bytes, at: 0)
             try file.syncData()
+        } catch {
+            throw error.errno == ENOENT ? .corrupt(path: path, what: "the file is missing") : StoreError(error)
         }
     }
 

@@ -1,5 +1,4 @@
 import Core
-import Glibc
 import LMDB
 import Synchronization
 
@@ -82,11 +81,7 @@ final class Generation: @unchecked Sendable {
         try files.syncFolder(folder)
         #if !KHO_BUG_META_PAGES_NOT_RESTORED
         // Without it: the data file is opened as it was found.
-        let data = folder + "/data.mdb"
-        do throws(StoreError) { try files.overwrite(data, with: checkpoint.pages) } catch {
-            if case .file(_, _, ENOENT) = error { throw .corrupt(path: data, what: "the file is missing") }
-            throw error
-        }
+        try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
         #endif
         return try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
     }
