@@ -8,7 +8,7 @@ enum Compaction {
     ///
     /// - Parameters:
     ///   - checkpoint: what the last durable checkpoint shows.
-    ///   - retainedBytes: the weight of the stretch that is kept. While a live follower needs more, up to four times that is.
+    ///   - retainedBytes: the weight of the stretch that is kept. While a live follower needs more, up to `keptForFollowers` is.
     static func index(checkpoint: LogIndex, core: RaftCore, retainedBytes: Int) -> LogIndex? {
         #if KHO_BUG_LOG_CUT_TOO_FAR
         // Bug: entries go that the durable checkpoint does not show.
@@ -16,9 +16,12 @@ enum Compaction {
         #else
         var through = min(checkpoint, core.index(keeping: retainedBytes))
         #endif
-        if core.logWeight <= 4 * retainedBytes {
+        if core.logWeight <= keptForFollowers(retainedBytes) {
             for follower in core.followers where follower.isActive && follower.state != "snapshot" { through = min(through, follower.matchIndex) }
         }
         return through > core.base.index ? through : nil
     }
+
+    /// The weight up to which the log is kept for a live follower that needs more than the usual stretch of it, and that a replica takes of entries which it cannot apply.
+    static func keptForFollowers(_ retainedBytes: Int) -> Int { 4 * retainedBytes }
 }

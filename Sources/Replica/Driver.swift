@@ -159,7 +159,7 @@ final class Driver {
 
     private func take(_ message: ReplicaMessage, from node: NodeID) {
         switch message {
-        case let .raft(raft): step(.message(raft))
+        case let .raft(raft): if !isTooMuch(raft) { step(.message(raft)) }
         case let .forwardAccepted(id, position):
             guard let one = forwarded.removeValue(forKey: id) else { return }
             let deadline = host.now().adding(milliseconds: options.proposalMilliseconds)

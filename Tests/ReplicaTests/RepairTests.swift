@@ -199,6 +199,22 @@ import Testing
         }
     }
 
+    /// As long as nobody can rebuild it, a damaged follower takes entries up to a bound of bytes, and the cluster goes on without it.
+    @Test func theLogOfADamagedNodeDoesNotGrowWithoutEnd() throws {
+        let (cluster, leader, follower) = try filled(retained: 500_000)
+        cluster.network.loseSnapshots(true)
+        #expect(try #require(cluster.replicas[follower]).reportDamage("rot"))
+        for i in 0..<60 { try cluster.apply(try cluster.put("w\(i)", bytes: 100_000, at: leader), at: leader) }
+        let (last, bound) = (try cluster.status(leader).raft.lastIndex, LogIndex(UInt64(2_100_000 / 100_000)))
+        let reached = try cluster.status(follower).raft.lastIndex
+        #expect(reached < last && last.rawValue - reached.rawValue > 60 - bound.rawValue - 2, "\(reached) of \(last)")
+        // It votes, and follows the leader.
+        #expect(try cluster.status(follower).raft.leader == leader)
+        cluster.network.loseSnapshots(false)
+        try expectRebuilt(cluster, follower)
+        #expect(try cluster.records(follower) == 81)
+    }
+
     /// With nobody to rebuild it from, what is sound goes on being served.
     @Test func aSingleNodeIsNotTakenOutOfService() throws {
         let cluster = try ReplicaCluster(voters: 1)

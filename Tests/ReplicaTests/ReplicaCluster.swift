@@ -19,6 +19,8 @@ final class MemoryNetwork: Sendable {
         var isolated: Set<NodeID> = []
         /// Whether answers to who forwarded a command are lost.
         var losesAnswers = false
+        /// Whether chunks of snapshots are lost.
+        var losesSnapshots = false
     }
 
     private let state = Mutex(State())
@@ -33,6 +35,8 @@ final class MemoryNetwork: Sendable {
 
     func isolate(_ node: NodeID) { state.withLock { _ = $0.isolated.insert(node) } }
     func loseAnswers(_ isOn: Bool) { state.withLock { $0.losesAnswers = isOn } }
+    func loseSnapshots(_ isOn: Bool) { state.withLock { $0.losesSnapshots = isOn } }
+    var losesSnapshots: Bool { state.withLock { $0.losesSnapshots } }
     func heal() { state.withLock { $0.isolated = [] } }
 
     func deliver(_ bytes: [UInt8], from: NodeID, to: NodeID) -> Bool {
@@ -62,7 +66,7 @@ final class MemoryNetwork: Sendable {
         let node: NodeID
         let network: MemoryNetwork
 
-        func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool { network.deliver(bytes, from: node, to: other) }
+        func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool { !(bulk && network.losesSnapshots) && network.deliver(bytes, from: node, to: other) }
         func membershipChanged(_ membership: Membership, at index: LogIndex) {}
     }
 }
