@@ -14,6 +14,8 @@ final class LogTruth {
     var doubt: (hardState: HardState, base: LogPosition, terms: [Term])?
     var last: LogIndex { LogIndex(base.index.rawValue + UInt64(terms.count)) }
 
+    var lastPosition: LogPosition { LogPosition(index: last, term: term(at: last) ?? base.term) }
+
     func copy() -> LogTruth {
         let copy = LogTruth()
         copy.hardState = hardState

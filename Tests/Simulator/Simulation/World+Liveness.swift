@@ -54,14 +54,16 @@ extension World {
         }
     }
 
-    /// A quorum by every membership that is in anybody's log, by chance; and the rest of the members that are in their place. With a
+    /// A quorum by every membership that is in anybody's log, with somebody whom its own quorum elects, by chance; and the rest of the members that are in their place. With a
     /// sound state where that is enough: one that is to be rebuilt, and knows it or not, is no help to another that needs a snapshot.
     private func majority() -> (voters: [Int], learners: [Int]) {
         let newest = record.membership.voters.isEmpty ? firstMembership : record.membership
         let memberships = [newest] + nodes.map(\.seenMembership).filter { !$0.voters.isEmpty }
         func isInPlace(_ node: SimulatedNode) -> Bool { newest.member(node.id)?.incarnation.rawValue == node.incarnation }
         var voters = nodes.filter { node in isInPlace(node) && memberships.contains { $0.isVoter(node.id) } }.map(\.place)
-        func decide(_ places: [Int]) -> Bool { memberships.allSatisfy { Quorums.isQuorum(places.map { nodes[$0].id }, of: $0) } }
+        func decide(_ places: [Int]) -> Bool {
+            memberships.allSatisfy { Quorums.isQuorum(places.map { nodes[$0].id }, of: $0) } && places.contains { canBeElected(nodes[$0], by: places.map { nodes[$0] }) }
+        }
         let sound = voters.filter { !nodes[$0].isRotten }
         if decide(sound) { voters = sound }
         for _ in 0..<nodes.count {
@@ -73,6 +75,14 @@ extension World {
         }
         let learners = nodes.filter { node in isInPlace(node) && !memberships.contains { $0.isVoter(node.id) } }.map(\.place)
         return (voters, learners)
+    }
+
+    /// Whether a quorum of these, by the membership in the node's own log, has logs that are no newer than its own. A change of voters that is on its way can
+    /// make one who does not vote the only one with the newest log: nobody is elected before others are reached.
+    private func canBeElected(_ node: SimulatedNode, by voters: [SimulatedNode]) -> Bool {
+        let own = node.truth.lastPosition
+        let grants = voters.filter { ($0.truth.lastPosition.term, $0.truth.lastPosition.index) <= (own.term, own.index) }
+        return node.seenMembership.isVoter(node.id) && Quorums.isQuorum(grants.map(\.id), of: node.seenMembership)
     }
 
     private func isolate(_ place: Int) {
