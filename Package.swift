@@ -126,8 +126,8 @@ let package = Package(
         .executableTarget(
             name: "kho-bench", dependencies: ["BenchReport", "BenchEngine", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Harness", "Core", arguments],
             path: "Bench/KhoBench", swiftSettings: common),
-        .executableTarget(name: "kho-counts", dependencies: ["BenchEngine", "CKhoAllocations"], path: "Bench/Counts", swiftSettings: common),
-        .target(name: "CKhoAllocations", path: "Bench/CKhoAllocations", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
+        .executableTarget(name: "kho-counts", dependencies: ["BenchEngine", "Harness", "CKhoCounters"], path: "Bench/Counts", swiftSettings: common),
+        .target(name: "CKhoCounters", path: "Bench/CKhoCounters", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),
         .target(
             name: "BenchEngine", dependencies: ["QueryService", "Store", "LMDB", "Access", "Catalogue", "Records", "Wire", "Core"], path: "Bench/Engine",
             swiftSettings: common),

@@ -78,12 +78,12 @@ package struct EngineRun {
                 let elapsed = MonotonicTime.now().nanoseconds(since: begin)
                 if Double(elapsed) >= seconds * 1e9 { return Double(elapsed) / Double(operations) }
             }
-        case let .allocations(counted, warmUp, batches):
+        case let .count(counter, warmUp, batches):
             for batch in 0..<warmUp { _ = try body(batch) }
-            let before = counted()
+            counter.begin()
             var operations = 0
             for batch in warmUp..<warmUp + batches { operations += try body(batch) }
-            return Double(counted() - before) / Double(operations)
+            return Double(try counter.end()) / Double(operations)
         }
     }
 

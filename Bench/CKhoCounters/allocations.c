@@ -1,4 +1,4 @@
-#include "allocations.h"
+#include "counters.h"
 
 #include <stddef.h>
 
