@@ -18,10 +18,11 @@ package final class GetBatch {
     }
 
     let consistency: Consistency
-    private var gets: [Get] = []
+    // No method calls anything that could come back here while it reads or writes one of these, so that is not checked for each GET.
+    @exclusivity(unchecked) private var gets: [Get] = []
     /// The keys, one behind the other.
-    package private(set) var keys: [UInt8] = []
-    private var next = 0
+    @exclusivity(unchecked) package private(set) var keys: [UInt8] = []
+    @exclusivity(unchecked) private var next = 0
 
     package init(_ consistency: Consistency) { self.consistency = consistency }
 

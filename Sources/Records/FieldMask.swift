@@ -73,6 +73,25 @@ package struct FieldMask: Hashable, Sendable {
         Self.forEachBit(words.3, 192, body)
     }
 
+    /// Calls with each number, ascending, and whether it is in the other set too.
+    @inline(__always)
+    func forEach(in other: FieldMask, _ body: (FieldID, _ isIn: Bool) -> Void) {
+        Self.forEachBit(words.0, other.words.0, 0, body)
+        Self.forEachBit(words.1, other.words.1, 64, body)
+        Self.forEachBit(words.2, other.words.2, 128, body)
+        Self.forEachBit(words.3, other.words.3, 192, body)
+    }
+
+    @inline(__always)
+    private static func forEachBit(_ word: UInt64, _ other: UInt64, _ base: UInt16, _ body: (FieldID, Bool) -> Void) {
+        var rest = word
+        while rest != 0 {
+            let bit = rest & (0 &- rest)
+            body(FieldID(base + UInt16(rest.trailingZeroBitCount)), other & bit != 0)
+            rest ^= bit
+        }
+    }
+
     @inline(__always)
     private static func forEachBit(_ word: UInt64, _ base: UInt16, _ body: (FieldID) -> Void) {
         var rest = word

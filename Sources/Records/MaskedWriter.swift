@@ -40,33 +40,36 @@ extension RecordView {
             record.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<RecordLayout.headerBytes]))
             var end = RecordLayout.headerBytes
             var content = 0
-            var place = 0
+            var entry = RecordLayout.headerBytes
+            let table = contentStart
             // By the schema and not by the record, so that whether a record has a hidden field does not show.
-            wanted.forEach { field in
-                if mask.contains(field) {
-                    while place < fieldCount, id(at: place) < field { place += 1 }
-                    guard place < fieldCount, id(at: place) == field else { return }
-                    let entry = RecordLayout.headerBytes + place * RecordLayout.entryBytes
-                    let length = self.bytes.int32(entry + 4)
-                    if !hidesNothing && length == RecordLayout.lengthNull { return }
-                    record.storeBytes(of: bytes.loadUnaligned(fromByteOffset: entry, as: UInt64.self), toByteOffset: end, as: UInt64.self)
+            wanted.forEach(in: mask) { field, isShown in
+                if isShown {
+                    while entry < table, self.bytes.uint16(entry) < field.rawValue { entry += RecordLayout.entryBytes }
+                    guard entry < table else { return }
+                    let word = self.bytes.uint64(entry)
+                    let length = Int32(truncatingIfNeeded: word)
+                    guard UInt16(word >> 48) == field.rawValue, hidesNothing || length != RecordLayout.lengthNull else { return }
+                    record.storeBytes(of: word.bigEndian, toByteOffset: end, as: UInt64.self)
                     content += max(0, Int(length))
                 } else {
-                    record.storeBytes(of: field.rawValue.bigEndian, toByteOffset: end, as: UInt16.self)
-                    record.storeBytes(of: 0, toByteOffset: end + 2, as: UInt16.self)
-                    record.storeBytes(of: RecordLayout.lengthWithheld.bigEndian, toByteOffset: end + 4, as: Int32.self)
+                    let word = UInt64(field.rawValue) << 48 | UInt64(UInt32(bitPattern: RecordLayout.lengthWithheld))
+                    record.storeBytes(of: word.bigEndian, toByteOffset: end, as: UInt64.self)
                 }
                 end += RecordLayout.entryBytes
             }
             let count = UInt16((end - RecordLayout.headerBytes) / RecordLayout.entryBytes)
             // The content of neighbours that are shown is copied in one piece.
             let shown = wanted.intersection(mask)
-            var from = contentStart
-            var to = contentStart
-            for place in 0..<fieldCount {
-                let length = max(0, Int(self.bytes.int32(RecordLayout.headerBytes + place * RecordLayout.entryBytes + 4)))
+            var from = table
+            var to = table
+            entry = RecordLayout.headerBytes
+            while entry < table {
+                let word = self.bytes.uint64(entry)
+                let length = Int(Int32(truncatingIfNeeded: word))
+                entry += RecordLayout.entryBytes
                 guard length > 0 else { continue }
-                if shown.contains(id(at: place)) {
+                if shown.contains(FieldID(UInt16(word >> 48))) {
                     to += length
                 } else {
                     end = copy(bytes[from..<to], to: record, at: end)
@@ -90,7 +93,9 @@ extension RecordView {
         }
     }
 
+    @inline(__always)
     private func copy(_ content: Slice<UnsafeRawBufferPointer>, to record: UnsafeMutableRawBufferPointer, at end: Int) -> Int {
+        guard !content.isEmpty else { return end }
         UnsafeMutableRawBufferPointer(rebasing: record[end...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: content))
         return end + content.count
     }

@@ -30,6 +30,10 @@ package enum RecordLayout {
     package static let lengthWithheld: Int32 = -2
     package static let lengthMasked: Int32 = -3
 
+    /// Four bits a kind, from the lowest on: the bytes of its values, 0 where they differ, `noKind` where there is no such kind.
+    static let kindBytes: UInt64 = 0xFFFF_FF00_0849_881F
+    static let noKind: UInt64 = 15
+
     /// The checksum of the record for this key. `record` has at least a header.
     package static func checksum(key: borrowing RawSpan, record: borrowing RawSpan) -> UInt32 {
         var crc = CRC32C()

@@ -14,19 +14,22 @@ package struct RecordView: ~Escapable {
         let count = Int(bytes.uint16(RecordLayout.countOffset))
         let start = RecordLayout.headerBytes + count * RecordLayout.entryBytes
         guard start <= bytes.byteCount else { throw .malformed("the table is longer than the record") }
+        // Every read of a record comes here: one load an entry, and no value made of its kind.
         var content = 0
         var previous = -1
-        for i in 0..<count {
-            let entry = RecordLayout.headerBytes + i * RecordLayout.entryBytes
-            let id = Int(bytes.uint16(entry))
+        var entry = RecordLayout.headerBytes
+        while entry < start {
+            let word = bytes.uint64(entry)
+            let (id, kind, length) = (Int(word >> 48), word >> 40 & 0xFF, Int(Int32(truncatingIfNeeded: word)))
             guard id > previous, id <= Int(Limits.fieldID) else { throw .malformed("field numbers do not ascend") }
-            previous = id
-            let length = Int(bytes.int32(entry + 4))
             guard length >= Int(RecordLayout.lengthMasked) else { throw .malformed("impossible length") }
+            previous = id
+            entry += RecordLayout.entryBytes
             if length == Int(RecordLayout.lengthWithheld) { continue }
-            guard let kind = ValueKind(rawValue: bytes.byte(entry + 2)) else { throw .malformed("unknown kind of value") }
+            let known = Int(kind < 16 ? RecordLayout.kindBytes >> (kind * 4) & 15 : RecordLayout.noKind)
+            guard known != RecordLayout.noKind else { throw .malformed("unknown kind of value") }
             if length >= 0 {
-                if let fixed = kind.fixedBytes, fixed != length { throw .malformed("a \(kind.name) has \(fixed) bytes") }
+                guard known == 0 || known == length else { throw .malformed("a value of kind \(kind) has \(known) bytes") }
                 content += length
             }
         }

@@ -35,6 +35,14 @@ import Testing
         #expect(crc == Hex.encode(UInt64(CRC32C.of([0x61] + zeroed))).suffix(8))
     }
 
+    /// What the structure's check knows of the kinds is what the kinds say.
+    @Test func theTableOfKindsIsThatOfTheKinds() {
+        for number in UInt8(0)..<16 {
+            let known = RecordLayout.kindBytes >> (UInt64(number) * 4) & 15
+            #expect(known == ValueKind(rawValue: number).map { UInt64($0.fixedBytes ?? 0) } ?? RecordLayout.noKind, "kind \(number)")
+        }
+    }
+
     @Test func valuesSurviveTheirBytes() throws {
         let record = try Record(decoding: Self.stored, key: Self.key)
         #expect(record.fields.map(\.id.rawValue) == [1, 2, 3, 5, 200])
