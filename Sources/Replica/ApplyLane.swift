@@ -42,6 +42,14 @@ final class ApplyLane: LaneWork {
     private let index: Atomic<UInt64>
     private let waiters = LaneOwned(ApplyWaiters())
     private let isDamaged: LaneOwned<Bool>
+    /// Committed entries that wait for more, and until when.
+    private let held = LaneOwned(Held())
+
+    private struct Held {
+        var entries: [LogEntry] = []
+        var weight = 0
+        var due = MonotonicTime(nanoseconds: 0)
+    }
 
     init(machine: any StateMachine, checkpoints: CheckpointLane, options: ReplicaOptions, host: ReplicaHost, calls: Calls) {
         self.machine = machine
@@ -80,11 +88,17 @@ final class ApplyLane: LaneWork {
         return pause
     }
 
-    func end() { waiters.value.giveUp() }
+    func end() {
+        do throws(StoreError) { try applyHeld() } catch { calls.failed(error) }
+        waiters.value.giveUp()
+    }
 
     func forget() { waiters.value = ApplyWaiters() }
 
-    private var pause: LanePause { .until(MonotonicTime(nanoseconds: host.now().nanoseconds + Self.expiryNanoseconds)) }
+    private var pause: LanePause {
+        let expiry = MonotonicTime(nanoseconds: host.now().nanoseconds + Self.expiryNanoseconds)
+        return .until(held.value.entries.isEmpty ? expiry : min(expiry, held.value.due))
+    }
 
     /// Nobody will do it.
     private func refuse(_ item: Item) {
@@ -97,20 +111,19 @@ final class ApplyLane: LaneWork {
     }
 
     private func carryOut(_ batch: [Item]) throws(StoreError) {
-        var entries: [LogEntry] = []
         for (place, item) in batch.enumerated() {
             do throws(StoreError) {
                 // In the order of their coming: who waits for an entry asked before it was committed.
                 switch item {
                 case .expect where isDamaged.value, .whenApplied where isDamaged.value: refuse(item)
-                case let .apply(more): entries += more
+                case let .apply(more): hold(more)
                 case let .expect(position, deadline, completion): waiters.value.expect(position, deadline, completion)
                 case let .whenApplied(index, completion): waiters.value.when(index, completion)
                 case let .install(snapshot, completion):
-                    try apply(&entries)
+                    try applyHeld()
                     completion(try install(snapshot))
                 case let .damaged(what):
-                    try apply(&entries)
+                    try applyHeld()
                     try takeOutOfService(what)
                 }
             } catch {
@@ -118,12 +131,22 @@ final class ApplyLane: LaneWork {
                 throw error
             }
         }
-        try apply(&entries)
+        // Who is answered at once does not wait for those who are not.
+        waiters.value.passed(appliedIndex)
+        let isFull = held.value.entries.count >= options.applyEntriesMax || held.value.weight >= options.applyBytesMax
+        if isFull || !waiters.value.isEmpty || host.now() >= held.value.due { try applyHeld() }
         waiters.value.passed(appliedIndex)
     }
 
-    private func apply(_ entries: inout [LogEntry]) throws(StoreError) {
-        defer { entries.removeAll() }
+    private func hold(_ entries: [LogEntry]) {
+        if held.value.entries.isEmpty { held.value.due = host.now().adding(milliseconds: options.applyPauseMilliseconds) }
+        held.value.entries += entries
+        held.value.weight += entries.reduce(0) { $0 + $1.weight }
+    }
+
+    private func applyHeld() throws(StoreError) {
+        let entries = held.value.entries
+        held.value = Held()
         guard !isDamaged.value else { return }
         // What a snapshot has brought already.
         let applied = appliedIndex

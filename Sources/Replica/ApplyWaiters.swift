@@ -34,6 +34,9 @@ struct ApplyWaiters {
         completion(known.position.term == position.term ? .applied(known.outcome, position) : .refused(.notLeader))
     }
 
+    /// Nobody waits for anything.
+    var isEmpty: Bool { expected.isEmpty && waiting.isEmpty }
+
     mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable (Bool) -> Void) { waiting.append((index, completion)) }
 
     mutating func applied(_ entry: LogEntry, _ outcome: CommandOutcome?) {

@@ -58,6 +58,8 @@ final class ReplicaStack: Sendable {
         options.checkpointMilliseconds = bounds.checkpointMilliseconds
         options.retainedLogBytes = bounds.logRetentionBytes
         options.wantsLease = configuration.role == .query
+        // Clients ask query nodes. What a storage node applies is for snapshots, and for the day on which it leads.
+        options.applyPauseMilliseconds = configuration.role == .query ? 0 : 50
         options.firstMembership = place.firstMembership
         let directory = configuration.data
         let admission = PeerAdmission(node: place.node, incarnation: identity.incarnation, met: try MetStarts.open(in: directory))

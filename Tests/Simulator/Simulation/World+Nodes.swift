@@ -26,6 +26,7 @@ extension World {
         options.retainedLogBytes = settings.retainedBytes
         options.applyEntriesMax = settings.applyEntries
         options.applyBytesMax = settings.appendBytes
+        options.applyPauseMilliseconds = node.isVoterAtFirst ? settings.applyPauseMilliseconds : 0
         options.repairMilliseconds = settings.electionNanoseconds / 1_000_000
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
         options.firstMembership = node.isFounder ? firstMembership : .empty

@@ -45,6 +45,8 @@ package struct WorldSettings: Sendable {
     let heartbeatTicks: Int
     let batchItems: Int
     let applyEntries: Int
+    /// Of storage nodes.
+    let applyPauseMilliseconds: UInt64
     let appendEntries: Int
     let appendBytes: Int
     let inflightAppends: Int
@@ -73,6 +75,7 @@ package struct WorldSettings: Sendable {
         if apart.permille(300) { chosen.insert(.rot) }
         usesRights = usesStore && apart.permille(800)
         if apart.permille(300) { chosen.insert(.putBack) }
+        applyPauseMilliseconds = apart.permille(500) ? apart.within(1...100) : 0
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
