@@ -37,7 +37,7 @@ enum ValgrindRun {
     /// The instructions that a file of callgrind's says.
     static func total(in path: String) throws -> UInt64 {
         for line in try Files.text(path).split(separator: "\n") where line.hasPrefix("totals: ") {
-            if let total = UInt64(line.dropFirst(8)) { return total }
+            if let total = UInt64(line.dropFirst(8)), total > 0 { return total }
         }
         throw CountsError("\(path) has no totals")
     }

@@ -24,7 +24,9 @@ extension Driver {
     /// rebuilt, would grow without end. Then it is as if it were lost: the leader cuts its own log, and sends a snapshot. It can only if it knows as much as this
     /// node's state showed to be committed; before that, it may need this node's word to commit it.
     func isTooMuch(_ message: RaftMessage) -> Bool {
-        guard repair.isUnderWay, case let .append(_, entries, commit) = message.body, !entries.isEmpty, commit >= surroundings.applyLane.appliedIndex else { return false }
+        guard repair.isUnderWay, case let .append(_, entries, commit) = message.body, let last = entries.last, last.index > core.status.lastIndex,
+            commit >= surroundings.applyLane.appliedIndex
+        else { return false }
         return core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
     }
 

@@ -107,10 +107,10 @@ package struct ReplicaOptions: Sendable {
     package var retainedLogBytes = 32 << 20
     /// Entries, and bytes of them, applied in one transaction.
     package var applyEntriesMax = 4_096
+    package var applyBytesMax = 8 << 20
     /// How long committed entries wait for more to be applied together with, as long as nobody waits for any of them: a page that many of them change is
     /// written once.
     package var applyPauseMilliseconds: UInt64 = 0
-    package var applyBytesMax = 8 << 20
     /// Milliseconds after which the answer to a command is given up.
     package var proposalMilliseconds: UInt64 = 10_000
     /// Milliseconds after which the leader's word about where a forwarded command stands is given up: it comes at once, or was lost with a connection.

@@ -55,7 +55,7 @@ package final class StateStore: Sendable {
     ///   - disk: another one than the system's in tests; LMDB's file is a real one always.
     ///   - canBeRebuilt: asked with the membership of the last checkpoint (empty if none was applied) if the state is damaged so that it cannot be opened. If
     ///     others can send theirs, an empty state takes its place: it shows how far the old one had come, has `damage`, and must serve nobody until a
-    ///     snapshot is installed. What is left of the old one stays until then. Otherwise the damage is thrown, and nothing has changed.
+    ///     snapshot is installed. What is left of the old one stays until then. Otherwise the damage is thrown, and the next start finds the same.
     package init(
         directory: String, cluster: ClusterID, options: Options = Options(), disk: any Disk = SystemDisk.shared,
         canBeRebuilt: (Membership) -> Bool = { _ in false }
@@ -82,6 +82,10 @@ package final class StateStore: Sendable {
             opened = try Self.open(try Self.stand(inFor: summary, because: error, in: directory, options: options.environment, files: files))
         }
         current = Mutex(opened)
+        // A stop between an installation's switch and its summary: whoever opens the log now may cut it through this state.
+        if opened.generation.damage == nil, opened.state.position.index > LogIndex(0), Self.summary(in: directory, cluster, files)?.applied != opened.state.position {
+            try save(StateSummary(cluster: cluster, state: opened.state, membership: try withReadView { view throws(StoreError) in try view.membership() }))
+        }
     }
 
     private static func generation(
@@ -147,6 +151,7 @@ package final class StateStore: Sendable {
         let reader = try readers.take()
         let state = try AppliedState.read(reader.transaction, generation.databases)
         let catalogue = try CatalogueLoader.load(reader.transaction, generation.databases)
+        _ = try AppliedState.readMembership(reader.transaction, generation.databases)
         readers.give(reader)
         let applier = Applier(catalogue: catalogue, state: state, databases: generation.databases)
         return Open(generation: generation, readers: readers, applier: UncheckedApplier(applier), state: state)

@@ -15,6 +15,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case foreign(path: String, cluster: ClusterID)
     /// A file is damaged; the text says what was found.
     case corrupt(path: String, what: String)
+    /// A file or a value is of a format that this version does not know: of another version, and no damage.
+    case unknownFormat(path: String, what: String)
     /// A record does not fit its checksum.
     case corruptRecord(dataset: DatasetID)
     /// An entry holds a command of a kind or format that this version does not know.
@@ -29,13 +31,14 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case let .locked(path): "\(path) is in use by another process"
         case let .foreign(path, cluster): "\(path) belongs to cluster \(cluster)"
         case let .corrupt(path, what): "\(path) is damaged: \(what)"
+        case let .unknownFormat(path, what): "\(path) is of a format that this version does not know: \(what)"
         case let .corruptRecord(dataset): "a record of dataset \(dataset) does not fit its checksum"
         case let .unknownCommand(index): "log entry \(index) holds a command that this version does not know"
         case let .badSnapshot(what): "the snapshot is not sound: \(what)"
         }
     }
 
-    /// Of a state that was opened: whether it is what is stored that is damaged, not the disk that fails. Another replica's state can take its place.
+    /// Whether it is what is stored that is damaged, not the disk that fails. Another replica's state can take its place.
     package var isDamage: Bool {
         switch self {
         case .corruptRecord, .corrupt: true
@@ -58,7 +61,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
         case .locked: "stop the other process; a data directory serves one node"
         case .foreign: "give the node its own data directory"
         case .corrupt, .corruptRecord: Remedy.damagedDirectory
-        case .unknownCommand: "install the version of khod that the other nodes run"
+        case .unknownCommand, .unknownFormat: "install the version of khod that the other nodes run"
         case .badSnapshot: "the transfer is tried again by itself; if this goes on, check the sender's disk"
         }
     }

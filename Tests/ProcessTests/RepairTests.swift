@@ -118,6 +118,26 @@ extension ProcessTests {
         }
     }
 
+    /// While nobody can rebuild it, a node whose state could not be opened knows no rights, and so shows nobody more than that.
+    @Test func aNodeWithoutAStateAnswersNobody() async throws {
+        let world = try await World.ready()
+        let query = try #require(world.cluster.queryNodes.first)
+        for node in world.cluster.storageNodes { world.cluster.kill(node.name) }
+        #expect(world.cluster.stop(query.name) == 0)
+        for folder in Files.names(in: query.dataFolder + "/state") where folder.hasPrefix("g-") {
+            #expect(unlink("\(query.dataFolder)/state/\(folder)/checkpoint") == 0)
+        }
+        try world.start(query.name)
+        try await wait(for: "\(query.name) to answer", seconds: 20) { await world.ask("node.status").contains { $0.node == query.name } }
+        let status = try #require(await world.ask("node.status").first { $0.node == query.name }?.answer)
+        #expect(status["alarms"]?.array?.compactMap(\.string) == ["DAMAGED"] && status["members"] == nil && status["appliedIndex"] == nil, "\(status)")
+        for method in ["cluster.figures", "member.list"] { #expect(await world.ask(method).isEmpty, "\(method)") }
+        for node in world.cluster.storageNodes { try world.start(node.name) }
+        try await world.heal()
+        try await wait(for: "\(query.name) to serve", seconds: 60) { await self.isServing(query.name, world) }
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+    }
+
     /// By hand, for a node that only differs from the others.
     @Test func anAdministratorHasANodeRebuilt() async throws {
         let world = try await World.ready()

@@ -179,7 +179,6 @@ import Testing
             let found = try #require(Glob.files("\(cluster.folder)/\(node)/state/g-*/checkpoint").first)
             #expect(unlink(found) == 0)
             try cluster.start(node)
-            #expect(cluster.replicas[node]?.damage?.hasPrefix("it cannot be opened") == true || cluster.replicas[node]?.damage == nil)
             try expectRebuilt(cluster, node)
             #expect(try cluster.records(node) == records)
             #expect(cluster.repairs.texts.contains { $0.hasPrefix("\(node): damaged(\"it cannot be opened") }, "\(cluster.repairs.texts)")

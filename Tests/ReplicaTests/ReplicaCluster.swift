@@ -84,6 +84,7 @@ final class ReplicaCluster {
     var retainedLogBytes = 64 << 20
     var segmentBytes = 16 << 20
     var proposalMilliseconds: UInt64 = 10_000
+    var applyPauseMilliseconds: UInt64 = 0
 
     final class FailureList: Sendable {
         private let all = Mutex<[String]>([])
@@ -125,6 +126,7 @@ final class ReplicaCluster {
         options.proposalMilliseconds = proposalMilliseconds
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100
+        options.applyPauseMilliseconds = applyPauseMilliseconds
         options.firstMembership = membership ?? voters
         let (failures, repairs) = (failures, repairs)
         let replica = try Replica(

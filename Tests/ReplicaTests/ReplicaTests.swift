@@ -22,6 +22,26 @@ import Testing
         #expect(cluster.failures.texts.isEmpty)
     }
 
+    /// What is committed may wait to be applied for hours where nobody waits for it, and not a moment where somebody does; a stop applies it.
+    @Test func whatSomebodyWaitsForIsAppliedAtOnce() throws {
+        let cluster = try ReplicaCluster()
+        cluster.applyPauseMilliseconds = 10_000_000
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for i in 0..<20 { try cluster.apply(try cluster.put("k\(i)", at: leader), at: leader) }
+        // The age of a state is found out behind a barrier, on every node.
+        try cluster.expectEqualStates()
+        for node in [NodeID(1), NodeID(2), NodeID(3)] { #expect(try cluster.barrier(at: node) == .passed) }
+        for node in [NodeID(1), NodeID(2), NodeID(3)] { #expect(try cluster.records(node) == 20) }
+        for i in 20..<40 { try cluster.apply(try cluster.put("k\(i)", at: leader), at: leader) }
+        cluster.stopAll()
+        try cluster.startAll()
+        let next = try cluster.leader()
+        #expect(try cluster.barrier(at: next) == .passed)
+        #expect(try cluster.records(next) == 40)
+    }
+
     @Test func aReadBehindABarrierSeesWhatWasAcknowledgedElsewhere() throws {
         let cluster = try ReplicaCluster()
         try cluster.startAll()

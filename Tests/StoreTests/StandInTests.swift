@@ -166,7 +166,38 @@ import Testing
         let source = try other.store.exportSnapshot()
         while let chunk = try source.nextChunk() { try sink.write(chunk) }
         try world.store.install(sink)
-        #expect(try summary()?.applied == other.store.applied.position)
+        let newest = other.store.applied.position
+        #expect(try summary()?.applied == newest)
+        // A stop between the switch to it and the summary; or a directory of a version that wrote none.
+        for old in [first, nil] {
+            let state = try #require(try summary())
+            if let old {
+                var behind = state
+                behind.applied = old
+                try DurableFiles().replace(world.store.directory, "summary", with: behind.encoded)
+            } else {
+                try DurableFiles().remove(world.store.directory + "/summary")
+            }
+            try world.reopen()
+            #expect(try summary() == state)
+        }
+    }
+
+    /// Another version's files are no damage: nothing stands in for them, and that version finds them as they were.
+    @Test func aLaterFormatIsNoDamage() throws {
+        let (world, directory, _) = try closed()
+        let path = directory + "/g-1/checkpoint"
+        var bytes = try #require(try DurableFiles().read(path))
+        bytes[7] = UInt8(ascii: "2")
+        try DurableFiles().replace(directory + "/g-1", "checkpoint", with: bytes)
+        // Without its own checksum it is a flipped bit like any other.
+        #expect(try #require(#expect(throws: StoreError.self) { try open(world, directory) { _ in false } }).isDamage)
+        var sealed = ByteWriter(capacity: bytes.count)
+        sealed.write(raw: bytes.dropLast(4))
+        sealed.write(CRC32C.of(Array(bytes.dropLast(4))))
+        try DurableFiles().replace(directory + "/g-1", "checkpoint", with: sealed.bytes)
+        #expect(throws: StoreError.unknownFormat(path: path, what: "KHOCKPT2")) { try open(world, directory) { _ in true } }
+        #expect(try world.generationsLeft(directory) == ["g-1"])
     }
 }
 

@@ -115,6 +115,10 @@ extension AdminService {
     /// What the node says of itself. Works without a quorum.
     func status(_ caller: CertificateName) async throws(Failure) -> Document {
         guard let stack = runtime.stack, case let .object(own) = identify() else { return identify() }
+        if let damage = stack.replica.damage, try view(stack, { view throws(StoreError) in view.catalogue.agencies.isEmpty }) {
+            // Whom to tell more cannot be known; that it is so, everybody of the cluster may.
+            return .object(own + [.init("damage", .string(damage)), .init("alarms", ["DAMAGED"])])
+        }
         try authorise(caller, stack)
         let replica = stack.replica
         let status: ReplicaStatus = await withCheckedContinuation { continuation in replica.status { continuation.resume(returning: $0) } }

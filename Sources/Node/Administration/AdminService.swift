@@ -114,7 +114,7 @@ struct AdminService: Sendable {
         _ caller: CertificateName, _ stack: ReplicaStack, _ body: (borrowing ReadView) throws(StoreError) -> T
     ) throws(Failure) -> T {
         let found: Result<T, Failure> = try view(stack) { view throws(StoreError) in
-            do throws(Failure) { try check(caller, view.catalogue) } catch { return .failure(error) }
+            do throws(Failure) { try check(caller, view.catalogue, stack) } catch { return .failure(error) }
             return .success(try body(view))
         }
         switch found {
@@ -128,8 +128,12 @@ struct AdminService: Sendable {
         try authorised(caller, stack) { _ throws(StoreError) in }
     }
 
-    private func check(_ caller: CertificateName, _ catalogue: Catalogue) throws(Failure) {
-        guard !catalogue.agencies.isEmpty else { return }
+    private func check(_ caller: CertificateName, _ catalogue: Catalogue, _ stack: ReplicaStack) throws(Failure) {
+        guard !catalogue.agencies.isEmpty else {
+            // A catalogue that is not there yet lets the first administrator in; one that is lost lets nobody in.
+            guard stack.replica.damage == nil else { throw Failure(.unavailable, "the state of this node could not be opened and is being rebuilt; ask another node") }
+            return
+        }
         _ = try administrator(caller, catalogue)
     }
 

@@ -14,6 +14,9 @@ import Transport
 /// What a node runs once it belongs to a cluster: log, state, replica, peers, and, on a query node, KHO/1. Started and stopped in one
 /// order.
 final class ReplicaStack: Sendable {
+    /// How far a storage node's state may be behind what is committed, beside what applying takes.
+    static let storageApplyPauseMilliseconds: UInt64 = 50
+
     let place: NodeIdentity.Place
     let store: StateStore
     let replica: Replica
@@ -58,8 +61,8 @@ final class ReplicaStack: Sendable {
         options.checkpointMilliseconds = bounds.checkpointMilliseconds
         options.retainedLogBytes = bounds.logRetentionBytes
         options.wantsLease = configuration.role == .query
-        // Clients ask query nodes. What a storage node applies is for snapshots, and for the day on which it leads.
-        options.applyPauseMilliseconds = configuration.role == .query ? 0 : 50
+        // Clients ask query nodes. A storage node applies for snapshots, for administrators, who are waited for, and for the day on which it leads.
+        options.applyPauseMilliseconds = configuration.role == .query ? 0 : Self.storageApplyPauseMilliseconds
         options.firstMembership = place.firstMembership
         let directory = configuration.data
         let admission = PeerAdmission(node: place.node, incarnation: identity.incarnation, met: try MetStarts.open(in: directory))

@@ -38,9 +38,19 @@ struct Checkpoint: Equatable {
         self.pages = pages
     }
 
+    private static func checksum(of bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var out = ByteWriter(capacity: 4)
+        out.write(CRC32C.of(Array(bytes)))
+        return out.bytes
+    }
+
     /// `path` is for the error.
     init(decoding bytes: [UInt8], path: String) throws(StoreError) {
         guard bytes.count > 4 else { throw .corrupt(path: path, what: "shorter than a checksum") }
+        // Of a later version: its checksum fits, and it says so itself.
+        if bytes.count > 12, bytes.starts(with: Self.magic.dropLast()), bytes[7] != Self.magic[7], bytes.suffix(4).elementsEqual(Self.checksum(of: bytes.dropLast(4))) {
+            throw .unknownFormat(path: path, what: String(decoding: bytes.prefix(8), as: UTF8.self))
+        }
         do throws(DecodingError) {
             self = try bytes.reading { reader throws(DecodingError) in
                 guard try reader.copiedBytes(8) == Self.magic else { throw .invalid(at: 0, "not a checkpoint of this format") }

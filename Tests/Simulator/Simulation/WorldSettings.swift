@@ -46,7 +46,7 @@ package struct WorldSettings: Sendable {
     let batchItems: Int
     let applyEntries: Int
     /// Of storage nodes.
-    let applyPauseMilliseconds: UInt64
+    package var applyPauseMilliseconds: UInt64
     let appendEntries: Int
     let appendBytes: Int
     let inflightAppends: Int
