@@ -255,8 +255,13 @@ final class ReplicaCluster {
     }
 
     func put(_ key: String, text: String, at node: NodeID) throws -> Command {
-        let (principal, dataset) = try #require(stores[node]).withReadView { view throws(StoreError) in
-            (view.catalogue.principal(path: "a/sys")?.id, view.catalogue.dataset(code: "units")?.id)
+        var (principal, dataset): (PrincipalID?, DatasetID?)
+        // A node that has only just been elected may not have applied what was acknowledged elsewhere.
+        try wait("the dataset at \(node)") {
+            (principal, dataset) = try #require(stores[node]).withReadView { view throws(StoreError) in
+                (view.catalogue.principal(path: "a/sys")?.id, view.catalogue.dataset(code: "units")?.id)
+            }
+            return dataset != nil
         }
         return .write(
             WriteCommand(
