@@ -243,6 +243,10 @@ private enum ConditionLexer {
                 let prefix = Array("$principal.".utf8)
                 guard bytes[i...].starts(with: prefix) else { throw ConditionError(position: start, message: "expected $principal.name") }
                 i = run(from: i + prefix.count) { isLetter($0) || isDigit($0) }
+                // What is stored must be read again: a longer one would decode nowhere.
+                guard i - start - prefix.count <= Limits.nameBytes else {
+                    throw ConditionError(position: start, message: "an attribute's name has at most \(Limits.nameBytes) bytes")
+                }
                 tokens.append(Token(kind: .attribute(string(start + prefix.count..<i)), position: start))
             case UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "!"):
                 let two = i + 1 < bytes.count && (bytes[i + 1] == UInt8(ascii: "=") || (bytes[i] == UInt8(ascii: "<") && bytes[i + 1] == UInt8(ascii: ">")))

@@ -104,6 +104,9 @@ import Testing
         _ = try parse(wide)
         #expect(throws: ConditionError.self) { try parse(wide + " OR capital = 1") }
         #expect(throws: ConditionError.self) { try parse("name = '" + String(repeating: "x", count: Limits.conditionTextBytes) + "'") }
+        let longest = "name = $principal." + String(repeating: "x", count: Limits.nameBytes)
+        #expect(try Condition(decoding: parse(longest).encoded()).encoded() == parse(longest).encoded())
+        #expect(throws: ConditionError(position: 7, message: "an attribute's name has at most \(Limits.nameBytes) bytes")) { try parse(longest + "x") }
     }
 
     @Test func everyTruncationOfTheBytesIsRefused() throws {
