@@ -84,7 +84,11 @@ package final class StateStore: Sendable {
         current = Mutex(opened)
         // A stop between an installation's switch and its summary: whoever opens the log now may cut it through this state.
         if opened.generation.damage == nil, opened.state.position.index > LogIndex(0), Self.summary(in: directory, cluster, files)?.applied != opened.state.position {
-            try save(StateSummary(cluster: cluster, state: opened.state, membership: try withReadView { view throws(StoreError) in try view.membership() }))
+            let membership = try withReadView { view throws(StoreError) in try view.membership() }
+            do throws(StoreError) { try save(StateSummary(cluster: cluster, state: opened.state, membership: membership)) } catch {
+                // A start needs no free space: the next checkpoint writes it.
+                guard case let .file(_, _, code) = error, code == ENOSPC || code == EDQUOT else { throw error }
+            }
         }
     }
 
