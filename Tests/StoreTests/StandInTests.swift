@@ -183,6 +183,24 @@ import Testing
         }
     }
 
+    /// A start must be possible on a full disk; any other failure of it is one of the disk.
+    @Test func aStartNeedsNoFreeSpace() throws {
+        let (world, directory, checkpointed) = try closed()
+        try DurableFiles().remove(directory + "/summary")
+        func open(failingWith errno: Int32) throws(StoreError) -> StateStore {
+            try StateStore(directory: directory, cluster: world.cluster, options: .init(mapBytes: 64 << 20), disk: NoNewFiles(errno: errno))
+        }
+        #expect(throws: StoreError.file(operation: "open", path: directory + "/summary.new", errno: EIO)) { try open(failingWith: EIO) }
+        for full in [ENOSPC, EDQUOT] {
+            world.store = try open(failingWith: full)
+            #expect(world.store.damage == nil && world.store.applied == checkpointed)
+            #expect(try DurableFiles().read(directory + "/summary") == nil)
+            try world.close()
+        }
+        world.store = try self.open(world, directory) { _ in false }
+        #expect(try DurableFiles().read(directory + "/summary") != nil)
+    }
+
     /// Another version's files are no damage: nothing stands in for them, and that version finds them as they were.
     @Test func aLaterFormatIsNoDamage() throws {
         let (world, directory, _) = try closed()
@@ -199,6 +217,27 @@ import Testing
         #expect(throws: StoreError.unknownFormat(path: path, what: "KHOCKPT2")) { try open(world, directory) { _ in true } }
         #expect(try world.generationsLeft(directory) == ["g-1"])
     }
+}
+
+/// The system's disk, on which no file can be made or replaced.
+private final class NoNewFiles: Disk {
+    let errno: Int32
+    let disk = SystemDisk.shared
+
+    init(errno: Int32) { self.errno = errno }
+
+    func open(_ path: String, _ mode: OpenMode) throws(DiskError) -> any OpenFile {
+        if case .replace = mode { throw DiskError("open", path, errno) }
+        return try disk.open(path, mode)
+    }
+    func openFolder(_ path: String) throws(DiskError) -> any OpenFolder { try disk.openFolder(path) }
+    func borrow(descriptor: Int32, path: String) -> any OpenFile { disk.borrow(descriptor: descriptor, path: path) }
+    func makeFolder(_ path: String) throws(DiskError) -> Bool { try disk.makeFolder(path) }
+    func removeFolder(_ path: String) throws(DiskError) { try disk.removeFolder(path) }
+    func rename(_ old: String, to new: String) throws(DiskError) { try disk.rename(old, to: new) }
+    func remove(_ path: String) throws(DiskError) { try disk.remove(path) }
+    func exists(_ path: String) throws(DiskError) -> Bool { try disk.exists(path) }
+    func names(in folder: String) throws(DiskError) -> [String] { try disk.names(in: folder) }
 }
 
 extension Fixture {
