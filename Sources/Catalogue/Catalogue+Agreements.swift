@@ -37,8 +37,9 @@ extension Catalogue {
         let agreement = Agreement(
             id: AgreementID(try freshID(keeping: old?.id.rawValue, agreements.count)), code: code, dataset: dataset.id, consumer: consumer, actions: actions,
             fields: fields, condition: condition, purpose: purpose, from: from, until: until, state: state)
-        defer { put(agreement) }
-        return result(.agreement, code, agreement.id.rawValue, old == agreement, old != nil, agreement.encoded())
+        let result = try result(agreement, replacing: old, code: code)
+        put(agreement)
+        return result
     }
 
     private func consumer(_ reader: DocumentReader) throws(CatalogueError) -> Agreement.Consumer {
@@ -61,6 +62,9 @@ extension Catalogue {
         guard let documents = try reader.array("actions"), !documents.isEmpty else {
             throw CatalogueError(path: "actions", message: "expected a list of \(Actions.names.map(\.0).joined(separator: ", "))")
         }
+        guard documents.count <= Actions.names.count else {
+            throw CatalogueError(path: "actions", message: "there are \(Actions.names.count) actions, and \(documents.count) are listed")
+        }
         var actions = Actions()
         for (place, document) in documents.enumerated() {
             guard let name = document.string, let action = Actions.names.first(where: { $0.0 == name })?.1 else {
@@ -79,6 +83,9 @@ extension Catalogue {
         if reader.value("fields") == .string("*") { return dataset.schema.mask }
         guard let documents = try reader.array("fields"), !documents.isEmpty else {
             throw CatalogueError(path: "fields", message: "expected a list of fields, or \"*\" for all that there are now")
+        }
+        guard documents.count <= Limits.fieldsPerDataset else {
+            throw CatalogueError(path: "fields", message: "a dataset has at most \(Limits.fieldsPerDataset) fields, and \(documents.count) are listed")
         }
         var mask = FieldMask()
         for (place, document) in documents.enumerated() {

@@ -49,8 +49,9 @@ extension Catalogue {
         let dataset = Dataset(
             id: DatasetID(try freshID(keeping: old?.id.rawValue, datasets.count)), code: code, name: name, owner: owner.id, sharing: sharing, kind: kind,
             keyName: keyName, schema: Schema(version: version, fields: sorted), nextField: nextField)
-        defer { put(dataset) }
-        return result(.dataset, code, dataset.id.rawValue, old == dataset, old != nil, dataset.encoded())
+        let result = try result(dataset, replacing: old, code: code)
+        put(dataset)
+        return result
     }
 
     /// A name that a field was renamed from is neither a field of the document nor the former name of two: which of them keeps the number, and

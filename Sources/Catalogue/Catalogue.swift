@@ -110,23 +110,20 @@ package struct Catalogue: Sendable {
         policyIndex = index
     }
 
-    mutating func newID() -> UInt32 {
-        defer { nextID += 1 }
-        return nextID
-    }
-
     mutating func changed(at index: LogIndex) { policyIndex = index }
 
-    mutating func put(_ agency: Agency) { Self.put(agency, &agencies, \.id) }
-    mutating func put(_ principal: Principal) { Self.put(principal, &principals, \.id) }
-    mutating func put(_ dataset: Dataset) { Self.put(dataset, &datasets, \.id) }
-    mutating func put(_ agreement: Agreement) { Self.put(agreement, &agreements, \.id) }
+    mutating func put(_ agency: Agency) { put(agency, \.agencies) }
+    mutating func put(_ principal: Principal) { put(principal, \.principals) }
+    mutating func put(_ dataset: Dataset) { put(dataset, \.datasets) }
+    mutating func put(_ agreement: Agreement) { put(agreement, \.agreements) }
 
-    private static func put<Object, ID: Comparable>(_ object: Object, _ objects: inout [Object], _ id: (Object) -> ID) {
-        if let place = objects.firstIndex(where: { id($0) == id(object) }) {
-            objects[place] = object
+    /// In the place of the one of its number; a new one at the end, and its number is used up.
+    private mutating func put<Object: CatalogueObject>(_ object: Object, _ objects: WritableKeyPath<Catalogue, [Object]>) {
+        if let place = self[keyPath: objects].firstIndex(where: { $0.number == object.number }) {
+            self[keyPath: objects][place] = object
         } else {
-            objects.append(object)
+            self[keyPath: objects].append(object)
+            nextID = object.number + 1
         }
     }
 }

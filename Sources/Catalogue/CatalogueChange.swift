@@ -66,10 +66,10 @@ extension Catalogue {
         clusterName: String, tokenKey: [UInt8], administratorAgency: String, administrator: String, at index: LogIndex
     ) -> [(key: [UInt8], value: [UInt8])] {
         begin(clusterName: clusterName, tokenKey: tokenKey, at: index)
-        let agency = Agency(id: AgencyID(newID()), code: administratorAgency, name: administratorAgency)
+        let agency = Agency(id: AgencyID(nextID), code: administratorAgency, name: administratorAgency)
         put(agency)
         let principal = Principal(
-            id: PrincipalID(newID()), code: administrator, agency: agency.id, role: .administrator, name: administrator,
+            id: PrincipalID(nextID), code: administrator, agency: agency.id, role: .administrator, name: administrator,
             attributes: [], active: true)
         put(principal)
         return [
@@ -99,10 +99,10 @@ extension Catalogue {
         let code = try reader.code("code")
         let name = try reader.optionalText("name") ?? code
         let old = agency(code: code)
-        // A number is taken only when nothing can be refused any more.
         let agency = Agency(id: AgencyID(try freshID(keeping: old?.id.rawValue, agencies.count)), code: code, name: name)
-        defer { put(agency) }
-        return result(.agency, code, agency.id.rawValue, old == agency, old != nil, agency.encoded())
+        let result = try result(agency, replacing: old, code: code)
+        put(agency)
+        return result
     }
 
     private mutating func applyPrincipal(_ document: Document) throws(CatalogueError) -> CatalogueResult {
@@ -130,8 +130,9 @@ extension Catalogue {
         let principal = Principal(
             id: PrincipalID(try freshID(keeping: old?.id.rawValue, principals.count)), code: code, agency: agency.id, role: role, name: name,
             attributes: attributes, active: active)
-        defer { put(principal) }
-        return result(.principal, "\(agency.code)/\(code)", principal.id.rawValue, old == principal, old != nil, principal.encoded())
+        let result = try result(principal, replacing: old, code: "\(agency.code)/\(code)")
+        put(principal)
+        return result
     }
 
     /// What can stand after `$principal.` in a condition.
@@ -154,8 +155,9 @@ extension Catalogue {
             throw CatalogueError(path: "code", message: "a revoked agreement stays revoked; make another one")
         }
         agreement.state = verb == .approve ? .approved : verb == .suspend ? .suspended : .revoked
+        let result = try result(agreement, replacing: old, code: code)
         put(agreement)
-        return result(.agreement, code, agreement.id.rawValue, old == agreement, true, agreement.encoded())
+        return result
     }
 
     // MARK: What they share
@@ -168,18 +170,24 @@ extension Catalogue {
         return agency
     }
 
-    /// The number of an object that there is, or a new one.
-    mutating func freshID(keeping old: UInt32?, _ count: Int) throws(CatalogueError) -> UInt32 {
+    /// The number of an object that there is, or the next one, which `put` takes.
+    func freshID(keeping old: UInt32?, _ count: Int) throws(CatalogueError) -> UInt32 {
         if let old { return old }
         guard count < Limits.catalogueObjects else {
             throw CatalogueError(path: "", message: "the catalogue holds at most \(Limits.catalogueObjects) objects of a kind")
         }
-        return newID()
+        return nextID
     }
 
-    func result(_ kind: ObjectKind, _ code: String, _ id: UInt32, _ same: Bool, _ existed: Bool, _ bytes: [UInt8]) -> CatalogueResult {
-        CatalogueResult(
-            effect: same ? .unchanged : existed ? .updated : .created, kind: kind, code: code,
-            stored: same ? nil : (Self.key(kind, id), bytes))
+    /// What putting the object in the place of the old one does. The object's bytes are read again first: an object that was taken and
+    /// cannot be read would keep every replica from opening its state, so such a one is refused, whatever rule above forgot it.
+    func result<Object: CatalogueObject>(_ object: Object, replacing old: Object?, code: String) throws(CatalogueError) -> CatalogueResult {
+        if let old, old == object { return CatalogueResult(effect: .unchanged, kind: Object.kind, code: code, stored: nil) }
+        let bytes = object.encoded()
+        guard let again = try? Object(decoding: bytes), again.encoded() == bytes else {
+            throw CatalogueError(path: "", message: "what would be kept of this \(Object.kind.name) cannot be read again, so it is not taken; report it as a fault of Kho")
+        }
+        return CatalogueResult(
+            effect: old == nil ? .created : .updated, kind: Object.kind, code: code, stored: (Self.key(Object.kind, object.number), bytes))
     }
 }

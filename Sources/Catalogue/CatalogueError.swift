@@ -1,3 +1,5 @@
+import Core
+
 /// Why a change of the catalogue is refused: where in the document, and what is wrong.
 package struct CatalogueError: Error, Equatable, Sendable {
     /// Like `fields[2].kind`; empty for the document as a whole.
@@ -12,8 +14,9 @@ package struct CatalogueError: Error, Equatable, Sendable {
 
 /// Finds what was probably meant by a name that there is not.
 package enum NearestName {
-    /// The name with the fewest changed letters, if they are few.
+    /// The name with the fewest changed letters, if they are few. Of a text that is longer than any name: none, at no cost.
     package static func of(_ name: String, among names: [String]) -> String? {
+        guard name.utf8.count <= Limits.nameBytes else { return nil }
         let candidates = names.map { ($0, distance(Array(name.utf8), Array($0.utf8))) }
         guard let best = candidates.min(by: { $0.1 < $1.1 }), best.1 <= max(2, name.utf8.count / 3) else { return nil }
         return best.0

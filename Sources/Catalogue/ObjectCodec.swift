@@ -1,9 +1,21 @@
 import Core
 import Records
 
+/// An object of the catalogue, as it lies in the store.
+protocol CatalogueObject: Equatable {
+    static var kind: ObjectKind { get }
+    /// Unlike that of any other object of any kind.
+    var number: UInt32 { get }
+    func encoded() -> [UInt8]
+    init(decoding bytes: [UInt8]) throws(DecodingError)
+}
+
 // An object's bytes in the store. Each begins with a format byte, 1. Strings have a length of 2 bytes, texts of 4.
 
-extension Agency {
+extension Agency: CatalogueObject {
+    static var kind: ObjectKind { .agency }
+    var number: UInt32 { id.rawValue }
+
     func encoded() -> [UInt8] {
         var out = ByteWriter()
         out.write(UInt8(1))
@@ -21,7 +33,10 @@ extension Agency {
     }
 }
 
-extension Principal {
+extension Principal: CatalogueObject {
+    static var kind: ObjectKind { .principal }
+    var number: UInt32 { id.rawValue }
+
     func encoded() -> [UInt8] {
         var out = ByteWriter()
         out.write(UInt8(1))
@@ -57,7 +72,10 @@ extension Principal {
     }
 }
 
-extension Dataset {
+extension Dataset: CatalogueObject {
+    static var kind: ObjectKind { .dataset }
+    var number: UInt32 { id.rawValue }
+
     func encoded() -> [UInt8] {
         var out = ByteWriter()
         out.write(UInt8(1))
@@ -121,7 +139,10 @@ extension Dataset {
     }
 }
 
-extension Agreement {
+extension Agreement: CatalogueObject {
+    static var kind: ObjectKind { .agreement }
+    var number: UInt32 { id.rawValue }
+
     func encoded() -> [UInt8] {
         var out = ByteWriter()
         out.write(UInt8(1))

@@ -20,6 +20,8 @@ public enum Limits {
 
     /// Levels of AND, OR, NOT in a row condition or a client's filter: evaluation recurses.
     public static let conditionDepth = 16
+    /// Levels of a condition's tree: a level of parentheses may hold an AND in an OR, and a comparison stands in the last.
+    package static let conditionTreeDepth = 2 * conditionDepth + 1
     /// Comparisons and connectives in one condition.
     public static let conditionNodes = 128
     /// Bytes of a condition's text.
@@ -29,6 +31,9 @@ public enum Limits {
 
     // Catalogue.
 
+    /// Bytes of what a refusal of a change says: where, and why.
+    public static let refusalPathBytes = 200
+    public static let refusalTextBytes = 1_000
     /// Bytes of a code or a name of an object.
     public static let nameBytes = 200
     /// Agencies, principals, datasets and agreements of each kind.
@@ -44,6 +49,8 @@ public enum Limits {
     public static let frameBytes = 8 << 20
     /// Bytes of a frame, header included, before HELLO was answered: a stranger occupies no more.
     public static let greetingFrameBytes = 4_096
+    /// Bytes of the particulars that an error says.
+    public static let errorDetailBytes = 4_096
     /// Bytes of a gateway's token in BIND.
     public static let bindTokenBytes = 2_048
     /// Bytes of a page token: a key, what it is bound to, and its seal.

@@ -45,6 +45,18 @@ package struct Condition: Equatable, Sendable {
 
     package init(_ root: Node) { self.root = root }
 
+    /// Levels of its tree; one for a comparison alone.
+    var depth: Int {
+        func depth(_ node: Node) -> Int {
+            switch node {
+            case .compare, .among, .startsWith, .isNull: 1
+            case let .and(nodes), let .or(nodes): 1 + (nodes.map(depth).max() ?? 0)
+            case let .not(node): 1 + depth(node)
+            }
+        }
+        return depth(root)
+    }
+
     /// The fields that it looks at.
     package var fields: FieldMask {
         var mask = FieldMask()

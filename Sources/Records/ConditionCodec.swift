@@ -24,8 +24,7 @@ extension Condition {
     /// Refuses what exceeds `Limits.conditionDepth` or `Limits.conditionNodes`.
     package init(from reader: inout ByteReader) throws(DecodingError) {
         var nodes = 0
-        // A level of parentheses may hold an AND in an OR.
-        root = try Self.decode(&reader, depth: 2 * Limits.conditionDepth + 1, nodes: &nodes)
+        root = try Self.decode(&reader, depth: Limits.conditionTreeDepth, nodes: &nodes)
     }
 
     private static func encode(_ node: Node, into out: inout ByteWriter) {

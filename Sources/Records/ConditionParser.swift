@@ -30,7 +30,11 @@ extension Condition {
         var parser = ConditionParser(tokens: try ConditionLexer.tokens(of: text), allowsAttributes: allowsAttributes, resolve: resolve)
         let root = try parser.condition(depth: Limits.conditionDepth)
         try parser.expectEnd()
-        return Condition(root)
+        let condition = Condition(root)
+        guard condition.depth <= Limits.conditionTreeDepth else {
+            throw ConditionError(position: 0, message: "nested more than \(Limits.conditionDepth) levels deep")
+        }
+        return condition
     }
 }
 
@@ -91,7 +95,7 @@ private struct ConditionParser {
         if take(word: "IS") {
             let negated = take(word: "NOT")
             guard take(word: "NULL") else { throw fail("expected NULL") }
-            return negated ? .not(.isNull(field.id)) : .isNull(field.id)
+            return try wrap(.isNull(field.id), negated)
         }
         let negated = take(word: "NOT")
         if take(word: "IN") {
@@ -100,7 +104,7 @@ private struct ConditionParser {
             while take(symbol: ",") { operands.append(try operand(field)) }
             guard take(symbol: ")") else { throw fail("expected ) or ,") }
             guard operands.count <= Limits.conditionValues else { throw fail("IN has at most \(Limits.conditionValues) values") }
-            return wrap(.among(field.id, operands), negated)
+            return try wrap(.among(field.id, operands), negated)
         }
         if take(word: "LIKE") {
             try expectString(field)
@@ -108,7 +112,7 @@ private struct ConditionParser {
                 !pattern.utf8.dropLast().contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "_") })
             else { throw fail("LIKE takes a text that ends in its only %") }
             next += 1
-            return wrap(.startsWith(field.id, .literal(.string(String(pattern.dropLast())))), negated)
+            return try wrap(.startsWith(field.id, .literal(.string(String(pattern.dropLast())))), negated)
         }
         if negated { throw fail("expected IN or LIKE after NOT") }
         if take(word: "STARTS") {
@@ -128,7 +132,12 @@ private struct ConditionParser {
         ("=", .equal), ("<>", .notEqual), ("!=", .notEqual), ("<=", .lessOrEqual), (">=", .greaterOrEqual), ("<", .less), (">", .greater),
     ]
 
-    private func wrap(_ node: Condition.Node, _ negated: Bool) -> Condition.Node { negated ? .not(node) : node }
+    /// The NOT within a comparison is a part like any other: whoever reads the condition's bytes counts it.
+    private mutating func wrap(_ node: Condition.Node, _ negated: Bool) throws(ConditionError) -> Condition.Node {
+        guard negated else { return node }
+        try count()
+        return .not(node)
+    }
 
     private func expectString(_ field: FieldDefinition) throws(ConditionError) {
         guard field.kind == .string else { throw fail("only a string has a beginning") }

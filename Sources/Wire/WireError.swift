@@ -131,7 +131,7 @@ extension WireError: Message {
         out.write16(english)
         out.write16(vietnamese)
         out.write16(path)
-        out.write16(Self.shortened(detail))
+        out.write16(detail.shortened(toBytes: Limits.errorDetailBytes))
     }
 
     /// A newer peer's class counts as internal, and its advice as never.
@@ -151,16 +151,5 @@ extension WireError: Message {
         vietnamese = try reader.readString16()
         path = try reader.readString16()
         detail = try reader.readString16()
-    }
-
-    /// The detail's first 4 KiB, at a character's boundary.
-    private static func shortened(_ text: String) -> String {
-        guard text.utf8.count > 4_096 else { return text }
-        var kept = ""
-        for character in text {
-            guard kept.utf8.count + character.utf8.count <= 4_096 else { break }
-            kept.append(character)
-        }
-        return kept
     }
 }

@@ -185,6 +185,35 @@ import Testing
         try world.change(.dataset, World.houses(fields: fields(1..<251)))
     }
 
+    @Test func aListNamesNoMoreThanThereCanBe() throws {
+        var world = try World()
+        let fields = Document.array(Array(repeating: "name", count: Limits.fieldsPerDataset + 1))
+        #expect(world.refusal(.agreement, World.agreement(["fields": fields]))?.message == "a dataset has at most 255 fields, and 256 are listed")
+        let actions = Document.array(Array(repeating: "get", count: 7))
+        #expect(world.refusal(.agreement, World.agreement(["actions": actions]))?.message == "there are 6 actions, and 7 are listed")
+    }
+
+    /// Looking for what was meant takes time that grows with the text, on every replica.
+    @Test func aTextLongerThanAnyNameResemblesNone() {
+        let long = String(repeating: "a", count: 200)
+        #expect(NearestName.of(long, among: [long + "b"]) == long + "b")
+        #expect(NearestName.of(long + "a", among: [long + "b"]) == nil)
+    }
+
+    /// Whatever rule lets it pass: what does not decode is not kept.
+    @Test func whatDoesNotDecodeIsNotKept() throws {
+        let world = try World()
+        let dataset = try #require(world.catalogue.dataset(code: "houses"))
+        let condition = Condition(.compare(FieldID(1), .equal, .attribute(String(repeating: "x", count: Limits.nameBytes + 1))))
+        let agreement = Agreement(
+            id: AgreementID(99), code: "g", dataset: dataset.id, consumer: .agency(dataset.owner), actions: .get, fields: dataset.schema.mask,
+            condition: condition, purpose: "p", from: nil, until: nil, state: .approved)
+        do throws(CatalogueError) {
+            _ = try world.catalogue.result(agreement, replacing: nil, code: "g")
+            Issue.record("it was taken")
+        } catch { #expect(error.message.contains("cannot be read again")) }
+    }
+
     @Test func thereAreAtMostSoManyObjects() throws {
         var entries: [(key: [UInt8], value: [UInt8])] = []
         for n in 1...UInt32(Limits.catalogueObjects) {

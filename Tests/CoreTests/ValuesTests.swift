@@ -87,3 +87,13 @@ import Testing
         }
     }
 }
+
+@Suite struct ShortenedTests {
+    @Test(arguments: [
+        ("abc", 3, "abc"), ("abc", 2, "ab"), ("abc", 0, ""), ("", 0, ""), ("ă", 1, ""), ("aă", 2, "a"), ("aă", 3, "aă"), ("😀b", 3, ""), ("😀b", 4, "😀"),
+        ("e\u{301}\u{301}", 3, "e\u{301}"), ("e\u{301}\u{301}", 4, "e\u{301}"),
+    ])
+    func aTextIsCutBetweenScalars(_ text: String, _ most: Int, _ kept: String) {
+        #expect(text.shortened(toBytes: most).utf8.elementsEqual(kept.utf8))
+    }
+}

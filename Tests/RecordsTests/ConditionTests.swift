@@ -109,6 +109,25 @@ import Testing
         #expect(throws: ConditionError(position: 7, message: "an attribute's name has at most \(Limits.nameBytes) bytes")) { try parse(longest + "x") }
     }
 
+    /// What is taken is stored, and what is stored must be read again: by the limits of the bytes, the NOT within a comparison is a part and a level.
+    @Test func whatIsParsedDecodesAtEveryLimit() throws {
+        for comparison in ["capital IS NOT NULL", "capital NOT IN (1)", "name NOT LIKE 'x%'", "NOT capital = 1"] {
+            let most = (Limits.conditionNodes - 1) / 2
+            let wide = Array(repeating: comparison, count: most).joined(separator: " AND ")
+            let condition = try parse(wide)
+            #expect(try Condition(decoding: condition.encoded()) == condition)
+            #expect(throws: ConditionError.self, "more than it decodes") { try parse(wide + " AND " + comparison) }
+            // Levels: an OR and an AND in each pair of parentheses, and the comparison in the last.
+            var deep = "capital = 1"
+            for level in 1...Limits.conditionDepth { deep = "capital = 2 OR capital = 3 AND " + (level == 1 ? deep : "(\(deep))") }
+            let deepest = try parse(deep)
+            #expect(try Condition(decoding: deepest.encoded()) == deepest)
+            #expect(throws: ConditionError(position: 0, message: "nested more than \(Limits.conditionDepth) levels deep")) {
+                try parse(deep.replacing("AND capital = 1", with: "AND capital IS NOT NULL"))
+            }
+        }
+    }
+
     @Test func everyTruncationOfTheBytesIsRefused() throws {
         let bytes = try parse("district IN ('1', '2') AND NOT (capital = 3 OR name LIKE 'x%') AND telephone IS NULL").encoded()
         for count in 0..<bytes.count {

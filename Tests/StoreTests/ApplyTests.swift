@@ -49,6 +49,22 @@ import Testing
         #expect(try world.get("houses", "1", as: "b/sys") == nil)
     }
 
+    /// One character may have any number of bytes: a refusal cut by characters did not fit its answer and ended every node that applied it.
+    @Test func aRefusalFitsItsAnswerWhateverItRepeats() throws {
+        let name = "e" + String(repeating: "\u{301}", count: 32_000)
+        let outcomes = [
+            try world.change(.agency, .object([.init("code", "c"), .init(name, 1)])),
+            try world.change(.dataset, .object([.init("code", "d"), .init("owner", "a"), .init("class", "open"), .init("fields", [.object([.init(name, 1)])])])),
+        ]
+        for outcome in outcomes {
+            guard case let .rejected(rejection)? = outcome else { return #expect(Bool(false), "it was taken") }
+            #expect(rejection.path.utf8.count <= Limits.refusalPathBytes && rejection.text.utf8.count <= Limits.refusalTextBytes)
+            #expect(rejection.path.unicodeScalars.contains("\u{301}") && rejection.text.contains("unknown member"))
+            let bytes = try #require(outcome?.encoded())
+            #expect(try bytes.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } == outcome)
+        }
+    }
+
     @Test func aBatchTakesEffectAsAWholeOrNotAtAll() throws {
         #expect(rejected(try world.write([house("1"), house("2", .present)])) == .conflict)
         #expect(try world.get("houses", "1") == nil)

@@ -118,7 +118,7 @@ final class Applier {
         var changed = catalogue
         let result: CatalogueResult
         do throws(CatalogueError) { result = try changed.apply(command.change, at: entry.index) } catch {
-            return .rejected(Rejection(.catalogue, path: String(error.path.prefix(200)), text: String(error.message.prefix(1_000))))
+            return .rejected(Rejection(.catalogue, path: error.path, text: error.message))
         }
         if let (key, value) = result.stored {
             try put(&transaction, databases.catalogue, key, value)

@@ -76,16 +76,18 @@ package struct Rejection: Equatable, Sendable {
     package var operation: Int = 0
     package var field: FieldID?
     package var rule: SchemaRule?
-    package var path = ""
-    package var text = ""
+    /// Where in a document, and what is wrong there: cut to `Limits.refusalPathBytes` and `Limits.refusalTextBytes`, since both may repeat
+    /// what somebody wrote.
+    package private(set) var path = ""
+    package private(set) var text = ""
 
     package init(_ reason: Reason, operation: Int = 0, field: FieldID? = nil, rule: SchemaRule? = nil, path: String = "", text: String = "") {
         self.reason = reason
         self.operation = operation
         self.field = field
         self.rule = rule
-        self.path = path
-        self.text = text
+        self.path = path.shortened(toBytes: Limits.refusalPathBytes)
+        self.text = text.shortened(toBytes: Limits.refusalTextBytes)
     }
 
     // Layout: reason u8, operation u16, field u16 (0 none), rule u8 (0 none), path string16, text string16.

@@ -34,12 +34,19 @@ let catalogueTargets = [
                 "CatalogueChange", bytes, decode: { try $0.reading { reader throws(DecodingError) in try CatalogueChange(from: &reader) } },
                 encode: { change in written { change.encode(into: &$0) } })
             guard let change = try? bytes.reading({ reader throws(DecodingError) in try CatalogueChange(from: &reader) }) else { return }
-            var catalogue = Catalogue()
-            _ = try? catalogue.apply(change, at: LogIndex(1))
+            var catalogue = try someCatalogue()
+            do throws(CatalogueError) {
+                _ = try catalogue.apply(change, at: LogIndex(9))
+            } catch where error.message.contains("cannot be read again") {
+                throw FuzzFinding(what: "the \(change.kind.name) keeps every rule and does not decode")
+            } catch {}
         },
         seeds: {
-            let agency: Document = ["code": "a", "name": "A"]
-            return [written { CatalogueChange(verb: .apply, kind: .agency, document: agency).encode(into: &$0) }]
+            let changes = someChanges + [
+                CatalogueChange(verb: .suspend, kind: .agreement, document: ["code": "g"]),
+                CatalogueChange(kind: .agency, document: ["code": "c", "name": "Sở Xây dựng"]),
+            ]
+            return changes.map { change in written { change.encode(into: &$0) } }
         }),
     FuzzTarget(
         name: "document", run: { try expectStable("Document", $0, decode: { try Document(decoding: $0) }, encode: { $0.encoded() }) },
@@ -47,4 +54,34 @@ let catalogueTargets = [
             let document: Document = ["a": [1, true, "x"], "b": ["c": 2]]
             return [document.encoded(), Document.array([.double(.nan), .null]).encoded()]
         }),
+]
+
+/// A catalogue with an object of each kind, so that a change of any of them finds what it names.
+private func someCatalogue() throws -> Catalogue {
+    var catalogue = Catalogue()
+    _ = catalogue.genesis(clusterName: "c", tokenKey: [UInt8](repeating: 7, count: 32), administratorAgency: "a", administrator: "admin", at: LogIndex(1))
+    for change in someChanges { _ = try catalogue.apply(change, at: LogIndex(2)) }
+    return catalogue
+}
+
+private let someChanges = [
+    CatalogueChange(
+        kind: .principal, document: ["code": "s", "agency": "a", "role": "consumer", "attributes": ["district": "219"], "active": true]),
+    CatalogueChange(
+        kind: .dataset,
+        document: [
+            "code": "d", "owner": "a", "class": "sharedOnRequest", "key": "id",
+            "fields": [
+                ["name": "name", "kind": "string", "sensitivity": "public", "maxBytes": 40], ["name": "born", "kind": "date", "sensitivity": "personal"],
+                ["name": "rate", "kind": "decimal", "scale": 2, "sensitivity": "internal"], ["name": "open", "kind": "bool", "sensitivity": "public"],
+                ["name": "tags", "kind": "list", "sensitivity": "public"], ["name": "size", "kind": "double", "sensitivity": "public"],
+            ],
+        ]),
+    CatalogueChange(
+        kind: .agreement,
+        document: [
+            "code": "g", "dataset": "d", "consumer": "a/s", "actions": ["get", "scan"], "fields": ["name", "rate"], "purpose": "p",
+            "where": "name = $principal.district OR born IS NOT NULL AND rate NOT IN (1.50, 2) AND NOT (open = true OR name LIKE 'B%')",
+            "from": "2026-01-01", "until": "2027-01-01T00:00:00Z",
+        ]),
 ]
