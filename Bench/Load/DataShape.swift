@@ -10,6 +10,8 @@ package struct DataShape: Sendable, Equatable {
     package static let shownFields = 8
     package static let keyBytes = 12
     package static let stampBytes = 16
+    /// The field that an update sets: with the stamp, so that a lost update shows.
+    package static let updatedField = 0
     /// The field that is a number, and what stands in the row condition.
     package static let numberField = 1
     package static let rowCondition = "f1 <= 8"

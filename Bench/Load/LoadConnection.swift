@@ -136,7 +136,7 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
         if slot.operation.kind == .readModifyWrite, !slot.isSecondStep, answer.outcome == .found {
             slots[answer.slot].isSecondStep = true
             var second = slot.operation
-            second.kind = .put
+            second.kind = .update
             return proto.write(second, slot: answer.slot, into: &out)
         }
         if answer.outcome == .failed, thread.mayRepeat() {

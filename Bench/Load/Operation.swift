@@ -4,11 +4,13 @@ package enum OperationKind: UInt8, Sendable, CaseIterable {
     case get
     /// Replaces a record that is there.
     case put
+    /// Sets one field of a record that is there, `DataShape.updatedField`; of a target that knows no fields it replaces the whole value.
+    case update
     /// Writes a record of a new key.
     case insert
     /// Reads some records in the order of their keys.
     case scan
-    /// GET and then PUT of the same record; the latency is of both.
+    /// A get and then an update of the same record; the latency is of both.
     case readModifyWrite
     /// Reads what the reader has no right to: the refusal is the answer that is wanted.
     case deniedGet
@@ -19,6 +21,7 @@ package enum OperationKind: UInt8, Sendable, CaseIterable {
         switch self {
         case .get: "get"
         case .put: "put"
+        case .update: "update"
         case .insert: "insert"
         case .scan: "scan"
         case .readModifyWrite: "read-modify-write"
@@ -32,7 +35,12 @@ package enum OperationKind: UInt8, Sendable, CaseIterable {
         self = kind
     }
 
-    package var writes: Bool { self == .put || self == .insert || self == .readModifyWrite || self == .importBatch }
+    package var writes: Bool {
+        switch self {
+        case .put, .update, .insert, .readModifyWrite, .importBatch: true
+        case .get, .scan, .deniedGet: false
+        }
+    }
 }
 
 /// One operation, before it is bytes.

@@ -13,10 +13,17 @@ package struct OperationSource: Sendable {
         package init(records: UInt64) { self.records = Atomic(records) }
     }
 
+    /// Records that a scan asks for.
+    package enum ScanLength: Sendable, Equatable {
+        case fixed(Int)
+        /// Each number from 1 to this one as often as any other.
+        case uniform(upTo: Int)
+    }
+
     /// What is drawn from.
     package enum Kind: Sendable {
         /// Operations by their shares, of which the sum is 100, on keys drawn at random, without end.
-        case mix(shares: [(kind: OperationKind, percent: Int)], KeyDistribution, onlyVisible: Bool, scanRecords: Int)
+        case mix(shares: [(kind: OperationKind, percent: Int)], KeyDistribution, onlyVisible: Bool, scan: ScanLength)
         /// Batches of new records from a number on, without end or up to `end`; scattered ones within windows of a million.
         case imports(from: UInt64, end: UInt64?, batch: Int, isScattered: Bool)
         /// These, each once.
@@ -45,14 +52,14 @@ package struct OperationSource: Sendable {
     /// The next operation; nil when there are no more.
     package mutating func next(at now: UInt64) -> Operation? {
         switch kind {
-        case let .mix(_, _, _, scanRecords):
+        case let .mix(_, _, _, length):
             let kind = table.count == 1 ? table[0] : table[Int(random.next().multipliedFullWidth(by: UInt64(table.count)).high)]
             switch kind {
             case .insert:
                 return Operation(.insert, record: shared.records.wrappingAdd(1, ordering: .relaxed).oldValue, stamp: now)
             default:
                 let record = keys?.next(of: shared.records.load(ordering: .relaxed)) ?? 0
-                return Operation(kind, record: record, count: kind == .scan ? UInt32(scanRecords) : 1, stamp: now)
+                return Operation(kind, record: record, count: kind == .scan ? records(of: length) : 1, stamp: now)
             }
         case let .imports(from, end, batch, isScattered):
             let record = shared.next.wrappingAdd(UInt64(batch), ordering: .relaxed).oldValue
@@ -63,6 +70,13 @@ package struct OperationSource: Sendable {
         case let .list(list):
             let place = shared.next.wrappingAdd(1, ordering: .relaxed).oldValue
             return place < UInt64(list.count) ? list[Int(place)] : nil
+        }
+    }
+
+    private mutating func records(of length: ScanLength) -> UInt32 {
+        switch length {
+        case let .fixed(count): UInt32(count)
+        case let .uniform(most): UInt32(random.next().multipliedFullWidth(by: UInt64(most)).high) + 1
         }
     }
 

@@ -48,7 +48,7 @@ package struct Workload: Sendable, Equatable {
     package var onlyVisible: Bool
     /// In percent; the sum is 100.
     package var shares: [Share]
-    package var scanRecords: Int
+    package var scan: OperationSource.ScanLength
     package var importBatch: Int
     package var importOrder: ImportOrder
     package var rights: Rights
@@ -74,7 +74,7 @@ package struct Workload: Sendable, Equatable {
     /// Where the operations come from. `importFrom` is the first number of new records.
     package func source(importFrom: UInt64) -> OperationSource.Kind {
         if imports { return imports(from: importFrom) }
-        return .mix(shares: shares.map { ($0.kind, $0.percent) }, distribution, onlyVisible: onlyVisible, scanRecords: scanRecords)
+        return .mix(shares: shares.map { ($0.kind, $0.percent) }, distribution, onlyVisible: onlyVisible, scan: scan)
     }
 
     /// Of the measured load or beside it.
@@ -84,7 +84,7 @@ package struct Workload: Sendable, Equatable {
 extension Workload {
     private static let operationKeys = OperationKind.allCases.map { "operations." + key($0) }
     private static let keys = [
-        "name", "about", "data.records", "data.value_bytes", "keys.distribution", "keys.only_visible", "scan.records", "import.batch", "import.order",
+        "name", "about", "data.records", "data.value_bytes", "keys.distribution", "keys.only_visible", "scan.records", "scan.lengths", "import.batch", "import.order",
         "access.rights", "access.reads", "background.import_connections", "fault.kind", "fault.after_seconds", "fault.lasts_seconds",
     ] + operationKeys
 
@@ -103,7 +103,7 @@ extension Workload {
         distribution = file["keys.distribution"] == nil ? .uniform : try reader.choice("keys.distribution")
         onlyVisible = try Self.boolean("keys.only_visible", reader) ?? false
         shares = try Self.shares(reader)
-        scanRecords = try reader.integer("scan.records", in: 1...4_096) ?? 100
+        scan = try Self.scan(reader)
         importBatch = try reader.integer("import.batch", in: 1...4_096) ?? 256
         importOrder = file["import.order"] == nil ? .key : try reader.choice("import.order")
         rights = file["access.rights"] == nil ? .none : try reader.choice("access.rights")
@@ -122,6 +122,14 @@ extension Workload {
         guard let entry = reader.file[key] else { return nil }
         guard case let .boolean(value) = entry.value else { throw reader.error(entry, "\(key) must be true or false, not \(entry.value.kind)") }
         return value
+    }
+
+    private enum ScanLengths: String, CaseIterable { case fixed, uniform }
+
+    private static func scan(_ reader: ConfigurationReader) throws(ConfigurationError) -> OperationSource.ScanLength {
+        let records = try reader.integer("scan.records", in: 1...4_096) ?? 100
+        let lengths: ScanLengths = reader.file["scan.lengths"] == nil ? .fixed : try reader.choice("scan.lengths")
+        return lengths == .fixed ? .fixed(records) : .uniform(upTo: records)
     }
 
     private static func shares(_ reader: ConfigurationReader) throws(ConfigurationError) -> [Share] {

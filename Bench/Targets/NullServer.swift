@@ -74,7 +74,7 @@ private final class NullConnection: ChannelInboundHandler {
             let start = out.beginFrame(.record, stream: header.stream)
             out.write(raw: record)
             try out.endFrame(at: start)
-        case .put, .batch:
+        case .put, .update, .batch:
             try out.writeFrame(
                 Written(info: ReplyInfo(appliedIndex: LogIndex(1), policyIndex: LogIndex(1)), index: LogIndex(1)), stream: header.stream)
         case .hello:

@@ -173,6 +173,7 @@ final class PostgresTarget: Target {
             get: "SELECT \(shown) FROM things WHERE key = $1", scan: "SELECT \(shown) FROM things WHERE key >= $1 ORDER BY key LIMIT $2::int4",
             put: rights == .none
                 ? "INSERT INTO things (key, \(names.joined(separator: ", "))) VALUES (\(places)) ON CONFLICT (key) DO UPDATE SET \(changes)" : "",
+            update: rights == .none ? "UPDATE things SET \(names[DataShape.updatedField]) = $2 WHERE key = $1" : "",
             denied: "SELECT f0 FROM secrets WHERE key = $1")
     }
 

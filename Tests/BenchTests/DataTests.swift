@@ -64,9 +64,19 @@ import Testing
     @Test func sharesAreKept() {
         let shares: [(kind: OperationKind, percent: Int)] = [(.get, 95), (.put, 5)]
         var source = OperationSource(
-            .mix(shares: shares, .uniform, onlyVisible: false, scanRecords: 1), shared: .init(records: 1_000), seed: 3, zipf: nil)
+            .mix(shares: shares, .uniform, onlyVisible: false, scan: .fixed(1)), shared: .init(records: 1_000), seed: 3, zipf: nil)
         let puts = (0..<100_000).count { _ in source.next(at: 9)?.kind == .put }
         #expect((4_500...5_500).contains(puts))
+    }
+
+    @Test func scansAreOfAnyLengthUpToTheMost() {
+        func counts(_ length: OperationSource.ScanLength) -> Set<UInt32> {
+            var source = OperationSource(
+                .mix(shares: [(.scan, 100)], .uniform, onlyVisible: false, scan: length), shared: .init(records: 1_000), seed: 3, zipf: nil)
+            return Set((0..<1_000).compactMap { _ in source.next(at: 9)?.count })
+        }
+        #expect(counts(.uniform(upTo: 7)) == Set(1...7))
+        #expect(counts(.fixed(7)) == [7])
     }
 
     @Test func aLedgerKeepsTheLastAcknowledgedWrite() {

@@ -71,7 +71,7 @@ import Wire
     // MARK: PostgreSQL
 
     private var postgres: PostgresSpeech {
-        PostgresSpeech(shape: shape, user: "u", database: "d", get: "SELECT 1", scan: "", put: "", denied: "SELECT 2")
+        PostgresSpeech(shape: shape, user: "u", database: "d", get: "SELECT 1", scan: "", put: "", update: "", denied: "SELECT 2")
     }
 
     private func message(_ kind: Character, _ body: [UInt8]) -> [UInt8] {
@@ -117,6 +117,26 @@ import Wire
         #expect(found.map(\.0.outcome) == [.found, .absent, .denied])
         #expect(PostgresRow.columns(of: found[0].1) == [Array("ab".utf8), nil])
         #expect(proto.failure == "PostgreSQL: no right")
+    }
+
+    @Test(arguments: pieces) func updatesOfPostgreSQL(_ piece: Int) throws {
+        var speech = postgres
+        speech.update = "UPDATE t"
+        var proto = PostgresProtocol(speech)
+        var out = ByteWriter()
+        let ready = message("Z", [UInt8(ascii: "I")])
+        _ = try answers(&proto, message("R", [0, 0, 0, 0]) + ready + ready, piece: piece, &out)
+        out.bytes = []
+        proto.write(Operation(.update, record: 5, stamp: 9), slot: 2, into: &out)
+        let text = shape.text(DataShape.updatedField, of: 5, stamp: 9)
+        let bind = Array("\0u\0".utf8) + [0, 1, 0, 1, 0, 2, 0, 0, 0, 12] + Array("000000000005".utf8) + [0, 0, 0, UInt8(text.count)] + text + [0, 0]
+        #expect(out.bytes == message("B", bind) + message("E", [0, 0, 0, 0, 0]) + message("S", []))
+        proto.write(Operation(.update, record: 6), slot: 1, into: &out)
+        proto.write(Operation(.put, record: 6), slot: 0, into: &out)
+        let bytes = ["UPDATE 1", "UPDATE 0", "INSERT 0 1"].flatMap { message("2", []) + message("C", Array("\($0)\0".utf8)) + ready }
+        let found = try answers(&proto, bytes, piece: piece, &out)
+        #expect(found.map(\.0.slot) == [2, 1, 0])
+        #expect(found.map(\.0.outcome) == [.written, .absent, .written])
     }
 
     @Test func aRefusalToConnectIsSaid() {
@@ -201,6 +221,14 @@ import Wire
         }
         let put = WriteOperation(kind: .put, dataset: DatasetID(3), key: DataShape.key(6), fields: fields)
         try expected.writeFrame(Write(put, preamble: RequestPreamble(handle: 9), session: SessionID(5), sequence: 1), stream: 2)
+        #expect(out.bytes == expected.bytes)
+        out.bytes = []
+        proto.write(Operation(.update, record: 6, stamp: 3), slot: 1, into: &out)
+        expected = ByteWriter()
+        let update = WriteOperation(
+            kind: .update, dataset: DatasetID(3), key: DataShape.key(6),
+            fields: [.init(FieldID(1), .string(String(decoding: shape.text(0, of: 6, stamp: 3), as: UTF8.self)))])
+        try expected.writeFrame(Write(update, preamble: RequestPreamble(handle: 9), session: SessionID(5), sequence: 2), stream: 2)
         #expect(out.bytes == expected.bytes)
 
         bytes = ByteWriter()

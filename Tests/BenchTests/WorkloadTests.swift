@@ -27,6 +27,12 @@ import Testing
         #expect(ComparisonPlan.table.targets == ["kho", "redis-tls", "postgres", "etcd"])
     }
 
+    @Test func scansHaveOneLengthOrAnyUpToIt() throws {
+        let operations = "[operations]\nscan = 100\n"
+        #expect(try Workload(Self.head + operations, file: "w").scan == .fixed(100))
+        #expect(try Workload(Self.head + operations + "[scan]\nrecords = 9\nlengths = \"uniform\"\n", file: "w").scan == .uniform(upTo: 9))
+    }
+
     private static let head = "name = \"w\"\nabout = \"a\"\n"
 
     @Test(arguments: [
@@ -37,6 +43,7 @@ import Testing
         ("[operations]\nput = 100\n[access]\nrights = \"field\"\n", "w.toml:6: access.rights must be \"none\" where records are written"),
         ("[operations]\nget = 50\nimport = 50\n", "w.toml:5: operations.import must be 100"),
         ("[operations]\nget = 100\n[keys]\nonly_visible = 1\n", "w.toml:6: keys.only_visible must be true or false, not a whole number"),
+        ("[operations]\nscan = 100\n[scan]\nlengths = \"zipf\"\n", "w.toml:6: scan.lengths must be one of fixed, uniform, not \"zipf\""),
         ("[operations]\nget = 100\n[data]\nvalue_bytes = 10\n", "w.toml:6: data.value_bytes must be from 168 to 4000, not 10"),
         ("[operations]\nget = 100\n[fault]\nkind = \"fire\"\n", "w.toml:6: fault.kind must be one of failover, slow-follower, rolling-restart, not \"fire\""),
     ])

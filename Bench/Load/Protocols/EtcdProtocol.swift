@@ -65,7 +65,7 @@ struct EtcdProtocol: LoadProtocol {
         let path: HeaderWriter.Path
         switch operation.kind {
         case .get, .readModifyWrite, .scan, .deniedGet: path = .range
-        case .put, .insert: path = .put
+        case .put, .update, .insert: path = .put
         case .importBatch: path = .txn
         }
         Self.frame(.headers, flags: 4, stream: stream, &out) { out in headers.write(path, into: &out) }
@@ -95,7 +95,7 @@ struct EtcdProtocol: LoadProtocol {
                 Self.bytes(2, count: 1, &out) { $0.write(UInt8(0)) }
                 out.write(UInt8(3 << 3))
                 Self.varint(Int(operation.count), &out)
-            case .put, .insert: put(operation.record, operation.stamp, &out)
+            case .put, .update, .insert: put(operation.record, operation.stamp, &out)
             case .importBatch:
                 for place in 0..<operation.count {
                     let inner = putBytes

@@ -51,7 +51,7 @@ struct KhoProtocol: LoadProtocol {
         switch operation.kind {
         case .get, .readModifyWrite: get(speech.dataset, operation.record, stream, &out)
         case .deniedGet: get(speech.deniedDataset, operation.record, stream, &out)
-        case .put, .insert, .importBatch: put(operation, stream, &out)
+        case .put, .update, .insert, .importBatch: write(operation, stream, &out)
         case .scan: scan(operation, slot, &out)
         }
     }
@@ -71,40 +71,51 @@ struct KhoProtocol: LoadProtocol {
         out.write(UInt8(0))
     }
 
-    private mutating func put(_ operation: Operation, _ stream: UInt32, _ out: inout ByteWriter) {
-        let start = out.beginFrame(operation.kind == .importBatch ? .batch : .put, stream: stream)
+    private mutating func write(_ operation: Operation, _ stream: UInt32, _ out: inout ByteWriter) {
+        let opcode: Opcode = operation.kind == .importBatch ? .batch : operation.kind == .update ? .update : .put
+        let start = out.beginFrame(opcode, stream: stream)
         preamble(DatasetID(0), &out)
         sequence += 1
         out.write(session)
         out.write(sequence)
         out.write(UInt16(operation.count))
         if operation.kind == .importBatch {
-            for place in 0..<operation.count { record(OperationSource.record(place, of: operation, order), operation.stamp, &out) }
+            for place in 0..<operation.count { put(OperationSource.record(place, of: operation, order), operation.stamp, &out) }
+        } else if operation.kind == .update {
+            head(.update, of: operation.record, fields: 1, &out)
+            field(DataShape.updatedField, of: operation.record, operation.stamp, &out)
         } else {
-            record(operation.record, operation.stamp, &out)
+            put(operation.record, operation.stamp, &out)
         }
         end(start, &out)
     }
 
-    /// An operation in the layout of `WriteOperation`.
-    private func record(_ record: UInt64, _ stamp: UInt64, _ out: inout ByteWriter) {
-        out.write(WriteOperation.Kind.put.rawValue)
+    // Operations in the layout of `WriteOperation`.
+
+    private func put(_ record: UInt64, _ stamp: UInt64, _ out: inout ByteWriter) {
+        head(.put, of: record, fields: DataShape.fields, &out)
+        for field in 0..<DataShape.fields { self.field(field, of: record, stamp, &out) }
+    }
+
+    private func head(_ kind: WriteOperation.Kind, of record: UInt64, fields: Int, _ out: inout ByteWriter) {
+        out.write(kind.rawValue)
         out.write(speech.dataset.rawValue)
         out.write(UInt16(DataShape.keyBytes))
         DataShape.writeKey(record, into: &out)
         out.write(UInt8(0))
-        out.write(UInt16(DataShape.fields))
-        for field in 0..<DataShape.fields {
-            out.write(UInt16(field + 1))
-            if field == DataShape.numberField {
-                out.write(ValueKind.int64.rawValue)
-                out.write(Int32(8))
-                out.write(DataShape.number(of: record))
-            } else {
-                out.write(ValueKind.string.rawValue)
-                out.write(Int32(speech.shape.widths[field]))
-                speech.shape.writeText(field, of: record, stamp: stamp, into: &out)
-            }
+        out.write(UInt16(fields))
+    }
+
+    private func field(_ field: Int, of record: UInt64, _ stamp: UInt64, _ out: inout ByteWriter) {
+        out.write(UInt16(field + 1))
+        if field == DataShape.numberField {
+            out.write(ValueKind.int64.rawValue)
+            out.write(Int32(8))
+            out.write(DataShape.number(of: record))
+        } else {
+            out.write(ValueKind.string.rawValue)
+            out.write(Int32(speech.shape.widths[field]))
+            speech.shape.writeText(field, of: record, stamp: stamp, into: &out)
         }
     }
 

@@ -10,16 +10,19 @@ package struct PostgresSpeech: Sendable {
     package var scan: String
     /// `$1` the key, then the fields in their order, `f1` as a bigint.
     package var put: String
+    /// `$1` the key, `$2` the updated field.
+    package var update: String
     /// On a table without a right.
     package var denied: String
 
-    package init(shape: DataShape, user: String, database: String, get: String, scan: String, put: String, denied: String) {
+    package init(shape: DataShape, user: String, database: String, get: String, scan: String, put: String, update: String, denied: String) {
         self.shape = shape
         self.user = user
         self.database = database
         self.get = get
         self.scan = scan
         self.put = put
+        self.update = update
         self.denied = denied
     }
 }
@@ -52,7 +55,7 @@ struct PostgresProtocol: LoadProtocol {
     }
 
     private func prepare(_ out: inout ByteWriter) {
-        for (name, text) in [("g", speech.get), ("s", speech.scan), ("p", speech.put), ("d", speech.denied)] where !text.isEmpty {
+        for (name, text) in [("g", speech.get), ("s", speech.scan), ("p", speech.put), ("u", speech.update), ("d", speech.denied)] where !text.isEmpty {
             message("P", &out) { out in
                 Self.write(name, &out)
                 Self.write(text, &out)
@@ -75,6 +78,12 @@ struct PostgresProtocol: LoadProtocol {
             }
             execute(&out)
         case .put, .insert: put(operation.record, operation.stamp, &out)
+        case .update:
+            bind("u", count: 2, &out) { out in
+                Self.key(operation.record, &out)
+                text(DataShape.updatedField, of: operation.record, operation.stamp, &out)
+            }
+            execute(&out)
         case .importBatch:
             for place in 0..<operation.count { put(OperationSource.record(place, of: operation, order), operation.stamp, &out) }
         }
@@ -90,15 +99,20 @@ struct PostgresProtocol: LoadProtocol {
         bind("p", count: DataShape.fields + 1, &out) { out in
             Self.key(record, &out)
             for field in 0..<DataShape.fields {
-                out.write(UInt32(field == DataShape.numberField ? 8 : speech.shape.widths[field]))
                 if field == DataShape.numberField {
+                    out.write(UInt32(8))
                     out.write(DataShape.number(of: record))
                 } else {
-                    speech.shape.writeText(field, of: record, stamp: stamp, into: &out)
+                    text(field, of: record, stamp, &out)
                 }
             }
         }
         execute(&out)
+    }
+
+    private func text(_ field: Int, of record: UInt64, _ stamp: UInt64, _ out: inout ByteWriter) {
+        out.write(UInt32(speech.shape.widths[field]))
+        speech.shape.writeText(field, of: record, stamp: stamp, into: &out)
     }
 
     private static func key(_ record: UInt64, _ out: inout ByteWriter) {
@@ -166,7 +180,7 @@ struct PostgresProtocol: LoadProtocol {
                 case UInt8(ascii: "D"):
                     if rows == 0 { row = body }
                     rows += 1
-                case UInt8(ascii: "C"): wrote = bytes[body.lowerBound] == UInt8(ascii: "I")
+                case UInt8(ascii: "C"): wrote = Self.wrote(bytes, body)
                 case UInt8(ascii: "E"): error = body
                 case UInt8(ascii: "R"):
                     guard body.count >= 4, bytes.big32(body.lowerBound) == 0 else { throw ProtocolFailure("PostgreSQL asks for a password") }
@@ -190,6 +204,13 @@ struct PostgresProtocol: LoadProtocol {
             if let error { return Answer(slot: slot, outcome: Self.field("C", bytes, error) == "42501" ? .denied : .failed) }
             return Answer(slot: slot, outcome: wrote ? .written : rows > 0 ? .found : .absent, records: rows, value: row)
         }
+    }
+
+    /// Whether the tag of a CommandComplete is of a write that met a row: `INSERT 0 1`, `UPDATE 1`, not `UPDATE 0`.
+    private static func wrote(_ bytes: UnsafeRawBufferPointer, _ tag: Range<Int>) -> Bool {
+        guard let verb = tag.isEmpty ? nil : bytes[tag.lowerBound] else { return false }
+        if verb == UInt8(ascii: "U") { return tag.count > 7 && bytes[tag.lowerBound + 7] != UInt8(ascii: "0") }
+        return verb == UInt8(ascii: "I")
     }
 
     private static func message(_ bytes: UnsafeRawBufferPointer, _ body: Range<Int>) -> String {

@@ -40,7 +40,7 @@ struct RESPProtocol: LoadProtocol {
             DataShape.writeKey(operation.record, into: &out)
             out.write(raw: Self.end)
         case .deniedGet: out.write(raw: Self.deniedGet)
-        case .put, .insert:
+        case .put, .update, .insert:
             out.write(raw: Self.set)
             pair(operation.record, operation.stamp, &out)
         case .importBatch:
