@@ -195,7 +195,10 @@ let package = Package(
             swiftSettings: common),
         .testTarget(
             name: "NodeTests",
-            dependencies: ["TestSupport", "Node", "Harness", "Wire", "Transport", "Configuration", "Core"], path: "Tests/NodeTests",
+            dependencies: [
+                "TestSupport", "Node", "Replica", "Harness", "Wire", "Transport", "Configuration", "Core", .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ], path: "Tests/NodeTests",
             swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(

@@ -40,6 +40,14 @@ package protocol RunnableLane: AnyObject, Sendable {
     func abandon()
 }
 
+/// Runs a lane elsewhere than on a thread of its own.
+package protocol LaneRunner: Sendable {
+    /// Begins to run it, in steps (`RunnableLane.begin`, then `runBatch`), and gives what waits for its end.
+    func run(_ lane: any RunnableLane) -> @Sendable () -> Void
+    /// Something was left in it, or it was closed. From any thread, also before `run`.
+    func posted(_ lane: any RunnableLane)
+}
+
 /// The work of a lane. Called from one thread at a time.
 protocol LaneWork<Item>: AnyObject, Sendable {
     associatedtype Item: Sendable

@@ -42,4 +42,12 @@ package struct ReplicaHost: Sendable {
             }
             return { thread.join() }
         }, posted: nil, watch: nil)
+
+    /// The same, but that the replica's loop, which never blocks, is run by `runner`.
+    package func withLoop(on runner: some LaneRunner) -> ReplicaHost {
+        ReplicaHost(
+            now: now, wallMilliseconds: wallMilliseconds, draw: draw,
+            run: { [run] lane in lane.kind == .loop ? runner.run(lane) : run(lane) },
+            posted: { [posted] lane in if lane.kind == .loop { runner.posted(lane) } else { posted?(lane) } }, watch: watch)
+    }
 }

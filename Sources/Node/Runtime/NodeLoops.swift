@@ -2,11 +2,12 @@ import CKhoPlatform
 import NIOCore
 import NIOPosix
 
-/// The event loops of a node. Peers have one to themselves: a word of theirs is what clients' requests wait for, and it must not wait in turn until a
-/// loop is done with a stretch of these.
+/// The event loops of a node. Peers have one to themselves, with the replica's loop on it: a word of theirs is what clients' requests wait for, and it must not
+/// wait in turn until a loop is done with a stretch of these.
 package struct NodeLoops: Sendable {
     /// For clients and administrators.
     package let clients: any EventLoopGroup
+    /// One loop, which the replica's loop shares.
     package let peers: any EventLoopGroup
 
     package init(clients: any EventLoopGroup, peers: any EventLoopGroup) {

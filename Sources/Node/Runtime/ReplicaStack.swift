@@ -75,7 +75,8 @@ final class ReplicaStack: Sendable {
         }
         do throws(ReplicaFailure) {
             replica = try Replica(
-                options: options, machine: store, log: log, recovered: recovered, transport: adapter, failed: { failed(.replica($0)) },
+                options: options, machine: store, log: log, recovered: recovered, transport: adapter,
+                host: .system.withLoop(on: EventLoopLane(loops.peers.next())), failed: { failed(.replica($0)) },
                 alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) },
                 repair: { Self.tell($0, audit, logger) })
         } catch { throw .replica(error) }
