@@ -46,7 +46,7 @@ struct CompareCommand: AsyncParsableCommand {
             var sessions: [String: TargetSession] = [:]
             for name in plan.targets {
                 let own = plan.lines.filter { $0.target == name }.compactMap { workloads[$0.workload] }
-                sessions[name] = try await Stage.session(name, records: options.records ?? own.map(\.records).max() ?? 0, own)
+                sessions[name] = try await Stage.session(name, records: options.records ?? own.map(\.records).max() ?? 0, own, queryNodes: options.queryNodes)
             }
             let ceilings = Calibration.read().ceilings
             var queryNodeBytes: Double?
@@ -63,7 +63,7 @@ struct CompareCommand: AsyncParsableCommand {
                     for warning in result.warnings + result.checks.filter({ !$0.passed }).map({ "FAILED: \($0.name): \($0.detail)" }) {
                         comparison.warnings.append("\(line.target), \(line.workload), \(line.shape), round \(round): \(warning)")
                     }
-                    if let bytes = result.usage?.anonymousBytesByProcess?.first(where: { $0.key.hasPrefix("query") })?.value {
+                    if let bytes = result.usage?.anonymousBytesByProcess?.filter({ $0.key.hasPrefix("query") }).values.max() {
                         queryNodeBytes = max(queryNodeBytes ?? 0, Double(bytes))
                     }
                     // Each run is there even if a later one fails.

@@ -11,6 +11,7 @@ struct MeasureOptions: ParsableArguments {
     @Option(help: "Seconds that are measured.") var seconds = 5.0
     @Option(help: "Seconds before that, thrown away.") var warmUp = 1.0
     @Option(help: "Threads of the load; half of the processors if not given.") var threads: Int?
+    @Option(help: "Query nodes of kho, over which the connections are spread.") var queryNodes = 1
     @Option(help: "Seed of keys and arrivals.") var seed: UInt64 = 1
     @Option(help: "Of open loads: poisson or constant.") var arrivals = "poisson"
     @Option(help: "The folder of the results; a new one below .build/bench if not given.") var out: String?
@@ -20,6 +21,9 @@ struct MeasureOptions: ParsableArguments {
         guard seconds >= 0.1, seconds <= 3_600 else { throw ValidationError("--seconds is from 0.1 to 3600, not \(seconds)") }
         guard warmUp >= 0, warmUp <= 600 else { throw ValidationError("--warm-up is from 0 to 600, not \(warmUp)") }
         if let threads { guard (1...256).contains(threads) else { throw ValidationError("--threads is from 1 to 256, not \(threads)") } }
+        guard Targets.queryNodes.contains(queryNodes) else {
+            throw ValidationError("--query-nodes is from \(Targets.queryNodes.lowerBound) to \(Targets.queryNodes.upperBound), not \(queryNodes)")
+        }
         guard LoadDescription.Arrivals(rawValue: arrivals) != nil else { throw ValidationError("--arrivals is poisson or constant, not \(arrivals)") }
     }
 

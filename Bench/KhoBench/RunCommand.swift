@@ -24,7 +24,7 @@ struct RunCommand: AsyncParsableCommand {
         let environment = MeasureOptions.environment()
         let folder = options.out ?? Places.resultFolder("\(target)-\(workload.name)-\(shape)")
         try await Stage.whileSet {
-            let session = try await Stage.session(target, records: options.records ?? workload.records, [workload])
+            let session = try await Stage.session(target, records: options.records ?? workload.records, [workload], queryNodes: options.queryNodes)
             let (result, histograms) = try await session.measure(workload, options.request(shape, environment, ceilings: Calibration.read().ceilings))
             try RunFolder.write(result, histograms: histograms, to: folder)
             try ReportWriter.write(for: folder)

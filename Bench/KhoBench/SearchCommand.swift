@@ -53,7 +53,7 @@ struct SearchCommand: AsyncParsableCommand {
         let environment = MeasureOptions.environment()
         let folder = options.out ?? Places.resultFolder("search-\(target)-\(workload.name)")
         try await Stage.whileSet {
-            let session = try await Stage.session(target, records: options.records ?? workload.records, [workload])
+            let session = try await Stage.session(target, records: options.records ?? workload.records, [workload], queryNodes: options.queryNodes)
             var held: Double?
             var failed: Double?
             var rate = from

@@ -10,9 +10,9 @@ enum Stage {
 
     /// Starts a target, loads it and verifies the load; says how long it took. Throws at once if it cannot be given one of the workloads, which have
     /// values of one size.
-    @Conductor static func session(_ name: String, records: Int, _ workloads: [Workload]) async throws -> TargetSession {
+    @Conductor static func session(_ name: String, records: Int, _ workloads: [Workload], queryNodes: Int = 1) async throws -> TargetSession {
         takeSignals
-        let target = try Targets.make(name, programs: Places.programs)
+        let target = try Targets.make(name, programs: Places.programs, queryNodes: queryNodes)
         for workload in workloads {
             if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(name): \(refusal)") }
             guard workload.valueBytes == workloads[0].valueBytes else {

@@ -7,12 +7,13 @@ import KhoClient
 import Records
 import Transport
 
-/// Three storage nodes and a query node, real processes over TLS; the load goes to the query node.
+/// Three storage nodes and one query node or more, real processes over TLS; the load goes to the query nodes, whose connections take turns.
 final class KhoTarget: Target {
     let name = "kho"
     let loading = Loading(connections: 4, depth: 4, batch: 256)
     private let folder: TemporaryFolder
     private let cluster: LocalCluster
+    private let queryNodes: Int
     private var shape = DataShape()
     private var dataset = DatasetID(0), secrets = DatasetID(0)
     private var reads = Workload.Reads.readIndex
@@ -30,7 +31,8 @@ final class KhoTarget: Target {
 
         """
 
-    init(programs: String) throws {
+    init(programs: String, queryNodes: Int) throws {
+        self.queryNodes = queryNodes
         for program in ["kho", "khod"] where !Files.exists(programs + "/" + program) {
             throw BenchError(
                 "\(programs)/\(program) is not there, and the target kho is made of it",
@@ -50,7 +52,7 @@ final class KhoTarget: Target {
     func start(_ shape: DataShape) async throws {
         self.shape = shape
         try cluster.makeAuthority()
-        try cluster.makeNodes(storage: 3, query: 1)
+        try cluster.makeNodes(storage: 3, query: queryNodes)
         for rights in Workload.Rights.allCases { try cluster.makeConsumer(agency: Self.agency(rights), system: rights.rawValue, name: rights.rawValue) }
         try cluster.startAll()
         func addresses(_ nodes: [LocalCluster.Node]) -> String { nodes.map(\.adminAddress).joined(separator: ",") }
@@ -64,9 +66,15 @@ final class KhoTarget: Target {
         (dataset, secrets) = try await datasets()
     }
 
-    /// Once the query node has followed so far.
+    /// Once every query node has followed so far.
     private func datasets() async throws -> (DatasetID, DatasetID) {
-        let client = try KhoClient(endpoints: cluster.queryNodes.map(\.clientAddress), tls: tls("none"))
+        var found = (DatasetID(0), DatasetID(0))
+        for node in cluster.queryNodes { found = try await datasets(of: node) }
+        return found
+    }
+
+    private func datasets(of node: LocalCluster.Node) async throws -> (DatasetID, DatasetID) {
+        let client = try KhoClient(endpoints: [node.clientAddress], tls: tls("none"))
         defer { client.close() }
         let end = MonotonicTime.now().adding(milliseconds: 20_000)
         while true {
@@ -77,7 +85,7 @@ final class KhoTarget: Target {
             } catch {
                 guard MonotonicTime.now() < end else { throw error }
             }
-            guard MonotonicTime.now() < end else { throw BenchError("the catalogue did not come to the query node within 20 s") }
+            guard MonotonicTime.now() < end else { throw BenchError("the catalogue did not come to the query node \(node.name) within 20 s") }
             try await Task.sleep(for: .milliseconds(50))
         }
     }
@@ -100,12 +108,14 @@ final class KhoTarget: Target {
         try cluster.commandWhenReady(["cluster", "configure", "--read-mode", workload.reads.rawValue])
         reads = workload.reads
         guard reads == .lease else { return }
-        let query = try AdminClient(endpoints: cluster.queryNodes.map(\.adminAddress), tls: tls("admin"))
-        defer { query.close() }
-        let end = MonotonicTime.now().adding(milliseconds: 20_000)
-        while try await query.call("node.status")["readLease"] != .bool(true) {
-            guard MonotonicTime.now() < end else { throw BenchError("the query node got no read lease within 20 s") }
-            try await Task.sleep(for: .milliseconds(20))
+        for node in cluster.queryNodes {
+            let query = try AdminClient(endpoints: [node.adminAddress], tls: tls("admin"))
+            defer { query.close() }
+            let end = MonotonicTime.now().adding(milliseconds: 20_000)
+            while try await query.call("node.status")["readLease"] != .bool(true) {
+                guard MonotonicTime.now() < end else { throw BenchError("the query node \(node.name) got no read lease within 20 s") }
+                try await Task.sleep(for: .milliseconds(20))
+            }
         }
     }
 
@@ -163,7 +173,8 @@ final class KhoTarget: Target {
             case .both: "field mask and row condition by agreement, 8 of 10 fields, \(DataShape.rowCondition)"
             }
         return TargetDescription(
-            name: name, version: Version.current, durability: "fdatasync on a majority of three before the answer", replication: "3 storage nodes, Raft; 1 query node",
+            name: name, version: Version.current, durability: "fdatasync on a majority of three before the answer", 
+            replication: "3 storage nodes, Raft; \(queryNodes) query node\(queryNodes > 1 ? "s" : "")",
             encryption: "TLS 1.3 with certificates on both sides, between nodes too", filtering: filtering,
             consistency: workload.reads == .lease ? "linearizable, read lease" : "linearizable, ReadIndex", configuration: ["storage.map_size = 32GiB"])
     }

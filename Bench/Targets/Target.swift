@@ -84,10 +84,15 @@ extension Target {
 @Conductor package enum Targets {
     package static let names = ["kho", "redis", "redis-tls", "etcd", "postgres", "lmdb", "null"]
 
-    /// - Parameter programs: the folder of `kho`, `khod` and this program.
-    package static func make(_ name: String, programs: String) throws -> any Target {
+    /// Query nodes that a cluster can be given.
+    package nonisolated static let queryNodes = 1...16
+
+    /// - Parameters:
+    ///   - programs: the folder of `kho`, `khod` and this program.
+    ///   - queryNodes: of `kho`; connections are spread over them.
+    package static func make(_ name: String, programs: String, queryNodes: Int) throws -> any Target {
         switch name {
-        case "kho": return try KhoTarget(programs: programs)
+        case "kho": return try KhoTarget(programs: programs, queryNodes: queryNodes)
         case "redis": return try RedisTarget(isTLS: false, programs: programs)
         case "redis-tls": return try RedisTarget(isTLS: true, programs: programs)
         case "etcd": return try EtcdTarget(programs: programs)
