@@ -141,9 +141,11 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
         }
         if answer.outcome == .failed, thread.mayRepeat() {
             // The slot stays busy: the same operation is sent again.
+            var operation = slot.operation
+            if slot.isSecondStep { operation.kind = .update }
             return after10Milliseconds { [self] in
                 guard isOpen else { return }
-                proto.write(slot.operation, slot: answer.slot, into: &out)
+                proto.write(operation, slot: answer.slot, into: &out)
             }
         }
         slots[answer.slot].isBusy = false

@@ -62,9 +62,6 @@ extension Catalogue {
         guard let documents = try reader.array("actions"), !documents.isEmpty else {
             throw CatalogueError(path: "actions", message: "expected a list of \(Actions.names.map(\.0).joined(separator: ", "))")
         }
-        guard documents.count <= Actions.names.count else {
-            throw CatalogueError(path: "actions", message: "there are \(Actions.names.count) actions, and \(documents.count) are listed")
-        }
         var actions = Actions()
         for (place, document) in documents.enumerated() {
             guard let name = document.string, let action = Actions.names.first(where: { $0.0 == name })?.1 else {
@@ -83,9 +80,6 @@ extension Catalogue {
         if reader.value("fields") == .string("*") { return dataset.schema.mask }
         guard let documents = try reader.array("fields"), !documents.isEmpty else {
             throw CatalogueError(path: "fields", message: "expected a list of fields, or \"*\" for all that there are now")
-        }
-        guard documents.count <= Limits.fieldsPerDataset else {
-            throw CatalogueError(path: "fields", message: "a dataset has at most \(Limits.fieldsPerDataset) fields, and \(documents.count) are listed")
         }
         var mask = FieldMask()
         for (place, document) in documents.enumerated() {

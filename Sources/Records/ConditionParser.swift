@@ -163,6 +163,8 @@ private struct ConditionParser {
         }
         do throws(ValueTextError) {
             let value = try Value(text: text, kind: field.kind, scale: field.scale)
+            // A list's bytes are more than its text's: each element has its length.
+            guard value.encodedLength <= Limits.conditionTextBytes else { throw ValueTextError(message: "a value has at most \(Limits.conditionTextBytes) bytes") }
             next += 1
             return .literal(value)
         } catch {

@@ -36,6 +36,8 @@ package protocol RunnableLane: AnyObject, Sendable {
     func runBatch(atMost count: Int) -> LanePause
     /// Whether something was left in it.
     var hasItems: Bool { get }
+    /// Whether it takes no more: then it ends once all that was left is taken.
+    var isClosed: Bool { get }
     /// Forgets everything, as if the process had died.
     func abandon()
 }
@@ -137,6 +139,7 @@ final class Lane<Item: Sendable>: RunnableLane {
     }
 
     var hasItems: Bool { mailbox.hasItems }
+    var isClosed: Bool { mailbox.isClosed }
 
     func abandon() {
         mailbox.close()

@@ -8,7 +8,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var items: [Item] = []
-    private var isClosed = false
+    private var closed = false
     private var isWaiting = false
 
     init() {
@@ -31,7 +31,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
     func post(_ item: Item) -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        guard !isClosed else { return false }
+        guard !closed else { return false }
         items.append(item)
         if isWaiting { pthread_cond_signal(arrived) }
         return true
@@ -42,8 +42,8 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
     func take(atMostNanoseconds limit: UInt64? = nil) -> [Item]? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        if items.isEmpty && !isClosed { wait(limit) }
-        if items.isEmpty { return isClosed ? nil : [] }
+        if items.isEmpty && !closed { wait(limit) }
+        if items.isEmpty { return closed ? nil : [] }
         var taken: [Item] = []
         taken.reserveCapacity(16)
         swap(&taken, &items)
@@ -54,7 +54,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
     func takeNow(atMost count: Int) -> [Item]? {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        if items.isEmpty { return isClosed ? nil : [] }
+        if items.isEmpty { return closed ? nil : [] }
         var taken: [Item] = []
         swap(&taken, &items)
         if taken.count > count {
@@ -70,10 +70,16 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         return !items.isEmpty
     }
 
+    var isClosed: Bool {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return closed
+    }
+
     /// Takes no more; what is in it can still be taken.
     func close() {
         pthread_mutex_lock(mutex)
-        isClosed = true
+        closed = true
         pthread_cond_broadcast(arrived)
         pthread_mutex_unlock(mutex)
     }
@@ -82,7 +88,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         isWaiting = true
         defer { isWaiting = false }
         guard let limit else {
-            while items.isEmpty && !isClosed { pthread_cond_wait(arrived, mutex) }
+            while items.isEmpty && !closed { pthread_cond_wait(arrived, mutex) }
             return
         }
         var end = timespec()
@@ -90,7 +96,7 @@ final class Mailbox<Item: Sendable>: @unchecked Sendable {
         let nanoseconds = UInt64(end.tv_nsec) + limit
         end.tv_sec += Int(nanoseconds / 1_000_000_000)
         end.tv_nsec = Int(nanoseconds % 1_000_000_000)
-        while items.isEmpty && !isClosed {
+        while items.isEmpty && !closed {
             if pthread_cond_timedwait(arrived, mutex, &end) == ETIMEDOUT { return }
         }
     }

@@ -185,14 +185,6 @@ import Testing
         try world.change(.dataset, World.houses(fields: fields(1..<251)))
     }
 
-    @Test func aListNamesNoMoreThanThereCanBe() throws {
-        var world = try World()
-        let fields = Document.array(Array(repeating: "name", count: Limits.fieldsPerDataset + 1))
-        #expect(world.refusal(.agreement, World.agreement(["fields": fields]))?.message == "a dataset has at most 255 fields, and 256 are listed")
-        let actions = Document.array(Array(repeating: "get", count: 7))
-        #expect(world.refusal(.agreement, World.agreement(["actions": actions]))?.message == "there are 6 actions, and 7 are listed")
-    }
-
     /// Looking for what was meant takes time that grows with the text, on every replica.
     @Test func aTextLongerThanAnyNameResemblesNone() {
         let long = String(repeating: "a", count: 200)

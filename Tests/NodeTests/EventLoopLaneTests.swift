@@ -34,6 +34,7 @@ import Testing
                 state.items = 0
             }
         }
+        var isClosed: Bool { state.withLock { $0.isClosed } }
         var hasItems: Bool { state.withLock { $0.items > 0 } }
         func abandon() {}
 
@@ -84,6 +85,22 @@ import Testing
         try await settle(eventLoop)
         #expect(lane.notes.count == 4, "it has ended")
         #expect(lane.state.withLock { $0.isOnLoop })
+    }
+
+    /// It does not wait for the moment of a pause first.
+    @Test func oneThatIsClosedEndsWhenWhatWasLeftIsTaken() async throws {
+        let eventLoop = eventLoop
+        let lane = Noted(eventLoop), runner = EventLoopLane(eventLoop)
+        lane.state.withLock { $0.pause = .untilPosted }
+        let join = runner.run(lane)
+        try await settle(eventLoop)
+        try await eventLoop.submit {
+            lane.leave(runner)
+            lane.leave(runner)
+            lane.close(runner)
+        }.get()
+        await Blocking.run { join() }
+        #expect(lane.notes == ["begin", "0", "2", "end"])
     }
 
     /// However many threads leave something, and whenever: nothing stays behind.

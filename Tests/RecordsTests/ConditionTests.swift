@@ -128,6 +128,17 @@ import Testing
         }
     }
 
+    /// Its elements' lengths are bytes too, so that it is longer than its text.
+    @Test func aListInAConditionDecodesOrIsRefused() throws {
+        let tags = FieldDefinition(id: FieldID(9), name: "tags", kind: .list)
+        func parse(_ separators: Int) throws(ConditionError) -> Condition {
+            try Condition.parse("tags IN ('" + String(repeating: "|", count: separators) + "')") { $0 == "tags" ? tags : nil }
+        }
+        let longest = try parse(4_094)
+        #expect(try Condition(decoding: longest.encoded()) == longest)
+        #expect(throws: ConditionError.self) { try parse(4_096) }
+    }
+
     @Test func everyTruncationOfTheBytesIsRefused() throws {
         let bytes = try parse("district IN ('1', '2') AND NOT (capital = 3 OR name LIKE 'x%') AND telephone IS NULL").encoded()
         for count in 0..<bytes.count {

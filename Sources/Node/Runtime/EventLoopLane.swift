@@ -54,7 +54,10 @@ final class EventLoopLane: LaneRunner, @unchecked Sendable {
 
     private func step(_ lane: any RunnableLane) {
         guard course.isRunning else { return }
-        goOn(lane, lane.runBatch(atMost: .max))
+        var pause = lane.runBatch(atMost: .max)
+        // What was left is taken; nothing else will come that it could wait for.
+        while pause != .ended, lane.isClosed { pause = lane.runBatch(atMost: .max) }
+        goOn(lane, pause)
     }
 
     private func goOn(_ lane: any RunnableLane, _ pause: LanePause) {
