@@ -118,7 +118,7 @@ import Testing
         #expect(lane.notes.last == "end")
     }
 
-    @Test func theMomentOfAPauseWakesIt() async throws {
+    @Test(.timeLimit(.minutes(1))) func theMomentOfAPauseWakesIt() async throws {
         let eventLoop = eventLoop
         let lane = Noted(eventLoop), runner = EventLoopLane(eventLoop)
         lane.state.withLock { $0.pause = .until(MonotonicTime.now().adding(milliseconds: 1)) }
