@@ -135,8 +135,10 @@ let package = Package(
             name: "BenchTargets", dependencies: ["BenchLoad", "BenchMeasure", "Harness", "KhoClient", "Transport", "Wire", "Records", "LMDB", "Core"] + nio,
             path: "Bench/Targets", swiftSettings: common),
         .target(
-            name: "BenchLoad", dependencies: ["BenchMeasure", "Configuration", "Transport", "Wire", "Records", "Core"] + nio, path: "Bench/Load",
-            swiftSettings: common),
+            name: "BenchLoad",
+            dependencies: ["BenchMeasure", "Configuration", "Wire", "Records", "Core", "CLoadSockets", .product(name: "NIOPosix", package: "swift-nio")],
+            path: "Bench/Load", swiftSettings: common),
+        .systemLibrary(name: "CLoadSockets", path: "Bench/CLoadSockets", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "BenchReport", dependencies: ["BenchMeasure", "Core"], path: "Bench/Report", swiftSettings: common),
         .target(
             name: "BenchMeasure", dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")], path: "Bench/Measure", swiftSettings: common),
@@ -169,7 +171,7 @@ let package = Package(
                 "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(
-            name: "BenchTests", dependencies: ["kho-bench", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Wire", "Records", "Core"],
+            name: "BenchTests", dependencies: ["TestSupport", "kho-bench", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Wire", "Records", "Core"] + nio,
             path: "Tests/BenchTests", swiftSettings: common),
         .testTarget(name: "BenchReportTests", dependencies: ["BenchReport", "BenchMeasure", "Core"], path: "Tests/BenchReportTests", swiftSettings: common),
         .testTarget(name: "ChecksTests", dependencies: ["Checks", "Core"], path: "Tests/ChecksTests", swiftSettings: common),

@@ -1,13 +1,8 @@
 import Core
-import NIOCore
-import NIOSSL
 
-/// One connection of the load: keeps so many requests under way. Takes all answers of a read, then writes what they make possible in one piece. Used on
-/// its event loop only; owned by its thread of the load.
-final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+/// One connection of the load: keeps so many requests under way. Takes all answers that its socket has, then writes what they make possible in one piece.
+/// Belongs to its thread of the load.
+final class LoadConnection<P: LoadProtocol> {
     /// A request's place.
     private struct Slot {
         var operation: Operation
@@ -19,31 +14,52 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
         var isSecondStep = false
     }
 
-    private var proto: P
-    private let thread: LoadThread<P>
-    private let tls: NIOSSLContext?
-    private var slots: [Slot]
-    /// Slots without a request, of open loads.
-    private var free: [Int] = []
-    /// Bytes of an answer that is not whole yet.
-    private var carry: [UInt8] = []
-    private var out = ByteWriter(capacity: 64 << 10)
-    private var context: ChannelHandlerContext?
-    private var ready: EventLoopPromise<Void>?
-    private var awaitsPrelude: Bool
-    private(set) var isOpen = true
+    /// How far it has come.
+    private enum Stage {
+        case connecting
+        /// It was asked in the clear whether the other side takes TLS.
+        case asksForTLS
+        case handshaking
+        /// The protocol's first words are under way.
+        case greeting
+        case open, closed
+    }
 
-    init(_ proto: P, thread: LoadThread<P>, depth: Int, tls: NIOSSLContext?, ready: EventLoopPromise<Void>) {
+    /// With what the poller tells of it.
+    let token: UInt64
+    @exclusivity(unchecked) private var proto: P
+    /// Owns this, and so is there as long.
+    private unowned(unsafe) let thread: LoadThread<P>
+    private let tls: ClientTLS?
+    /// Nil once it is closed.
+    @exclusivity(unchecked) private var socket: LoadSocket?
+    @exclusivity(unchecked) private var stage = Stage.connecting
+    @exclusivity(unchecked) private var slots: [Slot]
+    /// Slots without a request, of open loads.
+    @exclusivity(unchecked) private var free: [Int] = []
+    /// Bytes of an answer that is not whole yet.
+    @exclusivity(unchecked) private var carry: [UInt8] = []
+    @exclusivity(unchecked) private var out = ByteWriter(capacity: 64 << 10)
+    /// Bytes of `out` that the socket has taken.
+    @exclusivity(unchecked) private var written = 0
+    /// Whether the poller tells when the socket takes bytes.
+    @exclusivity(unchecked) private var waitsToWrite = true
+
+    /// Begins to connect; the thread is told when requests may be sent, or that it failed.
+    init(_ proto: P, to endpoint: Endpoint, token: UInt64, thread: LoadThread<P>, depth: Int, tls: ClientTLS?) throws(ProtocolFailure) {
         self.proto = proto
+        self.token = token
         self.thread = thread
         self.tls = tls
-        self.ready = ready
         slots = [Slot](repeating: Slot(operation: Operation(.get, record: 0)), count: depth)
-        awaitsPrelude = P.prelude != nil && tls != nil
+        let socket = try LoadSocket(to: endpoint)
+        self.socket = socket
+        thread.poller.add(socket.descriptor, token: token, writing: true)
     }
 
     /// Requests under way.
     var underWay: Int { slots.count { $0.isBusy } }
+    var isOpen: Bool { stage == .open }
 
     // MARK: Sending
 
@@ -70,48 +86,95 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
         send(operation, slot, dueAt: now, now)
     }
 
-    @inline(__always)
     private func send(_ operation: Operation, _ slot: Int, dueAt: UInt64, _ now: UInt64) {
         slots[slot] = Slot(operation: operation, sentAt: now, dueAt: dueAt, isBusy: true)
         proto.write(operation, slot: slot, into: &out)
     }
 
+    /// Writes what was put together.
     func flush() {
-        guard !out.bytes.isEmpty, let context else { return }
-        var buffer = context.channel.allocator.buffer(capacity: out.count)
-        buffer.writeBytes(out.bytes)
-        out.bytes.removeAll(keepingCapacity: true)
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        do throws(ProtocolFailure) { try write() } catch { fail(error.description) }
     }
+
+    /// As far as the socket takes it; the rest when it takes more.
+    private func write() throws(ProtocolFailure) {
+        guard let socket, written < out.count else { return }
+        while written < out.count {
+            let from = written
+            let progress: Result<LoadSocket.Progress, ProtocolFailure> = out.bytes.withUnsafeBytes { bytes in
+                Result { () throws(ProtocolFailure) in try socket.write(UnsafeRawBufferPointer(rebasing: bytes[from...])) }
+            }
+            switch try progress.get() {
+            case let .bytes(count): written += count
+            case .later:
+                if written > Self.keptBytes {
+                    out.bytes.removeSubrange(..<written)
+                    written = 0
+                }
+                return wait(toWrite: true)
+            case .closed: throw ProtocolFailure(Self.closedText)
+            }
+        }
+        out.bytes.removeAll(keepingCapacity: true)
+        written = 0
+        wait(toWrite: false)
+    }
+
+    private func wait(toWrite: Bool) {
+        guard waitsToWrite != toWrite, let socket else { return }
+        waitsToWrite = toWrite
+        thread.poller.change(socket.descriptor, token: token, writing: toWrite)
+    }
+
+    private static var keptBytes: Int { 1 << 20 }
+    private static var closedText: String { "the target closed the connection" }
 
     // MARK: Receiving
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = unwrapInboundIn(data)
-        let now = MonotonicTime.now().nanoseconds
+    /// The socket is ready for something.
+    func handle(_ event: Poller.Event) {
         do throws(ProtocolFailure) {
-            if awaitsPrelude { return try takePrelude(buffer, context) }
-            if carry.isEmpty {
-                try buffer.withUnsafeReadableBytes { bytes in
-                    taking(bytes, now) { used in if used < bytes.count { carry.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[used...])) } }
-                }.get()
-            } else {
-                var bytes: [UInt8] = []
-                swap(&bytes, &carry)
-                buffer.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
-                var used = 0
-                try bytes.withUnsafeBytes { taking($0, now) { used = $0 } }.get()
-                bytes.removeSubrange(..<used)
-                swap(&bytes, &carry)
+            switch stage {
+            case .open, .greeting:
+                if event.isReadable { try receive() }
+                try write()
+            case .connecting: try connected()
+            case .asksForTLS: try takePrelude()
+            case .handshaking: try handshake()
+            case .closed: break
             }
         } catch { fail(error.description) }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { flush() }
-
-    /// `take` for closures that throw no errors of a type.
-    private func taking(_ bytes: UnsafeRawBufferPointer, _ now: UInt64, _ rest: (Int) -> Void) -> Result<Void, ProtocolFailure> {
-        Result { () throws(ProtocolFailure) in rest(try take(bytes, now)) }
+    /// Takes what the socket has and all whole answers in it.
+    private func receive() throws(ProtocolFailure) {
+        var isMore = true
+        while isMore, let socket {
+            let room = thread.room
+            var filled = carry.count
+            carry.withUnsafeBytes { room.copyMemory(from: $0) }
+            isMore = false
+            var isClosed = false
+            reading: while filled < room.count {
+                switch try socket.read(into: UnsafeMutableRawBufferPointer(rebasing: room[filled...])) {
+                case let .bytes(count):
+                    filled += count
+                    isMore = socket.holdsMore
+                    if !isMore { break reading }
+                case .later:
+                    isMore = false
+                    break reading
+                case .closed:
+                    isClosed = true
+                    break reading
+                }
+            }
+            let used = try take(UnsafeRawBufferPointer(rebasing: room[..<filled]), MonotonicTime.now().nanoseconds)
+            if !carry.isEmpty { carry.removeAll(keepingCapacity: true) }
+            if used < filled { carry.append(contentsOf: room[used..<filled]) }
+            if used == 0, filled == room.count { thread.growRoom() }
+            if isClosed { throw ProtocolFailure(Self.closedText) }
+        }
     }
 
     /// Every whole answer; the bytes that were used.
@@ -123,9 +186,10 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
             }
             answered(answer, bytes, now)
         }
-        if let ready, proto.isReady {
-            self.ready = nil
-            ready.succeed(())
+        // Of a protocol that is always ready: when the other side has said something.
+        if stage == .greeting, offset > 0, proto.isReady {
+            stage = .open
+            thread.ready(self)
         }
         return offset
     }
@@ -143,26 +207,21 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
             // The slot stays busy: the same operation is sent again.
             var operation = slot.operation
             if slot.isSecondStep { operation.kind = .update }
-            return after10Milliseconds { [self] in
-                guard isOpen else { return }
-                proto.write(operation, slot: answer.slot, into: &out)
-            }
+            return thread.later(self, answer.slot, operation, now)
         }
         slots[answer.slot].isBusy = false
         thread.record(answer, slot.operation, sentAt: slot.sentAt, dueAt: slot.dueAt, now, bytes, failure: { proto.failure })
         guard isOpen else { return }
-        if answer.outcome == .failed, thread.pausesAfterFailures {
-            // Whoever was refused for want of a leader asks again after a moment, not at once.
-            return after10Milliseconds { [self] in again(answer.slot, MonotonicTime.now().nanoseconds) }
-        }
+        // Whoever was refused for want of a leader asks again after a moment, not at once.
+        if answer.outcome == .failed, thread.pausesAfterFailures { return thread.later(self, answer.slot, nil, now) }
         again(answer.slot, now)
     }
 
-    private func after10Milliseconds(_ body: @escaping () -> Void) {
-        _ = context?.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(10)) { [self] in
-            body()
-            flush()
-        }
+    /// The moment after a failure is over: the operation is sent again, or the slot's next one.
+    func goOn(_ slot: Int, _ operation: Operation?, _ now: UInt64) {
+        guard isOpen else { return }
+        if let operation { proto.write(operation, slot: slot, into: &out) } else { again(slot, now) }
+        flush()
     }
 
     private func again(_ slot: Int, _ now: UInt64) {
@@ -177,46 +236,59 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
 
     // MARK: The connection
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func channelActive(context: ChannelHandlerContext) {
-        if awaitsPrelude, let prelude = P.prelude {
-            out.write(raw: prelude.say)
-        } else {
-            proto.greet(into: &out)
-        }
-        flush()
-        context.fireChannelActive()
+    private func connected() throws(ProtocolFailure) {
+        guard let socket else { return }
+        try socket.checkConnected()
+        guard let tls else { return try greet() }
+        guard let prelude = P.prelude else { return try startTLS(tls, socket) }
+        stage = .asksForTLS
+        out.write(raw: prelude.say)
+        try write()
     }
 
     /// The other side agrees to TLS, or does not.
-    private func takePrelude(_ buffer: ByteBuffer, _ context: ChannelHandlerContext) throws(ProtocolFailure) {
-        guard let tls, let prelude = P.prelude, buffer.readableBytes == 1, buffer.getInteger(at: buffer.readerIndex) == prelude.expect else {
-            throw ProtocolFailure("the target does not take TLS")
+    private func takePrelude() throws(ProtocolFailure) {
+        guard let socket, let tls, let prelude = P.prelude else { return }
+        try write()
+        var answer: UInt8 = 0
+        let progress: Result<LoadSocket.Progress, ProtocolFailure> = withUnsafeMutableBytes(of: &answer) { room in
+            Result { () throws(ProtocolFailure) in try socket.read(into: room) }
         }
-        awaitsPrelude = false
-        do { try context.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil), position: .first) } catch {
-            throw ProtocolFailure("TLS: \(error)")
+        switch try progress.get() {
+        case .later: return
+        case .bytes where answer == prelude.expect: try startTLS(tls, socket)
+        case .bytes: throw ProtocolFailure("the target does not take TLS")
+        case .closed: throw ProtocolFailure(Self.closedText)
         }
+    }
+
+    private func startTLS(_ tls: ClientTLS, _ socket: LoadSocket) throws(ProtocolFailure) {
+        try socket.start(tls)
+        stage = .handshaking
+        try handshake()
+    }
+
+    private func handshake() throws(ProtocolFailure) {
+        guard let socket else { return }
+        switch try socket.handshake() {
+        case .bytes: try greet()
+        case let .later(forWrite): wait(toWrite: forWrite)
+        case .closed: throw ProtocolFailure(Self.closedText)
+        }
+    }
+
+    private func greet() throws(ProtocolFailure) {
+        stage = .greeting
         proto.greet(into: &out)
-        flush()
+        try write()
+        // What came with the last of the handshake lies in the session, where the poller does not see it.
+        try receive()
+        try write()
     }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        fail("the target closed the connection")
-        context.fireChannelInactive()
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)") }
 
     private func fail(_ text: String) {
-        if let ready {
-            self.ready = nil
-            ready.fail(ProtocolFailure(text))
-        }
-        guard isOpen else { return }
-        isOpen = false
+        guard stage != .closed else { return }
+        close()
         let now = MonotonicTime.now().nanoseconds
         for place in slots.indices where slots[place].isBusy {
             slots[place].isBusy = false
@@ -225,13 +297,12 @@ final class LoadConnection<P: LoadProtocol>: ChannelInboundHandler {
                 Answer(slot: place, outcome: .failed), slot.operation, sentAt: slot.sentAt, dueAt: slot.dueAt, now, UnsafeRawBufferPointer(start: nil, count: 0),
                 failure: { text })
         }
-        context?.close(promise: nil)
-        thread.lost(self)
+        thread.lost(self, text)
     }
 
     /// The load is over.
     func close() {
-        isOpen = false
-        context?.close(promise: nil)
+        stage = .closed
+        socket = nil
     }
 }

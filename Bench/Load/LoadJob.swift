@@ -1,15 +1,14 @@
 import BenchMeasure
 import Core
-import NIOCore
+import Glibc
 import NIOPosix
-import NIOSSL
 
 /// A load: whom it goes to, how it is given, of what it consists, for how long.
 package struct LoadJob: Sendable {
     /// Connections are made to these in turns.
     package var endpoints: [Endpoint]
     /// Nil for no TLS. Its ALPN names are the protocol's.
-    package var tls: NIOSSLContext?
+    package var tls: ClientTLS?
     package var load: LoadDescription
     package var source: OperationSource.Kind
     package var shared: OperationSource.Shared
@@ -25,7 +24,7 @@ package struct LoadJob: Sendable {
     package var repeats = 0
 
     package init(
-        endpoints: [Endpoint], tls: NIOSSLContext?, load: LoadDescription, source: OperationSource.Kind, shared: OperationSource.Shared, seed: UInt64 = 1,
+        endpoints: [Endpoint], tls: ClientTLS?, load: LoadDescription, source: OperationSource.Kind, shared: OperationSource.Shared, seed: UInt64 = 1,
         warmUpSeconds: Double = 1, seconds: Double?
     ) {
         self.endpoints = endpoints
@@ -65,101 +64,70 @@ package struct LoadJob: Sendable {
     }
 
     private func run<P: LoadProtocol>(_ began: @Sendable (MonotonicTime) -> Void, _ make: @escaping @Sendable () -> P) async throws -> LoadOutcome {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: load.threads)
+        // A socket that the other side has closed is an error of its connection, not the end of the program.
+        signal(SIGPIPE, SIG_IGN)
+        // Its threads do nothing else: each waits for its own sockets.
+        let pool = NIOThreadPool(numberOfThreads: load.threads)
+        pool.start()
         do {
-            let outcome = try await run(on: group, began, make)
-            try await group.shutdownGracefully()
+            let outcome = try await run(on: pool, began, make)
+            try await pool.shutdownGracefully()
             return outcome
         } catch {
-            try? await group.shutdownGracefully()
+            try? await pool.shutdownGracefully()
             throw error
         }
     }
 
     private func run<P: LoadProtocol>(
-        on group: MultiThreadedEventLoopGroup, _ began: @Sendable (MonotonicTime) -> Void, _ make: @escaping @Sendable () -> P
+        on pool: NIOThreadPool, _ began: @Sendable (MonotonicTime) -> Void, _ make: @escaping @Sendable () -> P
     ) async throws -> LoadOutcome {
-        var zipf: Zipf?
-        if case let .mix(_, distribution, _, _) = source, distribution != .uniform { zipf = Zipf(records: shared.records.load(ordering: .relaxed)) }
-        let isOpen = load.model == .open
-        let threads = (0..<load.threads).map { number in
-            LoadThread<P>(
-                loop: group.next(), source: OperationSource(source, shared: shared, seed: seed &* 1_000_003 &+ UInt64(number), zipf: zipf), isOpenLoad: isOpen,
-                seconds: Int((seconds ?? 0).rounded(.up)), captures: captures, pausesAfterFailures: survivesFaults, repeats: repeats)
-        }
-        for number in 0..<load.connections {
-            try await dial(threads[number % threads.count], endpoints[number % endpoints.count], make).get()
-        }
+        let threads = try makeThreads(make)
+        try await each(threads, on: pool) { try $0.dial() }
         let processor = ProcessMeter.ownSeconds
         let start = MonotonicTime.now()
         let from = start.nanoseconds + UInt64(warmUpSeconds * 1e9)
         let to = seconds.map { from + UInt64($0 * 1e9) } ?? .max
         began(MonotonicTime(nanoseconds: from))
-        var ends: [EventLoopFuture<Void>] = []
-        for (number, thread) in threads.enumerated() {
+        try await each(threads, on: pool) { thread in
             let schedule = load.ratePerSecond.map { rate in
                 OpenSchedule(
-                    ratePerSecond: rate / Double(threads.count), arrivals: load.arrivals ?? .poisson, seed: seed &+ UInt64(number), begin: start.nanoseconds,
+                    ratePerSecond: rate / Double(threads.count), arrivals: load.arrivals ?? .poisson, seed: seed &+ UInt64(thread.number), begin: start.nanoseconds,
                     countFrom: from, end: to)
             }
-            ends.append(try await thread.loop.submit { thread.begin(measureFrom: from, measureTo: to, schedule: schedule, redial: redial(thread, make)) }.get())
+            thread.give(measureFrom: from, measureTo: to, schedule: schedule)
         }
-        try await wait(ends, on: group.any())
         let stopped = MonotonicTime.now()
         // Connections stay for a moment, so that a server that has a process for each can be looked at.
         if seconds != nil { try await Task.sleep(for: .milliseconds(100)) }
         var outcome = LoadOutcome(
             seconds: seconds ?? Double(stopped.nanoseconds - min(from, stopped.nanoseconds)) / 1e9, generatorSeconds: ProcessMeter.ownSeconds - processor,
             wallSeconds: Double(stopped.nanoseconds - start.nanoseconds) / 1e9)
-        for thread in threads { outcome.add(try await thread.loop.submit { thread.end() }.get()) }
+        for thread in threads { outcome.add(thread.end()) }
         return outcome
     }
 
-    /// Until each is over; at most five seconds longer than the load, for answers that do not come.
-    private func wait(_ ends: [EventLoopFuture<Void>], on loop: any EventLoop) async throws {
-        let all = EventLoopFuture.andAllSucceed(ends, on: loop)
-        guard let seconds else { return try await all.get() }
-        let promise = loop.makePromise(of: Void.self)
-        let limit = loop.scheduleTask(in: .milliseconds(Int64((warmUpSeconds + seconds + 5) * 1_000))) { promise.succeed(()) }
-        all.whenComplete { _ in
-            limit.cancel()
-            promise.succeed(())
+    /// Connections are spread over threads and endpoints in turns.
+    private func makeThreads<P: LoadProtocol>(_ make: @escaping @Sendable () -> P) throws -> [LoadThread<P>] {
+        var zipf: Zipf?
+        if case let .mix(_, distribution, _, _) = source, distribution != .uniform { zipf = Zipf(records: shared.records.load(ordering: .relaxed)) }
+        return try (0..<load.threads).map { number in
+            let own = stride(from: number, to: load.connections, by: load.threads).map { endpoints[$0 % endpoints.count] }
+            return try LoadThread<P>(
+                number, LoadThread.Line(endpoints: own, depth: load.depth, tls: tls, make: make, isRestored: survivesFaults),
+                source: OperationSource(source, shared: shared, seed: seed &* 1_000_003 &+ UInt64(number), zipf: zipf), isOpenLoad: load.model == .open,
+                seconds: Int((seconds ?? 0).rounded(.up)), captures: captures, pausesAfterFailures: survivesFaults, repeats: repeats)
         }
-        try await promise.futureResult.get()
     }
 
-    // MARK: Connections
-
-    private func dial<P: LoadProtocol>(_ thread: LoadThread<P>, _ endpoint: Endpoint, _ make: @escaping @Sendable () -> P) -> EventLoopFuture<Void> {
-        let ready = thread.loop.makePromise(of: Void.self)
-        let (depth, tls) = (load.depth, tls)
-        ClientBootstrap(group: thread.loop)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4_096, initial: 65_536, maximum: 1 << 20))
-            .connectTimeout(.seconds(5))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let tls, P.prelude == nil {
-                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
-                    }
-                    let connection = LoadConnection(make(), thread: thread, depth: depth, tls: tls, ready: ready)
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                    let box = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-                    ready.futureResult.whenSuccess { thread.add(box.value) }
-                }
-            }
-            .connect(host: endpoint.host, port: endpoint.port)
-            .whenFailure { ready.fail(ProtocolFailure("\(endpoint.host):\(endpoint.port): \($0)")) }
-        return ready.futureResult
-    }
-
-    private func redial<P: LoadProtocol>(_ thread: LoadThread<P>, _ make: @escaping @Sendable () -> P) -> (() -> Void)? {
-        guard survivesFaults else { return nil }
-        @Sendable func again() {
-            let endpoint = endpoints[Int(MonotonicTime.now().nanoseconds % UInt64(endpoints.count))]
-            dial(thread, endpoint, make).whenFailure { _ in thread.loop.scheduleTask(in: .milliseconds(50)) { again() } }
+    /// Each thread's part on a thread of its own, all at once.
+    private func each<P: LoadProtocol>(
+        _ threads: [LoadThread<P>], on pool: NIOThreadPool, _ body: @escaping @Sendable (LoadThread<P>) throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for thread in threads { group.addTask { try await pool.runIfActive { try body(thread) } } }
+            try await group.waitForAll()
         }
-        return again
     }
 }
 

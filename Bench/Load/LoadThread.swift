@@ -1,10 +1,9 @@
 import BenchMeasure
 import Core
-import NIOCore
 
-/// One event loop's share of a load: its connections, its operations, its recorders.
+/// One thread's share of a load: its connections, its operations, its recorders.
 ///
-/// `@unchecked Sendable` because everything but `loop` is touched on `loop` only, once `dial` was called.
+/// `@unchecked Sendable` because one thread at a time uses it: first the one that dials, then the one that gives the load, then whoever takes the outcome.
 final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     /// What came out of it.
     struct Outcome: Sendable {
@@ -17,36 +16,66 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         var lost: Int
     }
 
-    let loop: any EventLoop
+    /// Whom its connections go to, and how.
+    struct Line: Sendable {
+        /// One for each connection; one that was lost is made anew to any of them.
+        var endpoints: [Endpoint]
+        var depth: Int
+        var tls: ClientTLS?
+        var make: @Sendable () -> P
+        /// Whether a lost connection is made anew.
+        var isRestored: Bool
+    }
+
+    /// From 0 on.
+    let number: Int
+    let poller: Poller
     let pausesAfterFailures: Bool
     let isOpenLoad: Bool
+    private let line: Line
+    /// Where bytes are read to, of all its connections in turn.
+    private(set) var room: UnsafeMutableRawBufferPointer
     /// Failed operations that are still sent again: of loads whose every operation must be done.
     private var repeatsLeft: Int
-    private var source: OperationSource
-    private var connections: [LoadConnection<P>] = []
-    private var recorders: [KindRecorder]
-    private var series: SecondSeries
-    private var ledger = WriteLedger()
+    @exclusivity(unchecked) private var source: OperationSource
+    /// By token, which is never used again; nil once it is lost.
+    @exclusivity(unchecked) private var byToken: [LoadConnection<P>?] = []
+    /// Those that requests may be sent on.
+    @exclusivity(unchecked) private var connections: [LoadConnection<P>] = []
+    @exclusivity(unchecked) private var recorders: [KindRecorder]
+    @exclusivity(unchecked) private var series: SecondSeries
+    @exclusivity(unchecked) private var ledger = WriteLedger()
     private let captures: Bool
     private var captured: [CapturedAnswer] = []
 
-    private var schedule: OpenSchedule?
+    @exclusivity(unchecked) private var schedule: OpenSchedule?
     private var turn = 0
-    private var timer: Scheduled<Void>?
+    /// When the next request of an open load is due or looked for.
+    private var pumpAt = UInt64.max
+    /// Slots that go on a moment after a failure, by when.
+    private var pauses = Deadlines<(connection: LoadConnection<P>, slot: Int, operation: Operation?)>(delay: 10_000_000)
+    /// Lost connections that are made anew.
+    private var redials = Deadlines<Void>(delay: 50_000_000)
 
     /// Answers from here to there are counted; of open loads, those to what was due then.
-    private var measureFrom: UInt64 = .max
-    private var measureTo: UInt64 = .max
+    @exclusivity(unchecked) private var measureFrom: UInt64 = .max
+    @exclusivity(unchecked) private var measureTo: UInt64 = .max
     /// No more requests from here on.
-    private var stopAt: UInt64 = .max
-    private var isExhausted = false
-    private var underWay = 0
+    @exclusivity(unchecked) private var stopAt: UInt64 = .max
+    @exclusivity(unchecked) private var isExhausted = false
+    @exclusivity(unchecked) private var underWay = 0
+    private var isGiving = false
     private var lostConnections = 0
-    private var finished: EventLoopPromise<Void>?
-    private var redial: (() -> Void)?
+    /// Why a connection was lost before the load began.
+    private var refusal: String?
 
-    init(loop: any EventLoop, source: OperationSource, isOpenLoad: Bool, seconds: Int, captures: Bool, pausesAfterFailures: Bool, repeats: Int) {
-        self.loop = loop
+    init(
+        _ number: Int, _ line: Line, source: OperationSource, isOpenLoad: Bool, seconds: Int, captures: Bool, pausesAfterFailures: Bool, repeats: Int
+    ) throws(ProtocolFailure) {
+        self.number = number
+        poller = try Poller()
+        room = .allocate(byteCount: 256 << 10, alignment: 64)
+        self.line = line
         self.source = source
         self.isOpenLoad = isOpenLoad
         self.captures = captures
@@ -56,79 +85,126 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         series = SecondSeries(seconds: seconds)
     }
 
-    // MARK: The course of a load
+    deinit { room.deallocate() }
 
-    func add(_ connection: LoadConnection<P>) {
-        connections.append(connection)
-        guard measureFrom != .max, !isOverAt(MonotonicTime.now().nanoseconds) else { return }
-        // One that takes the place of a lost one.
-        if isOpenLoad { connection.open() } else { connection.begin(MonotonicTime.now().nanoseconds) }
+    /// An answer does not fit.
+    func growRoom() {
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: room.count * 2, alignment: 64)
+        room.deallocate()
+        room = larger
     }
 
-    /// Starts the load. `finished` is fulfilled when the time is over, or no operations are left, and every answer has come.
-    func begin(measureFrom: UInt64, measureTo: UInt64, schedule: OpenSchedule?, redial: (() -> Void)?) -> EventLoopFuture<Void> {
+    // MARK: The course of a load
+
+    /// Makes the connections, and is back when requests may be sent on all of them.
+    func dial() throws(ProtocolFailure) {
+        for endpoint in line.endpoints { try connect(to: endpoint) }
+        serve(until: MonotonicTime.now().nanoseconds + 5_000_000_000) { refusal != nil || connections.count == line.endpoints.count }
+        if let refusal { throw ProtocolFailure(refusal) }
+        guard connections.count == line.endpoints.count else {
+            throw ProtocolFailure("\(line.endpoints.count - connections.count) of \(line.endpoints.count) connections were not made within 5 s")
+        }
+    }
+
+    /// Gives the load, and is back when the time is over, or no operations are left, and every answer has come; at most five seconds after the time.
+    func give(measureFrom: UInt64, measureTo: UInt64, schedule: OpenSchedule?) {
         self.measureFrom = measureFrom
         self.measureTo = measureTo
         stopAt = measureTo
         self.schedule = schedule
-        self.redial = redial
-        let promise = loop.makePromise(of: Void.self)
-        finished = promise
+        isGiving = true
         let now = MonotonicTime.now().nanoseconds
-        if isOpenLoad {
-            for connection in connections { connection.open() }
-            pump()
-        } else {
-            for connection in connections { connection.begin(now) }
-        }
-        if measureTo != .max {
-            // An answer that does not come must not hold up the end.
-            _ = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(measureTo - min(now, measureTo)))) { [self] in stop() }
-        }
-        checkEnd()
-        return promise.futureResult
-    }
-
-    /// The time is over: what is due since the timer last rang is sent, and nothing more.
-    private func stop() {
-        if isOpenLoad {
-            stopAt = .max
-            sendDue(MonotonicTime.now().nanoseconds)
-            for connection in connections { connection.flush() }
-        }
-        isExhausted = true
-        checkEnd()
+        // Over a copy: one that fails is taken out.
+        for connection in Array(connections) { start(connection, now) }
+        if isOpenLoad { pumpAt = now }
+        serve(until: measureTo == .max ? .max : measureTo + 5_000_000_000) { isExhausted && underWay == 0 }
+        isGiving = false
     }
 
     /// Closes the connections and gives what was found.
     func end() -> Outcome {
-        timer?.cancel()
         schedule?.finish()
-        let unanswered = connections.reduce(0) { $0 + $1.underWay }
-        let lost = lostConnections
-        redial = nil
-        for connection in connections { connection.close() }
-        // Each of them knows this thread.
+        let outcome = Outcome(
+            recorders: recorders, series: series, ledger: ledger, schedule: schedule, unanswered: connections.reduce(0) { $0 + $1.underWay }, captured: captured,
+            lost: lostConnections)
+        for connection in byToken { connection?.close() }
+        byToken = []
         connections = []
-        return Outcome(
-            recorders: recorders, series: series, ledger: ledger, schedule: schedule, unanswered: unanswered, captured: captured, lost: lost)
+        return outcome
     }
 
-    func lost(_ connection: LoadConnection<P>) {
-        guard let place = connections.firstIndex(where: { $0 === connection }) else { return }
-        connections.remove(at: place)
-        lostConnections += 1
-        guard let redial, !isExhausted else { return checkEnd() }
-        _ = loop.assumeIsolated().scheduleTask(in: .milliseconds(50)) { redial() }
+    /// Waits for sockets and times, and does what they ask for.
+    private func serve(until end: UInt64, _ isOver: () -> Bool) {
+        while !isOver() {
+            let now = MonotonicTime.now().nanoseconds
+            guard now < end else { return }
+            ring(now)
+            if isOver() { return }
+            let next = min(end, pumpAt, isExhausted ? .max : stopAt, pauses.first ?? .max, redials.first ?? .max)
+            poller.wait(atMost: next - min(now, next)) { event in byToken[Int(event.token)]?.handle(event) }
+        }
+    }
+
+    /// Does what is due by now.
+    private func ring(_ now: UInt64) {
+        while let pause = pauses.take(now) { pause.connection.goOn(pause.slot, pause.operation, now) }
+        while redials.take(now) != nil { redial(now) }
+        // The time is over: what was due before is sent, and nothing more. An answer that does not come must not hold up the end.
+        if isGiving, now >= stopAt { return stop(now) }
+        if now >= pumpAt { pump(now) }
+    }
+
+    private func stop(_ now: UInt64) {
+        guard !isExhausted else { return }
+        if isOpenLoad {
+            stopAt = .max
+            sendDue(now)
+            flush()
+        }
+        isExhausted = true
+        pumpAt = .max
+    }
+
+    private func flush() { for connection in Array(connections) { connection.flush() } }
+
+    // MARK: Connections
+
+    private func connect(to endpoint: Endpoint) throws(ProtocolFailure) {
+        let token = byToken.count
+        byToken.append(nil)
+        byToken[token] = try LoadConnection(line.make(), to: endpoint, token: UInt64(token), thread: self, depth: line.depth, tls: line.tls)
+    }
+
+    /// Requests may be sent on it.
+    func ready(_ connection: LoadConnection<P>) {
+        connections.append(connection)
+        // One that takes the place of a lost one.
+        if isGiving, !isExhausted { start(connection, MonotonicTime.now().nanoseconds) }
+    }
+
+    private func start(_ connection: LoadConnection<P>, _ now: UInt64) {
+        if isOpenLoad { connection.open() } else { connection.begin(now) }
+    }
+
+    func lost(_ connection: LoadConnection<P>, _ reason: String) {
+        byToken[Int(connection.token)] = nil
+        guard isGiving else {
+            refusal = reason
+            return
+        }
+        if let place = connections.firstIndex(where: { $0 === connection }) {
+            connections.remove(at: place)
+            lostConnections += 1
+        }
+        if line.isRestored, !isExhausted { redials.append((), MonotonicTime.now().nanoseconds) }
+    }
+
+    private func redial(_ now: UInt64) {
+        guard !isExhausted else { return }
+        do throws(ProtocolFailure) { try connect(to: line.endpoints[Int(now % UInt64(line.endpoints.count))]) } catch { redials.append((), now) }
     }
 
     private func isOverAt(_ now: UInt64) -> Bool { isExhausted || now >= stopAt }
-
-    private func checkEnd() {
-        guard isExhausted, underWay == 0, let finished else { return }
-        self.finished = nil
-        finished.succeed(())
-    }
 
     // MARK: Operations
 
@@ -137,7 +213,6 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     func nextOperation(_ now: UInt64) -> Operation? {
         guard now < stopAt, !isExhausted, let operation = source.next(at: now) else {
             isExhausted = true
-            checkEnd()
             return nil
         }
         underWay += 1
@@ -152,16 +227,14 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
     }
 
     /// Sends all that is due, as far as slots are free, and comes back when the next is.
-    private func pump() {
-        timer = nil
-        let now = MonotonicTime.now().nanoseconds
+    private func pump(_ now: UInt64) {
+        pumpAt = .max
         guard !isOverAt(now) else { return }
         sendDue(now)
-        for connection in connections { connection.flush() }
+        flush()
         guard let next = schedule?.nextDue else { return }
         // While nothing is free the answers drive it; a look now and then is enough.
-        let delay = next <= now ? 200_000 : next - now
-        timer = loop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(delay))) { [self] in pump() }
+        pumpAt = next <= now ? now + 200_000 : next
     }
 
     private func sendDue(_ now: UInt64) {
@@ -190,6 +263,11 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         return true
     }
 
+    /// The slot goes on after a moment: with this operation once more, or with its next.
+    func later(_ connection: LoadConnection<P>, _ slot: Int, _ operation: Operation?, _ now: UInt64) {
+        pauses.append((connection, slot, operation), now)
+    }
+
     @inline(__always)
     func record(
         _ answer: Answer, _ operation: Operation, sentAt: UInt64, dueAt: UInt64, _ now: UInt64, _ bytes: UnsafeRawBufferPointer, failure: () -> String
@@ -204,7 +282,6 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         if at >= measureFrom, at < measureTo {
             count(answer, operation, service: now - sentAt, response: now - min(dueAt, now), elapsed: at - measureFrom, failure)
         }
-        if isExhausted { checkEnd() }
     }
 
     @inline(__always)

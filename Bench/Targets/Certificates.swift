@@ -1,7 +1,6 @@
+import BenchLoad
 import Core
 import Harness
-import NIOSSL
-import Transport
 
 /// Certificates of an authority of the harness's own, made by `kho cert`: for servers that are not Kho, and for the load.
 final class Certificates {
@@ -22,19 +21,8 @@ final class Certificates {
     var loadCertificate: String { folder + "/load.crt" }
     var loadKey: String { folder + "/load.key" }
 
-    func clientContext(_ protocols: [String]) throws -> NIOSSLContext {
-        try TLSIdentity(files: TLSFiles(certificate: loadCertificate, key: loadKey, authority: authority)).clientContext(protocols: protocols)
-    }
-
-    /// For servers that do not know TLS 1.3.
-    func oldClientContext(_ protocols: [String]) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateChain = try NIOSSLCertificate.fromPEMFile(loadCertificate).map { .certificate($0) }
-        configuration.privateKey = .privateKey(try NIOSSLPrivateKey(file: loadKey, format: .pem))
-        configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authority))
-        configuration.certificateVerification = .noHostnameVerification
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.applicationProtocols = protocols
-        return try NIOSSLContext(configuration: configuration)
+    /// For the load. `oldest`: for servers that do not know TLS 1.3.
+    func clientTLS(_ protocols: [String], oldest: ClientTLS.OldestVersion = .tls13) throws -> ClientTLS {
+        try ClientTLS(certificate: loadCertificate, key: loadKey, authority: authority, protocols: protocols, oldest: oldest)
     }
 }

@@ -63,7 +63,7 @@ final class EtcdTarget: Target {
         job.endpoints = ports[3...].map { Endpoint(host: "127.0.0.1", port: $0) }
         let speech = LoadJob.Speech.etcd(EtcdSpeech(shape: shape, authority: "127.0.0.1", isTLS: true))
         // Old releases of etcd 3.5 take no more than TLS 1.2.
-        job.tls = try certificates.oldClientContext(speech.applicationProtocols)
+        job.tls = try certificates.clientTLS(speech.applicationProtocols, oldest: .tls12)
         // A transaction has at most 128 operations, and a request must fit a frame.
         if case let .imports(from, end, batch, isScattered) = job.source {
             job.source = .imports(from: from, end: end, batch: min(batch, EtcdSpeech.batchMax(shape)), isScattered: isScattered)

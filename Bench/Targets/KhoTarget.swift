@@ -5,7 +5,6 @@ import Glibc
 import Harness
 import KhoClient
 import Records
-import Transport
 
 /// Three storage nodes and one query node or more, real processes over TLS; the load goes to the query nodes, whose connections take turns.
 final class KhoTarget: Target {
@@ -159,8 +158,8 @@ final class KhoTarget: Target {
         let speech = LoadJob.Speech.kho(
             KhoSpeech(shape: shape, dataset: dataset, deniedDataset: secrets, writes: workload.writes))
         let identity = tls(workload.rights.rawValue)
-        job.tls = try TLSIdentity(files: TLSFiles(certificate: identity.certificate, key: identity.key, authority: identity.authority))
-            .clientContext(protocols: speech.applicationProtocols)
+        job.tls = try ClientTLS(
+            certificate: identity.certificate, key: identity.key, authority: identity.authority, protocols: speech.applicationProtocols)
         return try await job.run(speech, began: began)
     }
 

@@ -52,7 +52,7 @@ final class NullTarget: Target {
         var job = job
         job.endpoints = [Endpoint(host: "127.0.0.1", port: port.number)]
         let speech = LoadJob.Speech.kho(KhoSpeech(shape: shape, dataset: DatasetID(1), deniedDataset: DatasetID(2), writes: workload.writes))
-        job.tls = try certificates?.clientContext(speech.applicationProtocols)
+        job.tls = try certificates?.clientTLS(speech.applicationProtocols)
         return try await job.run(speech, began: began)
     }
 

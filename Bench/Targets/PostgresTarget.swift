@@ -158,7 +158,7 @@ final class PostgresTarget: Target {
         if workload.imports { needsVacuum = true }
         var job = job
         job.endpoints = [Endpoint(host: "127.0.0.1", port: port.number)]
-        job.tls = try certificates.clientContext([])
+        job.tls = try certificates.clientTLS([])
         return try await job.run(.postgres(speech(workload.rights)), began: began)
     }
 

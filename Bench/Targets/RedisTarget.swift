@@ -66,7 +66,7 @@ final class RedisTarget: Target {
     func run(_ job: LoadJob, _ workload: Workload, began: @escaping @Sendable (MonotonicTime) -> Void) async throws -> LoadOutcome {
         var job = job
         job.endpoints = [Endpoint(host: "127.0.0.1", port: port.number)]
-        job.tls = try certificates?.clientContext([])
+        job.tls = try certificates?.clientTLS([])
         return try await job.run(.resp(RESPSpeech(shape: shape)), began: began)
     }
 

@@ -2,7 +2,6 @@ import BenchLoad
 import BenchMeasure
 import Core
 import Harness
-import NIOSSL
 
 /// Whoever starts, loads and disturbs targets works here, one step after the other.
 @globalActor package actor Conductor {
