@@ -154,12 +154,12 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// Answers, if the ground on which it is to be answered holds in this snapshot.
-    private func serve(_ item: Item, _ older: Basis, isLeased: Bool, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
+    private func serve(_ item: Item, _ older: Basis, _ scope: LeaseScope?, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
         switch item.request.ground {
         case .barrier: answer(item, .newest, view, &answered)
         case .older: answer(item, older, view, &answered)
         case .lease:
-            guard isLeased else { return waitForBarrier(item) }
+            guard let scope, permits(item, scope, view) else { return waitForBarrier(item) }
             figures.leased += 1
             answer(item, .newest, view, &answered)
         }
@@ -200,18 +200,18 @@ final class LoopWorker: @unchecked Sendable {
         func isOver() -> Bool { MonotonicTime.now().milliseconds(since: began) >= settings.turnMilliseconds }
         do throws(StoreError) {
             try store.withReadView { view throws(StoreError) in
-                var isLeased = false
-                if let leaseRead { isLeased = replica.permits(leaseRead, snapshot: view.state.position.index) }
+                var scope: LeaseScope?
+                if let leaseRead { scope = replica.scope(of: leaseRead, snapshot: view.state.position.index) }
                 repeat {
                     takeUpcoming(view)
                     for item in upcoming {
                         figures.shortWaitMax = max(figures.shortWaitMax, figures.turns - item.request.turn)
-                        serve(item, older, isLeased: isLeased, view, &answered)
+                        serve(item, older, scope, view, &answered)
                     }
                     // One at the least, so that many short ones do not keep the long ones for ever.
                     if let item = long.next() {
                         longs += 1
-                        serve(item, older, isLeased: isLeased, view, &answered)
+                        serve(item, older, scope, view, &answered)
                     }
                 } while !isOver() && !(short.isEmpty && long.isEmpty)
             }

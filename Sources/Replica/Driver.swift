@@ -62,6 +62,10 @@ final class Driver {
         options.adjustCore(&configuration)
         core = RaftCore(configuration, restored: restored, at: host.now(), into: &effects)
         host.watch?(core)
+        #if !KHO_BUG_TOUCHED_LOST_AT_START
+        // Without it: entries of an earlier life that are not applied yet touch nothing.
+        surroundings.touched?.noteEverything(through: core.status.lastIndex)
+        #endif
         carryOutAll()
         if let what = surroundings.machine.damage { takeOutOfService(what) }
     }
@@ -185,9 +189,16 @@ final class Driver {
         guard !effects.isEmpty else { return }
         var now: [RaftEffect] = []
         swap(&now, &effects)
+        noteTouched(now)
         for effect in now { carryOut(effect) }
         now.removeAll(keepingCapacity: true)
         if effects.isEmpty { swap(&now, &effects) }
+    }
+
+    /// Before anything of the step is carried out: a lease among its effects says that these entries are received.
+    private func noteTouched(_ effects: [RaftEffect]) {
+        guard let touched = surroundings.touched else { return }
+        for case let .append(append) in effects where !append.entries.isEmpty { touched.note(append.entries) }
     }
 
     /// Who waits for something; 0 at rest.

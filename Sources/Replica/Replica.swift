@@ -20,6 +20,8 @@ package final class Replica: Sendable {
     private let failure: FailureLatch
     private let standing: Standing
     private let report: @Sendable (String) -> Bool
+    /// What entries that this node has received are about; of a node that wants leases.
+    let touched: TouchedRecords?
 
     /// Puts a replica together from what the log and the store hold; starts nothing.
     ///
@@ -64,6 +66,7 @@ package final class Replica: Sendable {
             if standing.note(newDamage: what) { applyLane.post(.damaged(what)) }
             return true
         }
+        touched = options.wantsLease ? TouchedRecords() : nil
         loop = ReplicaLoop(
             options: options, restored: restored, lane: lane,
             surroundings: ReplicaLoop.Surroundings(
@@ -72,7 +75,7 @@ package final class Replica: Sendable {
                     standing.note($0)
                     transport.membershipChanged($0, at: $1)
                 },
-                alarm: alarm, repair: repair, standing: standing, reportDamage: report, heardSnapshotAt: { receiver.heardAt }))
+                alarm: alarm, repair: repair, standing: standing, touched: touched, reportDamage: report, heardSnapshotAt: { receiver.heardAt }))
         self.receiver = receiver
         self.machine = machine
         self.standing = standing

@@ -53,6 +53,8 @@ final class ReplicaLoop: LaneWork {
         let alarm: @Sendable (RaftAlarm) -> Void
         let repair: @Sendable (RepairEvent) -> Void
         let standing: Standing
+        /// Of a node that wants leases.
+        let touched: TouchedRecords?
         /// Takes the state out of service, if there is another replica to rebuild it from: whether there is.
         let reportDamage: @Sendable (String) -> Bool
         /// When a part of a snapshot came last.

@@ -41,6 +41,7 @@ package enum Command: Equatable, Sendable {
     // Layout: format u8 (1), kind u8, then the command. An unknown format or kind stops the node that applies it.
 
     static let format: UInt8 = 1
+    static let openSessionKind: UInt8 = 2
     static let writeKind: UInt8 = 3
 
     package func encoded() -> [UInt8] {
@@ -54,7 +55,7 @@ package enum Command: Equatable, Sendable {
             out.write16(genesis.agency)
             out.write16(genesis.system)
         case let .openSession(principal):
-            out.write(UInt8(2))
+            out.write(Self.openSessionKind)
             out.write(principal.rawValue)
         case let .write(write):
             out.write(Self.writeKind)
@@ -83,7 +84,7 @@ package enum Command: Equatable, Sendable {
                     Genesis(
                         clusterName: try reader.readString16(), tokenKey: try reader.copiedBytes16(), agency: try reader.readString16(),
                         system: try reader.readString16()))
-            case 2: command = .openSession(PrincipalID(try reader.readUInt32()))
+            case Self.openSessionKind: command = .openSession(PrincipalID(try reader.readUInt32()))
             case Self.writeKind: command = .write(try WriteCommand(from: &reader))
             case 4: command = .catalogue(CatalogueCommand(actor: PrincipalID(try reader.readUInt32()), change: try CatalogueChange(from: &reader)))
             default: throw .invalid(at: 1, "unknown kind of command")

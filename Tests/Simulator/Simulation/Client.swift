@@ -102,7 +102,7 @@ extension World {
             if settings.defect == .barriersPassAtOnce { return readAnswered(number, step, node, .passed, floor) }
             let read = replica.beginLeaseRead()
             if read != nil || settings.defect == .leasesDoNotEnd && replica.readLease.validUntil > 0 {
-                return begin(LeasedRead(client: number, step: step, place: node.place, life: node.life, floor: floor, read: read))
+                return begin(LeasedRead(client: number, step: step, place: node.place, life: node.life, floor: floor, key: dice.permille(800) ? dice.pick(Workload.keys) : nil, read: read))
             }
             askBarrier(number, step, node, floor)
         } else {

@@ -202,6 +202,19 @@ struct Record {
         readFloor = max(readFloor, position.index)
     }
 
+    /// The first entry after one, through another, that is about the record of the dataset, or about any if `key` is nil, or about what may be shown; nil if
+    /// none is.
+    func firstTouching(_ key: [UInt8]?, after: LogIndex, through: LogIndex) -> LogIndex? {
+        applied[Int(after.rawValue)..<min(applied.count, Int(through.rawValue))].lazy.map(\.entry).first { entry in
+            guard entry.kind == .command else { return false }
+            switch try? Command(decoding: entry.payload) {
+            case let .write(write): return write.operations.contains { $0.dataset == ModelState.dataset && (key == nil || $0.key == key) }
+            case .openSession: return false
+            default: return true
+            }
+        }?.index
+    }
+
     /// A read was answered from the state at the index.
     mutating func showed(_ index: LogIndex) { readFloor = max(readFloor, index) }
 }

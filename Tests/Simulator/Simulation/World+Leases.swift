@@ -10,6 +10,8 @@ struct LeasedRead {
     let life: Int
     /// What had been acknowledged and shown when it began.
     let floor: LogIndex
+    /// The record that it asks for; nil: all of them.
+    let key: [UInt8]?
     /// nil if it began without a look at the clock: a defect on purpose.
     let read: LeaseRead?
     /// The snapshot's; nil before it is taken.
@@ -55,22 +57,37 @@ extension World {
             takeSnapshot(&next)
             return goOn(later: next)
         }
-        guard permits(read, index, replica) else {
+        switch permits(read, index, replica) {
+        case .nothing:
             counts.leaseRefusals += 1
             guard clients[read.client].step == read.step else { return }
             return askBarrier(read.client, read.step, node, read.floor)
+        case .everything:
+            trace.line("\(moment) client \(read.client) reads \(index) at \(node.id) by a lease")
+            checkRead(node, at: index, read.floor, by: " by a lease")
+        case .whatIsAskedFor:
+            counts.untouchedReads += 1
+            trace.line("\(moment) client \(read.client) reads what is untouched since \(index) at \(node.id) by a lease")
+            checkRead(node, at: index, LogIndex(0), by: " by a lease")
+            if index < read.floor, let touching = record.firstTouching(read.key, after: index, through: read.floor) {
+                fail("a read at \(node.id) is answered by a lease from \(index), and \(touching), acknowledged before it began, is about what it asks for")
+            }
         }
         counts.reads += 1
         counts.leaseReads += 1
-        trace.line("\(moment) client \(read.client) reads \(index) at \(node.id) by a lease")
-        checkRead(node, at: index, read.floor, by: " by a lease")
         if clients[read.client].step == read.step { finish(read.client) }
     }
 
-    private func permits(_ read: LeasedRead, _ index: LogIndex, _ replica: Replica) -> Bool {
+    private enum Permission { case nothing, whatIsAskedFor, everything }
+
+    private func permits(_ read: LeasedRead, _ index: LogIndex, _ replica: Replica) -> Permission {
         let lease = replica.readLease
-        guard let begun = read.read else { return lease.validUntil > 0 && index >= lease.receivedIndex }
-        return replica.permits(begun, snapshot: settings.defect == .leasesShowWhatIsApplied ? max(index, lease.receivedIndex) : index)
+        guard let begun = read.read else { return lease.validUntil > 0 && index >= lease.receivedIndex ? .everything : .nothing }
+        let shown = settings.defect == .leasesShowWhatIsApplied ? max(index, lease.receivedIndex) : index
+        guard let scope = replica.scope(of: begun, snapshot: shown) else { return .nothing }
+        if scope.isWhole { return .everything }
+        let isPermitted = read.key.map { scope.permits(ModelState.dataset, $0.span.bytes) } ?? scope.permits(ModelState.dataset)
+        return isPermitted ? .whatIsAskedFor : .nothing
     }
 
     // MARK: What must hold

@@ -41,7 +41,7 @@ package final class World: @unchecked Sendable {
         package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, putBacks = 0
         package var delivered = 0, lost = 0
         /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
-        package var leaseReads = 0, leaseRefusals = 0
+        package var leaseReads = 0, untouchedReads = 0, leaseRefusals = 0
         /// Looks at a real store by the partner, and records that it was shown in whole and in part.
         package var looks = 0, shown = 0, withheld = 0
     }
