@@ -18,7 +18,7 @@ package struct ReadLease: Equatable, Sendable {
     package var validUntil: UInt64
     /// What the leader had committed when the lease began to be held. What is committed later this node has received before.
     package var grantedIndex: LogIndex
-    /// The last entry that this node has received of the leader, committed or not.
+    /// The last entry of this node's log, committed or not: no less than what any leader has heard that it has.
     package var receivedIndex: LogIndex
 
     package static let none = ReadLease(

@@ -61,6 +61,38 @@ import Testing
         await world.stop()
     }
 
+    /// While writes of other records are on their way, a right that has ended by the time of one that was acknowledged shows nothing any more.
+    @Test func aTermEndsWhileOtherRecordsAreWritten() async throws {
+        let world = try await world()
+        let other = try #require(world.partners.replica(NodeID(2)))
+        let otherStore = try #require(world.partners.store(NodeID(2)))
+        let client = try await world.client("nobody")
+        let houses = try world.dataset("houses"), units = try world.dataset("units")
+        let until = try world.store.withReadView { view throws(StoreError) in view.state.time.milliseconds } + 1_500
+        try await world.change(
+            .agreement,
+            [
+                "code": "short", "dataset": "houses", "consumer": "nobody/sys", "actions": ["get"], "fields": ["name"], "purpose": "test",
+                "until": .string(TimestampText.write(until)),
+            ])
+        let owner = try #require(try world.store.withReadView { view throws(StoreError) in view.catalogue.principal(path: "own/sys")?.id })
+        var shown = 0, refused = 0
+        while refused < 3 {
+            let operation = WriteOperation(kind: .put, dataset: units, key: World.key(shown % 50), fields: [.init(FieldID(1), .string("unit \(shown)"))])
+            try await world.apply(
+                .write(WriteCommand(principal: owner, session: .none, sequence: 0, policyIndex: LogIndex(0), operations: [operation])), on: other)
+            let hasEnded = try otherStore.withReadView { view throws(StoreError) in view.state.time.milliseconds >= until }
+            do {
+                #expect(try await client.get(World.key(0), from: houses).value != nil)
+                #expect(!hasEnded, "shown after \(shown) writes, the last of which came after the term")
+                shown += 1
+            } catch { refused += 1 }
+        }
+        #expect(shown > 0)
+        client.close()
+        await world.stop()
+    }
+
     /// Who hears of nobody any more answers nothing once its lease has ended, and is not waited for.
     @Test func withoutTheOthersTheLeaseEnds() async throws {
         let world = try await world()

@@ -9,6 +9,7 @@ import Synchronization
 final class Partners: Sendable {
     private struct State {
         var replicas: [NodeID: Replica] = [:]
+        var stores: [NodeID: StateStore] = [:]
         var isCut = false
     }
 
@@ -33,12 +34,14 @@ final class Partners: Sendable {
     /// Whether the first voter, which serves the clients, hears of the others.
     func cut(_ isCut: Bool) { state.withLock { $0.isCut = isCut } }
     func add(_ replica: Replica, as node: NodeID) { state.withLock { $0.replicas[node] = replica } }
+    func store(_ node: NodeID) -> StateStore? { state.withLock { $0.stores[node] } }
     func replica(_ node: NodeID) -> Replica? { state.withLock { $0.replicas[node] } }
 
     /// Starts the others.
     func start(in folder: String, cluster: ClusterID) throws {
         for node in voters.dropFirst() {
-            let (replica, _) = try make(node, in: "\(folder)/\(node)", cluster: cluster)
+            let (replica, store) = try make(node, in: "\(folder)/\(node)", cluster: cluster)
+            state.withLock { $0.stores[node] = store }
             replica.start()
         }
     }

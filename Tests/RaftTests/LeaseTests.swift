@@ -261,6 +261,19 @@ import Testing
         #expect(!ReadLease.none.permits(snapshotIndex: LogIndex(9), takenAt: 0, now: 0))
     }
 
+    /// A node that begins again has acknowledged all of its log, perhaps: the leader waits for it no more before it commits that (`kho-sim --seed 50 --events
+    /// 10000 --faults loss,partition,stop --haste 10 --leases` at 68861d9).
+    @Test func whatAnEarlierLifeHasAcknowledgedIsReceived() {
+        var one = OneCore(4, learners: 1, mode: .lease, hardState: HardState(term: Term(1)), entries: [1, 1, 1]) { $0.wantsLease = true }
+        one.hear(1, 1, .heartbeat(commit: LogIndex(0), context: 0))
+        one.tick(1)
+        guard case let .leaseRequest(nonce)? = one.sent.first(where: { $0.to == n(1) })?.body else { return #expect(Bool(false), "\(one.sent)") }
+        one.hear(1, 1, .leaseGranted(nonce: nonce, nanoseconds: 400_000_000, index: LogIndex(0)))
+        let lease = one.core.readLease
+        #expect(lease.validUntil > 0 && lease.receivedIndex == LogIndex(3))
+        #expect(!lease.permits(snapshotIndex: LogIndex(0), takenAt: lease.heldSince, now: lease.heldSince))
+    }
+
     @Test func onlyAnAnswerToARequestIsALease() {
         var (one, nonce) = holder()
         one.hear(1, 1, .leaseGranted(nonce: nonce &+ 1, nanoseconds: 400_000_000, index: LogIndex(1)))

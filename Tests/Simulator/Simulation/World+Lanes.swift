@@ -94,6 +94,7 @@ extension World {
         }
         if status.commitIndex > node.seenCommit {
             record.commits(core, from: node.seenCommit, to: status.commitIndex, isLeader: status.role == .leader, self)
+            if settings.usesLeases { checkHolders(have: status.commitIndex, as: node) }
             if status.commitIndex > status.lastIndex { fail("\(node.id) commits \(status.commitIndex), and its log ends at \(status.lastIndex)") }
         }
         if core.durableIndex > status.lastIndex { fail("\(node.id) counts entries as durable that it does not have") }

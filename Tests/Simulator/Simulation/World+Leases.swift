@@ -100,6 +100,14 @@ extension World {
         }
     }
 
+    /// Nothing is known as committed, to anybody, that somebody who holds a lease has not received.
+    func checkHolders(have index: LogIndex, as leader: SimulatedNode) {
+        for node in nodes {
+            guard let lease = node.replica?.readLease, lease.validUntil > node.clock(time), lease.receivedIndex < index else { continue }
+            fail("\(leader.id) knows \(index) as committed, and \(node.id) holds a lease and has received \(lease.receivedIndex)")
+        }
+    }
+
     /// A holder that lags delays a writer for the lease that it had and one more at the most, and all that lag together no longer.
     func checkFence(_ core: borrowing RaftCore, _ status: RaftStatus, _ node: SimulatedNode) {
         let first = status.commitIndex.next
