@@ -134,7 +134,7 @@ struct Answering {
 
     private func openSession(_ view: borrowing ReadView) {
         guard isAuthenticated(view) else { return }
-        worker.propose(.openSession(principal), stream: stream, operation: request.operation, dataset: DatasetID(0), from: connection)
+        worker.propose(Command.openSession(principal).encoded(), stream: stream, operation: request.operation, dataset: DatasetID(0), from: connection)
     }
 
     private func write(_ message: Write, _ view: borrowing ReadView, _ plans: inout PlanCache) {

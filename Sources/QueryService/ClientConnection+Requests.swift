@@ -32,6 +32,9 @@ extension ClientConnection {
             if let principal = principal(message.preamble.handle) { scans[stream] = ScanState(message: message, principal: principal) }
             submit(message.preamble.handle, stream, .scan(message))
         case .put, .update, .delete, .batch:
+            if let plain = PlainWriteBody(opcode: opcode, in: body), let principal = principal(plain.handle),
+                worker.submit(plain, opcode, stream: stream, principal: principal, from: self)
+            { return }
             let message = try Write(opcode: opcode, from: &body)
             guard let principal = principal(message.preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
             worker.submit(message, stream: stream, principal: principal, from: self)

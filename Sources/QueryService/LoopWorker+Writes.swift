@@ -23,16 +23,34 @@ extension LoopWorker {
         }
     }
 
+    /// The same of a write whose operations need not be taken apart for it. False if it must be looked at in the general way, which says what is wrong; nothing
+    /// was done then.
+    func submit(_ write: borrowing PlainWriteBody, _ opcode: Opcode, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) -> Bool {
+        guard !connection.unconfirmed.contains(principal) else { return false }
+        let datasets = write.datasets
+        let isAllowed = try? store.withReadView { view throws(StoreError) in
+            WriteCheck.allowsPuts(to: datasets, principal: principal, view: view, plans: &plans)
+        }
+        guard isAllowed == true else { return false }
+        let command = WriteCommand.encoded(
+            principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex, operations: write.operations)
+        propose(command, stream: stream, operation: "\(opcode)", dataset: datasets[0], from: connection)
+        return true
+    }
+
     func propose(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
         let command = WriteCommand(
             principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex,
             operations: write.operations)
-        propose(.write(command), stream: stream, operation: "\(write.opcode)", dataset: write.operations.first?.dataset ?? DatasetID(0), from: connection)
+        propose(
+            Command.write(command).encoded(), stream: stream, operation: "\(write.opcode)", dataset: write.operations.first?.dataset ?? DatasetID(0),
+            from: connection)
     }
 
-    func propose(_ command: Command, stream: UInt32, operation: String, dataset: DatasetID, from connection: ClientConnection) {
+    /// `command`: its bytes.
+    func propose(_ command: [UInt8], stream: UInt32, operation: String, dataset: DatasetID, from connection: ClientConnection) {
         let finished = Finished(connection: connection, stream: stream, operation: operation, dataset: dataset)
-        replica.propose(command.encoded()) { [self] result in
+        replica.propose(command) { [self] result in
             eventLoop.execute { [self] in finish(finished, result) }
         }
     }

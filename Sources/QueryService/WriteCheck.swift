@@ -27,6 +27,17 @@ enum WriteCheck {
         return nil
     }
 
+    /// Whether puts to all of these datasets are allowed.
+    static func allowsPuts(to datasets: [DatasetID], principal: PrincipalID, view: borrowing ReadView, plans: inout PlanCache) -> Bool {
+        guard let who = view.catalogue.principal(principal), who.active else { return false }
+        for id in datasets {
+            guard let dataset = view.catalogue.dataset(id), let plan = plans.plan(principal: principal, dataset: id, in: view.catalogue, at: view.state.time),
+                plan.allows(.put, of: dataset)
+            else { return false }
+        }
+        return true
+    }
+
     private static func kind(of operation: WriteOperation) -> AccessPlan.WriteKind {
         switch operation.kind {
         case .put: .put

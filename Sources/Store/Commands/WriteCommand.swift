@@ -73,6 +73,21 @@ package struct WriteCommand: Equatable, Sendable {
         for operation in operations { operation.encode(into: &out) }
     }
 
+    /// The command of such a write (`Command.write`), its operations encoded already: their count u16, then each as `WriteOperation` is laid out.
+    package static func encoded(
+        principal: PrincipalID, session: SessionID, sequence: UInt64, policyIndex: LogIndex, operations: RawSpan
+    ) -> [UInt8] {
+        var out = ByteWriter(capacity: 64 + operations.byteCount)
+        out.write(Command.format)
+        out.write(Command.writeKind)
+        out.write(principal.rawValue)
+        out.write(session.rawValue)
+        out.write(sequence)
+        out.write(policyIndex.rawValue)
+        out.write(raw: operations)
+        return out.bytes
+    }
+
     init(from reader: inout ByteReader) throws(DecodingError) {
         let header = try WriteHeader(from: &reader)
         (principal, session, sequence, policyIndex) = (header.principal, header.session, header.sequence, header.policyIndex)
