@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -152,6 +153,13 @@ struct kho_sched_attr {
     uint32_t priority;
     uint64_t runtime, deadline, period;
 };
+
+void kho_stand_back(void) {
+    // On Linux a thread has a niceness of its own.
+    errno = 0;
+    int nice = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0) setpriority(PRIO_PROCESS, 0, nice + 5);
+}
 
 void kho_prefer_latency(void) {
     struct kho_sched_attr attr;

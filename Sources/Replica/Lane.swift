@@ -22,6 +22,8 @@ package enum LaneKind: String, Sendable {
 
     /// It does little at a time, and others wait for it.
     var isWaitedFor: Bool { self == .loop || self == .log }
+    /// It does much at a time, and those who read do not wait for it, mostly.
+    var standsBack: Bool { self == .apply }
 }
 
 /// A lane as whoever runs it sees it: batches of work that must not run at the same time, and may run on any thread.

@@ -38,6 +38,7 @@ package struct ReplicaHost: Sendable {
         run: { lane in
             let thread = LaneThread(lane.kind.rawValue) {
                 if lane.kind.isWaitedFor { kho_prefer_latency() }
+                if lane.kind.standsBack { kho_stand_back() }
                 lane.runToTheEnd()
             }
             return { thread.join() }

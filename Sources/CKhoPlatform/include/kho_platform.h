@@ -31,4 +31,8 @@ void kho_name_thread(const char *name);
 /// others. Where the kernel does not know of it, nothing changes.
 void kho_prefer_latency(void);
 
+/// Has the calling thread stand back where processors are short: five steps of niceness more, so that beside a thread that never rests it gets a quarter
+/// of a processor. Where that is not allowed, nothing changes.
+void kho_stand_back(void);
+
 #endif

@@ -18,7 +18,8 @@ package struct NodeLoops: Sendable {
     /// A loop on each processor for clients, and one for peers.
     static func system() -> NodeLoops {
         let peers = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        peers.next().execute { kho_prefer_latency() }
-        return NodeLoops(clients: MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount), peers: peers)
+        let clients = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        for loop in [peers.next()] + Array(clients.makeIterator()) { loop.execute { kho_prefer_latency() } }
+        return NodeLoops(clients: clients, peers: peers)
     }
 }
