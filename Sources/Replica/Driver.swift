@@ -173,8 +173,11 @@ final class Driver {
         case let .snapshotDone(transfer, installed):
             senders.first { $0.transfer == transfer && $0.node == node }?.hear(.done(installed: installed))
         case let .snapshotWanted(index):
-            guard !repair.isUnderWay, surroundings.machine.applied.position.index >= index, core.membership.member(node) != nil else { return }
-            sendSnapshot(to: node, isWanted: true)
+            guard !repair.isUnderWay, core.membership.member(node) != nil else { return }
+            if surroundings.machine.applied.position.index >= index { return sendSnapshot(to: node, isWanted: true) }
+            // Nobody waited for it here until now.
+            guard index <= core.status.commitIndex else { return }
+            surroundings.applyLane.post(.whenApplied(index) { [loop] isApplied in if isApplied { loop.report(.message(message, from: node)) } })
         case .forward, .snapshotBegin, .snapshotChunk, .snapshotEnd: break
         }
     }

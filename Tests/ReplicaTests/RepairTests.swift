@@ -67,6 +67,26 @@ import Testing
         #expect(try cluster.records(follower) == 221)
     }
 
+    /// Whoever is asked for a state and has not applied as much, since nobody waits for it there, does so and sends it.
+    @Test func aStateThatIsAppliedLateIsSent() throws {
+        let n4 = NodeID(4)
+        let cluster = try ReplicaCluster()
+        (cluster.applyPauseMilliseconds, cluster.freshnessMilliseconds) = (600_000, 600_000)
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        try cluster.add(n4, incarnation: 4, at: leader)
+        (cluster.applyPauseMilliseconds, cluster.freshnessMilliseconds) = (0, 200)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("the query node to serve") { try cluster.barrier(at: n4) == .passed }
+        let index = cluster.applied(n4)
+        try cluster.apply(try cluster.put("late", at: n4), at: n4)
+        #expect(cluster.applied(n4) > index && cluster.applied(leader) <= index, "the leader was to apply late")
+        #expect(try #require(cluster.replicas[n4]).reportDamage("a record does not fit its checksum"))
+        try cluster.wait("the query node to be rebuilt") { cluster.replicas[n4]?.damage == nil }
+        #expect(try cluster.records(n4) == 1)
+    }
+
     @Test func aDamagedLeaderHandsOverAndIsMended() throws {
         let (cluster, leader, _) = try filled()
         #expect(try cluster.rot(rotten, at: leader) > 0)

@@ -85,6 +85,7 @@ final class ReplicaCluster {
     var segmentBytes = 16 << 20
     var proposalMilliseconds: UInt64 = 10_000
     var applyPauseMilliseconds: UInt64 = 0
+    var freshnessMilliseconds: UInt64 = 200
 
     final class FailureList: Sendable {
         private let all = Mutex<[String]>([])
@@ -127,6 +128,7 @@ final class ReplicaCluster {
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100
         options.applyPauseMilliseconds = applyPauseMilliseconds
+        options.freshnessMilliseconds = freshnessMilliseconds
         options.firstMembership = membership ?? voters
         let (failures, repairs) = (failures, repairs)
         let replica = try Replica(

@@ -14,8 +14,9 @@ import Transport
 /// What a node runs once it belongs to a cluster: log, state, replica, peers, and, on a query node, KHO/1. Started and stopped in one
 /// order.
 final class ReplicaStack: Sendable {
-    /// How far a storage node's state may be behind what is committed, beside what applying takes.
-    static let storageApplyPauseMilliseconds: UInt64 = 50
+    /// How far a storage node's state may be behind what is committed, beside what applying takes, as long as nobody waits for it there. A page that
+    /// several entries of this time change is written once (docs/performance.md).
+    static let storageApplyPauseMilliseconds: UInt64 = 200
 
     let place: NodeIdentity.Place
     let store: StateStore
