@@ -93,7 +93,8 @@ struct LogCheck {
         return low == 0 ? nil : writes[key][low - 1]
     }
 
-    /// Whether each read reaches every index, of any key, that somebody knew of when it was called, less the age it admits.
+    /// Whether each read reaches every index that somebody knew of when it was called: of its own key; of a stale read, whose answer is a whole state of some age,
+    /// that of any key less the age. (What a linearizable answer's state lacks may be about other keys.)
     private mutating func checkAge() {
         // What became known, in the order of time.
         var known: [(time: UInt64, index: UInt64, number: Int)] = []
@@ -108,13 +109,17 @@ struct LogCheck {
                 return (tooMuch || age > read.called ? 0 : read.called - age, read.number)
             }.sorted { $0 < $1 }
         var next = 0
-        var highest: (index: UInt64, number: Int) = (0, 0)
+        var highestOfAll: (index: UInt64, number: Int) = (0, 0)
+        var highestOfKey = [(index: UInt64, number: Int)](repeating: (0, 0), count: history.keys.count)
         for (since, number) in reads {
             while next < known.count, known[next].time < since {
-                if known[next].index > highest.index { highest = (known[next].index, known[next].number) }
+                let (index, number, key) = (known[next].index, known[next].number, history.keyOfOperation[known[next].number])
+                if index > highestOfAll.index { highestOfAll = (index, number) }
+                if index > highestOfKey[key].index { highestOfKey[key] = (index, number) }
                 next += 1
             }
             let read = history.operations[number]
+            let highest = read.mayBeStale ? highestOfAll : highestOfKey[history.keyOfOperation[number]]
             guard let claimed = read.index, claimed < highest.index else { continue }
             report(
                 .tooOld, "it shows the state at index \(claimed), but \(highest.index) was known before it"

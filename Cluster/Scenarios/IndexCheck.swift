@@ -3,8 +3,8 @@ import Core
 /// Checks every answer against the log: what was acknowledged at which index, and what a reader says it saw at which index.
 ///
 /// This is more than linearizability of each key: the indexes put all keys into one order. A read at index *i* must show each record as the last write up to
-/// *i* left it; a linearizable read's *i* must reach every write that was acknowledged before it began, a stale read's every
-/// write acknowledged so long before; a write's index must exceed that of every write acknowledged before it began.
+/// *i* left it; a linearizable read's *i* must reach every write of its record that was acknowledged before it began (what its state lacks may be about others),
+/// a stale read's every write of any record acknowledged so long before; a write's index must exceed that of every write acknowledged before it began.
 package struct IndexCheck {
     private struct Change {
         var index: UInt64
@@ -95,37 +95,49 @@ package struct IndexCheck {
 
     /// What was acknowledged earlier has the lower index, and reads reach it.
     private mutating func checkOrder(_ calls: [Call]) {
-        var acknowledged: [(returned: UInt64, index: UInt64, key: String)] = []
-        for call in calls { if case let .written(index) = call.outcome { acknowledged.append((call.returned, index, call.key)) } }
-        acknowledged.sort { $0.returned < $1.returned }
-        var highest: [(index: UInt64, key: String)] = []
-        for write in acknowledged {
-            if let last = highest.last, last.index >= write.index { highest.append(last) } else { highest.append((write.index, write.key)) }
-        }
-        /// The highest index among what was acknowledged before the moment.
-        func before(_ moment: UInt64) -> (index: UInt64, key: String)? {
-            var low = 0, high = acknowledged.count
-            while low < high {
-                let middle = (low + high) / 2
-                if acknowledged[middle].returned < moment { low = middle + 1 } else { high = middle }
-            }
-            return low > 0 ? highest[low - 1] : nil
-        }
+        let writes = calls.filter { if case .written = $0.outcome { true } else { false } }
+        let all = Acknowledged(writes), ofKey = Dictionary(grouping: writes, by: \.key).mapValues { Acknowledged($0) }
         for call in calls {
             switch call.outcome {
             case let .written(index):
-                if let last = before(call.called), last.index >= index {
+                if let last = all.before(call.called), last.index >= index {
                     found("client \(call.client)'s write of \(call.key) (\(at(call.called))) got index \(index), but \(last.key) had been acknowledged with \(last.index)")
                 }
             case let .read(_, index):
-                var moment = call.called
-                if case let .staleRead(age) = call.action { moment -= min(moment, UInt64(age) * 1_000_000) }
-                if let last = before(moment), last.index > index {
-                    let kind = moment == call.called ? "read" : "stale read"
+                var last = ofKey[call.key]?.before(call.called), kind = "read"
+                if case let .staleRead(age) = call.action {
+                    last = all.before(call.called - min(call.called, UInt64(age) * 1_000_000))
+                    kind = "stale read"
+                }
+                if let last, last.index > index {
                     found("client \(call.client)'s \(kind) of \(call.key) (\(at(call.called))) is of index \(index), but \(last.key) had been acknowledged with \(last.index)")
                 }
             default: break
             }
         }
+    }
+}
+
+/// Acknowledged writes by time.
+private struct Acknowledged {
+    /// When each was, ascending, and the highest index until then.
+    private var moments: [(returned: UInt64, highest: (index: UInt64, key: String))] = []
+
+    init(_ writes: [Call]) {
+        for write in writes.sorted(by: { $0.returned < $1.returned }) {
+            guard case let .written(index) = write.outcome else { continue }
+            let highest = moments.last.map(\.highest).flatMap { $0.index >= index ? $0 : nil } ?? (index, write.key)
+            moments.append((write.returned, highest))
+        }
+    }
+
+    /// The highest index among what was acknowledged before the moment.
+    func before(_ moment: UInt64) -> (index: UInt64, key: String)? {
+        var low = 0, high = moments.count
+        while low < high {
+            let middle = (low + high) / 2
+            if moments[middle].returned < moment { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 ? moments[low - 1].highest : nil
     }
 }
