@@ -106,12 +106,12 @@ final class LoadConnection<P: LoadProtocol> {
             }
             switch try progress.get() {
             case let .bytes(count): written += count
-            case .later:
+            case let .later(forWrite):
                 if written > Self.keptBytes {
                     out.bytes.removeSubrange(..<written)
                     written = 0
                 }
-                return wait(toWrite: true)
+                return wait(toWrite: forWrite)
             case .closed: throw ProtocolFailure(Self.closedText)
             }
         }

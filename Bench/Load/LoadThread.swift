@@ -197,6 +197,8 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
             lostConnections += 1
         }
         if line.isRestored, !isExhausted { redials.append((), MonotonicTime.now().nanoseconds) }
+        // Nobody is left to send anything.
+        if !line.isRestored, connections.isEmpty { isExhausted = true }
     }
 
     private func redial(_ now: UInt64) {

@@ -5,14 +5,14 @@ import Records
 
 /// How new the snapshot is that an answer comes from.
 enum Basis: Equatable {
-    /// Taken behind a barrier: it has everything that was acknowledged before the request came.
+    /// Taken behind a barrier, or by a lease: it has everything about what was asked for that was acknowledged before the request came.
     case newest
     /// Taken without one: it has everything that was acknowledged up to this moment, if one is known.
     case older(since: MonotonicTime?)
 
     var isNewest: Bool { self == .newest }
 
-    /// How old the answer may be, in milliseconds: 0 is said behind a barrier only, and what is not known is as old as can be said.
+    /// How old the answer may be, in milliseconds: 0 is said behind a barrier and by a lease only, and what is not known is as old as can be said.
     func milliseconds(now: @autoclosure () -> MonotonicTime = MonotonicTime.now()) -> UInt32 {
         switch self {
         case .newest: 0

@@ -29,6 +29,11 @@ package final class GetBatch {
     /// Those that are not taken yet.
     package var count: Int { gets.count - next }
 
+    /// One of another batch.
+    func append(_ get: Get, _ key: RawSpan) {
+        append(stream: get.stream, principal: get.principal, dataset: get.dataset, fields: get.fields, key: key)
+    }
+
     package func append(stream: UInt32, principal: PrincipalID, dataset: DatasetID, fields: FieldMask?, key: RawSpan) {
         let from = keys.count
         key.withUnsafeBytes { keys.append(contentsOf: $0) }
@@ -50,8 +55,7 @@ package final class GetBatch {
         let batch = GetBatch(consistency)
         guard next > 0 else { return batch }
         let get = gets[next - 1], keys = keys
-        batch.append(
-            stream: get.stream, principal: get.principal, dataset: get.dataset, fields: get.fields, key: keys.span.bytes.extracting(get.key))
+        batch.append(get, keys.span.bytes.extracting(get.key))
         return batch
     }
 }

@@ -156,12 +156,12 @@ final class LoopWorker: @unchecked Sendable {
     /// Answers, if the ground on which it is to be answered holds in this snapshot.
     private func serve(_ item: Item, _ older: Basis, _ scope: LeaseScope?, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
         switch item.request.ground {
-        case .barrier: answer(item, .newest, view, &answered)
-        case .older: answer(item, older, view, &answered)
+        case .barrier: answer(item, .newest, nil, view, &answered)
+        case .older: answer(item, older, nil, view, &answered)
         case .lease:
             guard let scope, permits(item, scope, view) else { return waitForBarrier(item) }
             figures.leased += 1
-            answer(item, .newest, view, &answered)
+            answer(item, .newest, scope, view, &answered)
         }
     }
 
@@ -268,14 +268,15 @@ final class LoopWorker: @unchecked Sendable {
     /// A task for now would be run before sockets are read.
     private static let rest = TimeAmount.microseconds(100)
 
-    private func answer(_ item: Item, _ basis: Basis, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
+    /// `scope`: of a request that is answered by a lease.
+    private func answer(_ item: Item, _ basis: Basis, _ scope: LeaseScope?, _ view: borrowing ReadView, _ answered: inout [ClientConnection]) {
         let connection = item.connection
         guard connection.isOpen else { return }
         note(connection, &answered)
         // Who does not take its answers is answered when it does.
         guard !connection.isFull else { return connection.putBack(item.request) }
         guard !isOutOfService else { return fail(item, Self.elsewhere) }
-        if case let .gets(batch) = item.request.body { return answer(batch, item, basis, view) }
+        if case let .gets(batch) = item.request.body { return answer(batch, item, basis, scope, view) }
         let request = item.request
         let answering = Answering(
             request: request, stream: request.stream, principal: request.principal, connection: connection, worker: self, settings: settings, basis: basis)
@@ -283,17 +284,28 @@ final class LoopWorker: @unchecked Sendable {
         connection.done(request)
     }
 
-    /// Answers some of the batch; the rest when it is the connection's turn again.
-    private func answer(_ batch: GetBatch, _ item: Item, _ basis: Basis, _ view: borrowing ReadView) {
+    /// Answers some of the batch; the rest when it is the connection's turn again. Those that the lease does not permit wait together for a barrier.
+    private func answer(_ batch: GetBatch, _ item: Item, _ basis: Basis, _ scope: LeaseScope?, _ view: borrowing ReadView) {
         let connection = item.connection
         let keys = batch.keys
+        var touched: GetBatch?
+        defer {
+            if let touched {
+                waitForBarrier(Item(connection: connection, request: Request(stream: 0, principal: PrincipalID(0), body: .gets(touched))))
+            }
+        }
         // One for all of them, whose streams and principals take turns in it.
         var answering = Answering(
             request: item.request, stream: 0, principal: PrincipalID(0), connection: connection, worker: self, settings: settings, basis: basis)
         for _ in 0..<Self.getsAtOnce {
             guard let get = batch.takeNext() else { return }
-            (answering.stream, answering.principal) = (get.stream, get.principal)
-            answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
+            if let scope, !scope.isWhole, !permits(get, keys.span.bytes.extracting(get.key), scope, view) {
+                if touched == nil { touched = GetBatch(batch.consistency) }
+                touched?.append(get, keys.span.bytes.extracting(get.key))
+            } else {
+                (answering.stream, answering.principal) = (get.stream, get.principal)
+                answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
+            }
             guard connection.isOpen, batch.count > 0 else { return }
             if isOutOfService { return fail(item, Self.elsewhere) }
             if connection.isFull { return connection.putBack(item.request) }

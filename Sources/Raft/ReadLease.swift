@@ -27,8 +27,11 @@ package struct ReadLease: Equatable, Sendable {
     /// Whether a snapshot that contains the log through `snapshotIndex` may answer. `touchedIndex`: the last entry received that concerns
     /// what is read, its policy included, as far as the caller knows better than that it is `receivedIndex`.
     package func permits(snapshotIndex: LogIndex, touchedIndex: LogIndex? = nil, takenAt: UInt64, now: UInt64) -> Bool {
-        heldSince <= takenAt && now < validUntil && snapshotIndex >= grantedIndex && snapshotIndex >= touchedIndex ?? receivedIndex
+        isHeld(takenAt: takenAt, now: now) && snapshotIndex >= grantedIndex && snapshotIndex >= touchedIndex ?? receivedIndex
     }
+
+    /// Whether it is held at both moments, and was in between.
+    package func isHeld(takenAt: UInt64, now: UInt64) -> Bool { heldSince <= takenAt && now < validUntil }
 }
 
 /// What a node has promised its leader: neither to vote nor to campaign for a while.

@@ -27,7 +27,11 @@ package struct PlainPut {
                 guard try reader.readUInt16() <= Limits.fieldID else { return nil }
                 let kind = try reader.readUInt8()
                 let length = try reader.readInt32()
-                if length == RecordLayout.lengthNull { continue }
+                if length == RecordLayout.lengthNull {
+                    // As it is always written.
+                    guard kind == 0 else { return nil }
+                    continue
+                }
                 guard length >= 0, let kind = ValueKind(rawValue: kind), Self.isPlain(kind, try reader.readSpan(Int(length))) else { return nil }
             }
             fields = start..<reader.position

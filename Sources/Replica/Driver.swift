@@ -175,7 +175,7 @@ final class Driver {
         case let .snapshotWanted(index):
             guard !repair.isUnderWay, core.membership.member(node) != nil else { return }
             if surroundings.machine.applied.position.index >= index { return sendSnapshot(to: node, isWanted: true) }
-            // Nobody waited for it here until now.
+            // Not applied here yet, since nobody waited for it: now somebody does.
             guard index <= core.status.commitIndex else { return }
             surroundings.applyLane.post(.whenApplied(index) { [loop] isApplied in if isApplied { loop.report(.message(message, from: node)) } })
         case .forward, .snapshotBegin, .snapshotChunk, .snapshotEnd: break

@@ -12,7 +12,7 @@ package struct LeaseRead: Sendable {
 package struct LeaseScope: Sendable {
     /// The snapshot has every entry that this node has received: anything may be answered from it.
     package let isWhole: Bool
-    /// The time of the newest entry received: a right must hold by it too. Not before the snapshot's own.
+    /// The time of the newest entry received since the start: a right must hold by it too. nil if there was none; then nothing is permitted, or the scope is whole.
     package let time: LogTime?
     private let snapshot: LogIndex
     private let touched: TouchedRecords?
@@ -57,8 +57,8 @@ extension Replica {
         // lease has ended by then.
         let lease = readLease
         let now = host.now()
-        // What the entries through the lease's last one touch was noted before the lease was told.
-        guard lease.permits(snapshotIndex: index, touchedIndex: LogIndex(0), takenAt: read.takenAt.nanoseconds, now: now.nanoseconds) else { return nil }
+        guard lease.isHeld(takenAt: read.takenAt.nanoseconds, now: now.nanoseconds), index >= lease.grantedIndex else { return nil }
+        // The driver has noted what entries touch before it told of a lease that counts them as received.
         return LeaseScope(isWhole: index >= lease.receivedIndex, snapshot: index, touched: touched)
     }
 }

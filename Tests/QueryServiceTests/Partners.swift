@@ -11,6 +11,7 @@ final class Partners: Sendable {
         var replicas: [NodeID: Replica] = [:]
         var stores: [NodeID: StateStore] = [:]
         var isCut = false
+        var served: HeldMachine?
     }
 
     private let state = Mutex(State())
@@ -33,6 +34,8 @@ final class Partners: Sendable {
 
     /// Whether the first voter, which serves the clients, hears of the others.
     func cut(_ isCut: Bool) { state.withLock { $0.isCut = isCut } }
+    /// Whether the first voter applies nothing from the next entries on.
+    func hold(_ isHeld: Bool) { state.withLock { $0.served }?.hold(isHeld) }
     func add(_ replica: Replica, as node: NodeID) { state.withLock { $0.replicas[node] = replica } }
     func store(_ node: NodeID) -> StateStore? { state.withLock { $0.stores[node] } }
     func replica(_ node: NodeID) -> Replica? { state.withLock { $0.replicas[node] } }
@@ -61,8 +64,10 @@ final class Partners: Sendable {
         options.heartbeatTicks = voters.count == 1 ? 1 : 3
         options.wantsLease = node == voters.first
         options.firstMembership = membership
+        let machine = HeldMachine(store)
+        if node == voters.first { state.withLock { $0.served = machine } }
         let replica = try Replica(
-            options: options, machine: store, log: log, recovered: recovered, transport: Link(partners: self, node: node), failed: { _ in })
+            options: options, machine: machine, log: log, recovered: recovered, transport: Link(partners: self, node: node), failed: { _ in })
         add(replica, as: node)
         return (replica, store)
     }

@@ -16,6 +16,7 @@ import Transport
 final class ReplicaStack: Sendable {
     /// How far a storage node's state may be behind what is committed, beside what applying takes, as long as nobody waits for it there. A page that
     /// several entries of this time change is written once (docs/performance.md).
+    /// More than `ReplicaOptions.freshnessMilliseconds` would change nothing: each round that tells how old the state is waits for what it found committed.
     static let storageApplyPauseMilliseconds: UInt64 = 200
 
     let place: NodeIdentity.Place
