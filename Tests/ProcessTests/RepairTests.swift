@@ -86,7 +86,8 @@ extension ProcessTests {
         try await write(10, mark, client, dataset, owner)
         let leader = try await world.leader()
         let node = try #require(world.cluster.node(leader))
-        #expect(try rot("\(mark)-3-\(mark)", at: node) > 0)
+        // A storage node applies what nobody waits for a moment later.
+        try await wait(for: "the record in \(leader)'s state", seconds: 10) { try rot("\(mark)-3-\(mark)", at: node) > 0 }
         let verify = try await world.run(["cluster", "verify", "--timeout", "30s"], seconds: 60)
         #expect(verify.status == 2 && verify.errors.contains(leader), "\(verify.errors)")
         try await wait(for: "\(leader) to be rebuilt", seconds: 60) { await self.isServing(leader, world) }
