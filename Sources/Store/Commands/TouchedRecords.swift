@@ -51,14 +51,14 @@ package final class TouchedRecords: @unchecked Sendable {
             switch try reader.readUInt8() {
             case Command.writeKind: try noteWrite(&reader, at: index)
             // Sessions are shown to nobody.
-            case Command.openSessionKind: break
+            case Command.openSessionKind: _ = try reader.readUInt32()
             #if KHO_BUG_POLICY_TOUCHES_NOTHING
             // Bug: what was revoked by an entry on its way is shown.
             case 4: break
             #endif
             default: return false
             }
-            return true
+            return reader.isAtEnd
         }
         if isKnown != true { noteEverything(through: index) }
     }

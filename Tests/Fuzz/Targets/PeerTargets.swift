@@ -28,6 +28,7 @@ let peerTargets = [
         name: "command",
         run: { bytes in
             _ = Command.onlyDeletes(bytes)
+            try expectTouched(bytes)
             try expectStable("Command", bytes, decode: { try Command(decoding: $0) }, encode: { $0.encoded() })
         },
         seeds: {
@@ -38,6 +39,22 @@ let peerTargets = [
             ]
         }),
 ]
+
+/// Whatever a write changes it touches, and whatever may change what is seen touches everything.
+private func expectTouched(_ bytes: [UInt8]) throws {
+    let touched = TouchedRecords()
+    let index = LogIndex(5)
+    touched.note([LogEntry(index: index, term: Term(1), kind: .command, time: LogTime(milliseconds: 1), payload: bytes)])
+    switch try? Command(decoding: bytes) {
+    case let .write(write)?:
+        for operation in write.operations where touched.newest(operation.dataset, operation.key.span.bytes) != index || touched.newest(operation.dataset) != index {
+            throw FuzzFinding(what: "a write does not touch the record that it changes")
+        }
+    // What cannot be read ends whoever applies it, and is acknowledged to nobody.
+    case .openSession?, nil: break
+    case .genesis?, .catalogue?: if touched.newest(DatasetID(1)) != index { throw FuzzFinding(what: "what is no write does not touch everything") }
+    }
+}
 
 private let membership = Membership(
     members: [

@@ -73,6 +73,7 @@ private func comparePlain(_ bytes: [UInt8]) throws {
     guard operation.kind == .put, operation.condition == .none, operation.dataset == put.dataset, operation.key == Array(bytes[put.key]),
         TextRules.isNFC(operation.key)
     else { throw FuzzFinding(what: "a plain put is another one in the general way") }
+    guard written({ operation.encode(into: &$0) }) == Array(bytes[..<length]) else { throw FuzzFinding(what: "a plain put is written otherwise in the general way") }
     var record: [UInt8] = []
     let (index, time) = (LogIndex(7), LogTime(milliseconds: 9))
     guard plainSchema.append(recordOf: put, in: bytes.span.bytes, modifiedAt: index, time: time, to: &record) else {

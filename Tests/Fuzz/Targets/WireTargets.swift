@@ -30,6 +30,22 @@ private func splitFrames(_ bytes: [UInt8]) throws {
     }
 }
 
+/// What is taken for a write of plain puts says in the general way what it says there.
+private func comparePlain(_ opcode: Opcode, _ body: [UInt8]) throws {
+    let all = body.span.bytes
+    guard let plain = PlainWriteBody(opcode: opcode, in: ByteReader(all)) else { return }
+    let write = try? body.reading { reader throws(DecodingError) in try Write(opcode: opcode, from: &reader) }
+    guard let write, write.preamble.handle == plain.handle, write.session == plain.session, write.sequence == plain.sequence else {
+        throw FuzzFinding(what: "a plain write is none in the general way, or another")
+    }
+    var out = ByteWriter()
+    out.write(UInt16(write.operations.count))
+    for operation in write.operations { operation.encode(into: &out) }
+    guard plain.operations.withUnsafeBytes({ $0.elementsEqual(out.bytes) }) else { throw FuzzFinding(what: "a plain write's operations are written otherwise") }
+    let datasets = write.operations.map(\.dataset).reduce(into: [DatasetID]()) { if $0.last != $1 { $0.append($1) } }
+    guard plain.datasets == datasets else { throw FuzzFinding(what: "a plain write is of other datasets") }
+}
+
 private func fuzzMessages(_ bytes: [UInt8]) throws {
     guard let first = bytes.first, let opcode = Opcode(rawValue: first) else { return }
     let body = Array(bytes.dropFirst())
@@ -46,6 +62,7 @@ private func fuzzMessages(_ bytes: [UInt8]) throws {
     case .scanCredit: try stable(ScanCredit.self, body)
     case .count: try stable(Count.self, body)
     case .put, .update, .delete, .batch:
+        try comparePlain(opcode, body)
         try expectStable(
             "\(opcode)", body, decode: { try $0.reading { reader throws(DecodingError) in try Write(opcode: opcode, from: &reader) } },
             encode: { write in written { write.encode(into: &$0) } })
@@ -78,6 +95,7 @@ private func wireSeeds() throws -> [[UInt8]] {
     let info = ReplyInfo(appliedIndex: LogIndex(9), policyIndex: LogIndex(8), schemaVersion: 3)
     let fields = [WriteOperation.Field(FieldID(1), .string("x")), WriteOperation.Field(FieldID(2), .null), WriteOperation.Field(FieldID(3), .list(["a"]))]
     let put = WriteOperation(kind: .put, dataset: DatasetID(7), key: [65], condition: .modifiedAt(LogIndex(5)), fields: fields)
+    let plain = WriteOperation(kind: .put, dataset: DatasetID(7), key: [65], fields: Array(fields.prefix(2)))
     func frame(_ message: some Message) throws -> [UInt8] {
         var out = ByteWriter()
         try out.writeFrame(message, stream: 3)
@@ -87,6 +105,8 @@ private func wireSeeds() throws -> [[UInt8]] {
         try frame(Hello(client: "c", clientVersion: "1")), try frame(Bind(token: [1, 2])), try frame(Ping(number: 1)), try frame(OpenSession(handle: 1)),
         try frame(Get(preamble: preamble, key: [65])), try frame(MultiGet(preamble: preamble, keys: [[65], [66, 67]])),
         try frame(Write(put, preamble: preamble, session: SessionID(4), sequence: 5)),
+        try frame(Write(plain, preamble: preamble, session: SessionID(4), sequence: 5)),
+        try frame(Write(batch: [plain, plain], preamble: preamble, session: SessionID(4), sequence: 5)),
         try frame(
             Write(
                 batch: [put, WriteOperation(kind: .delete, dataset: DatasetID(7), key: [66])], preamble: preamble, session: SessionID(4), sequence: 6)),
