@@ -2,6 +2,7 @@ import Core
 @testable import Raft
 @testable import Replica
 @testable import Store
+import Synchronization
 
 /// What nodes send each other: consensus, what goes around it, memberships, snapshots' headers, and the commands in the log.
 let peerTargets = [
@@ -40,19 +41,27 @@ let peerTargets = [
         }),
 ]
 
+/// One for all inputs, since it is large, and how many were noted; one thread notes at a time.
+private let noted = Mutex<(touched: TouchedRecords, count: UInt64)>((TouchedRecords(), 0))
+
 /// Whatever a write changes it touches, and whatever may change what is seen touches everything.
 private func expectTouched(_ bytes: [UInt8]) throws {
-    let touched = TouchedRecords()
-    let index = LogIndex(5)
-    touched.note([LogEntry(index: index, term: Term(1), kind: .command, time: LogTime(milliseconds: 1), payload: bytes)])
-    switch try? Command(decoding: bytes) {
-    case let .write(write)?:
-        for operation in write.operations where touched.newest(operation.dataset, operation.key.span.bytes) != index || touched.newest(operation.dataset) != index {
-            throw FuzzFinding(what: "a write does not touch the record that it changes")
+    let command = try? Command(decoding: bytes)
+    try noted.withLock { noted in
+        noted.count += 1
+        let index = LogIndex(noted.count)
+        noted.touched.note([LogEntry(index: index, term: Term(1), kind: .command, time: LogTime(milliseconds: 1), payload: bytes)])
+        switch command {
+        case let .write(write)?:
+            for operation in write.operations
+            where noted.touched.newest(operation.dataset, operation.key.span.bytes) != index || noted.touched.newest(operation.dataset) != index {
+                throw FuzzFinding(what: "a write does not touch the record that it changes")
+            }
+        // What cannot be read ends whoever applies it, and is acknowledged to nobody.
+        case .openSession?, nil: break
+        case .genesis?, .catalogue?:
+            if noted.touched.newest(DatasetID(1)) != index { throw FuzzFinding(what: "what is no write does not touch everything") }
         }
-    // What cannot be read ends whoever applies it, and is acknowledged to nobody.
-    case .openSession?, nil: break
-    case .genesis?, .catalogue?: if touched.newest(DatasetID(1)) != index { throw FuzzFinding(what: "what is no write does not touch everything") }
     }
 }
 
