@@ -48,7 +48,7 @@ let package = Package(
         .executableTarget(
             name: "kho",
             dependencies: [
-                "Console", "Harness", "Node", "Configuration", "KhoClient", "Wire", "Catalogue", "Records", "DemoData", "Core", arguments, x509, crypto,
+                "Console", "Harness", "Node", "Backup", "Configuration", "KhoClient", "Wire", "Catalogue", "Records", "DemoData", "Cryptography", "Core", arguments, x509, crypto,
             ],
             swiftSettings: common),
         .target(
@@ -73,10 +73,12 @@ let package = Package(
         .target(
             name: "Node",
             dependencies: [
-                "Configuration", "QueryService", "Wire", "Peers", "Admission", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
-                "Records", "Core", "CKhoPlatform", log,
+                "Backup", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Transport", "Replica", "SegmentLog", "Raft", "Store", "Catalogue",
+                "Records", "Cryptography", "Core", "CKhoPlatform", log,
             ] + nio,
             swiftSettings: common),
+        // A state in a sealed file.
+        .target(name: "Backup", dependencies: ["Configuration", "Cryptography", "Core", "CZlib"], swiftSettings: common),
         .target(name: "Configuration", dependencies: ["Catalogue", "Core"], swiftSettings: common),
 
         // The edge: KHO/1 seen from the client and from the query node.
@@ -167,7 +169,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Checks", "Console", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
+                "Checks", "Console", "Backup", "Configuration", "QueryService", "Wire", "Peers", "Admission", "Replica", "SegmentLog", "Raft", "Store", "Catalogue", "Records",
                 "LMDB", "Cryptography", "Core",
             ] + nio, path: "Tests/Fuzz", exclude: ["README.md", "run", "Driver", "Cases"], swiftSettings: common),
         .testTarget(
@@ -198,10 +200,11 @@ let package = Package(
         .testTarget(
             name: "NodeTests",
             dependencies: [
-                "TestSupport", "Node", "Replica", "Harness", "Wire", "Transport", "Configuration", "Core", .product(name: "NIOPosix", package: "swift-nio"),
+                "TestSupport", "Node", "Backup", "Replica", "Harness", "Wire", "Transport", "Store", "Cryptography", "Configuration", "Core", .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
             ], path: "Tests/NodeTests",
             swiftSettings: common),
+        .testTarget(name: "BackupTests", dependencies: ["Backup", "Core"], path: "Tests/BackupTests", swiftSettings: common),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], path: "Tests/ConfigurationTests", swiftSettings: common),
         .testTarget(
             name: "QueryServiceTests",

@@ -30,6 +30,8 @@ package struct Workload: Sendable, Equatable {
             case slowFollower = "slow-follower"
             /// One node after the other is stopped and started.
             case rollingRestart = "rolling-restart"
+            /// A backup of a follower is taken, and another one when it is whole.
+            case backup
         }
         package var kind: Kind
         /// From the beginning of the measurement.

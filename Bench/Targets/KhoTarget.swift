@@ -18,6 +18,7 @@ final class KhoTarget: Target {
     private var reads = Workload.Reads.readIndex
     private var administrator: AdminClient?
     private var halted: [String] = []
+    private var backups: BackupCourse?
 
     /// Each record takes some 1 KB of a node's map.
     private static let configuration = """
@@ -50,6 +51,9 @@ final class KhoTarget: Target {
 
     func start(_ shape: DataShape) async throws {
         self.shape = shape
+        let key = folder.path + "/backup.key"
+        try cluster.command(["node", "backup-key", key])
+        cluster.extraConfiguration += "[backup]\nkey = \"\(key)\"\n"
         try cluster.makeAuthority()
         try cluster.makeNodes(storage: 3, query: queryNodes)
         for rights in Workload.Rights.allCases { try cluster.makeConsumer(agency: Self.agency(rights), system: rights.rawValue, name: rights.rawValue) }
@@ -92,6 +96,7 @@ final class KhoTarget: Target {
     func stop() {
         administrator?.close()
         administrator = nil
+        backups?.stop()
         for name in halted { cluster.pid(name).map { _ = kill($0, SIGCONT) } }
         cluster.killAll()
         folder.remove()
@@ -210,10 +215,19 @@ final class KhoTarget: Target {
             halted = followers + [leader]
             _ = cluster.stop(halted[0])
             return "\(halted[0]) stopped"
+        case .backup:
+            guard let follower = followers.first else { throw BenchError("there is no follower") }
+            let backups = try BackupCourse(of: follower, cluster)
+            self.backups = backups
+            return "backups of \(follower), a follower, begun"
         }
     }
 
     func end(_ fault: Workload.Fault.Kind) async throws -> String {
+        if let backups {
+            self.backups = nil
+            return try backups.end()
+        }
         guard let first = halted.first else { return "" }
         switch fault {
         case .failover:
@@ -232,6 +246,7 @@ final class KhoTarget: Target {
             try await waitUntilAllFollow()
             _ = cluster.stop(next)
             return "\(first) started again, \(next) stopped"
+        case .backup: return ""
         }
     }
 

@@ -5,8 +5,9 @@ import Glibc
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    package init(prefix: String) throws(HarnessError) {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// `folder`: another one than the system's.
+    package init(prefix: String, in folder: String? = nil) throws(HarnessError) {
+        let base = folder ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/\(prefix)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw .file(base, errno: errno) }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -18,12 +18,17 @@ package final class AdminClient: Sendable {
     /// the answer, a call that `changes` something throws `outcomeUnknown`, and any other is made again.
     package func call(
         _ method: String, _ body: Document = .null, changes: Bool = false, deadline: Duration? = nil
-    ) async throws(KhoError) -> Document {
+    ) async throws(KhoError) -> Document { try await reply(method, body, changes: changes, deadline: deadline).body }
+
+    /// The same, with what the answer holds beside its document.
+    package func reply(
+        _ method: String, _ body: Document = .null, changes: Bool = false, deadline: Duration? = nil
+    ) async throws(KhoError) -> AdminReply {
         guard method.utf8.count <= Limits.nameBytes else { throw .invalid("a method's name has at most \(Limits.nameBytes) bytes") }
         var attempt = Attempt(deadline: .after(deadline ?? settings.deadline), changes ? .never : .always)
         let request = AdminRequest(method: method, body: body).encodedBody
         let answer = try await requester.call(.adminRequest, &attempt) { _ in request }
-        return try answer.decoded(as: AdminReply.self, .adminReply).body
+        return try answer.decoded(as: AdminReply.self, .adminReply)
     }
 
     /// The node that the client is connected to; connects if need be.

@@ -67,6 +67,8 @@ package final class SnapshotSource: @unchecked Sendable {
     private var database = 0
     private var after: [UInt8]?
     private var number: UInt32 = 0
+    /// Entries in the chunks so far, of `header.entries`.
+    package private(set) var entries: UInt64 = 0
 
     init(_ generation: Generation, cluster: ClusterID) throws(StoreError) {
         self.generation = generation
@@ -113,6 +115,7 @@ package final class SnapshotSource: @unchecked Sendable {
                 out.write(UInt32(cursor.value.byteCount))
                 out.write(raw: cursor.value)
                 after = key
+                entries += 1
                 if out.count >= Limits.snapshotChunkBytes { return }
                 more = try cursor.next()
             }
@@ -140,7 +143,7 @@ extension SnapshotSource {
 ///
 /// `@unchecked Sendable` because its owner moves with the transfer.
 package final class SnapshotSink: @unchecked Sendable {
-    package let header: SnapshotHeader
+    package private(set) var header: SnapshotHeader
     private let generation: Generation
     /// The number of the chunk that is wanted next.
     package private(set) var next: UInt32 = 0
@@ -204,6 +207,15 @@ package final class SnapshotSink: @unchecked Sendable {
 
     /// Checks the whole against its header and its own figures, and makes it durable, so that `install` is quick. Blocks for the disk.
     package func prepare() throws(StoreError) { _ = try finish() }
+
+    /// The same for a cluster that begins with this state: these are its members, from the state's own index on, whoever they were where it comes from. Durable.
+    package func prepare(founding membership: Membership) throws(StoreError) {
+        let generation = try finish()
+        header.membership = membership
+        header.membershipIndex = header.applied.index
+        try generation.changeMembership(membership, at: header.membershipIndex)
+        _ = try generation.checkpoint()
+    }
 
     func finish() throws(StoreError) -> Generation {
         if isPrepared { return generation }

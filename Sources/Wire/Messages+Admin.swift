@@ -23,12 +23,23 @@ package struct AdminRequest: Message {
     }
 }
 
-/// The answer: `body document`.
-package struct AdminReply: Message {
+/// The answer: `body document`, then, to the end of the frame, what a method answers that is no document: a piece of a backup.
+package struct AdminReply: Message, Equatable {
     package var body: Document
-    package init(body: Document) { self.body = body }
+    package var attachment: [UInt8]
+
+    package init(body: Document, attachment: [UInt8] = []) {
+        self.body = body
+        self.attachment = attachment
+    }
 
     package var opcode: Opcode { .adminReply }
-    package func encode(into out: inout ByteWriter) { body.encode(into: &out) }
-    package init(from reader: inout ByteReader) throws(DecodingError) { body = try Document(from: &reader) }
+    package func encode(into out: inout ByteWriter) {
+        body.encode(into: &out)
+        out.write(raw: attachment)
+    }
+    package init(from reader: inout ByteReader) throws(DecodingError) {
+        body = try Document(from: &reader)
+        attachment = try reader.copiedRest()
+    }
 }

@@ -45,7 +45,7 @@ import Testing
         ("[operations]\nget = 100\n[keys]\nonly_visible = 1\n", "w.toml:6: keys.only_visible must be true or false, not a whole number"),
         ("[operations]\nscan = 100\n[scan]\nlengths = \"zipf\"\n", "w.toml:6: scan.lengths must be one of fixed, uniform, not \"zipf\""),
         ("[operations]\nget = 100\n[data]\nvalue_bytes = 10\n", "w.toml:6: data.value_bytes must be from 168 to 4000, not 10"),
-        ("[operations]\nget = 100\n[fault]\nkind = \"fire\"\n", "w.toml:6: fault.kind must be one of failover, slow-follower, rolling-restart, not \"fire\""),
+        ("[operations]\nget = 100\n[fault]\nkind = \"fire\"\n", "w.toml:6: fault.kind must be one of failover, slow-follower, rolling-restart, backup, not \"fire\""),
     ])
     func aMistakeIsNamedWithItsLine(_ text: String, _ message: String) {
         let error = #expect(throws: ConfigurationError.self) { try Workload(Self.head + text, file: "w.toml") }

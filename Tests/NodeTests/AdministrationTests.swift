@@ -1,5 +1,8 @@
+import Backup
 import Configuration
 import Core
+import Cryptography
+import Glibc
 import Harness
 import Logging
 import NIOPosix
@@ -30,7 +33,11 @@ import Wire
         }
 
         func answer(_ method: String, _ body: Document = .null, as system: String = "admin") async throws -> Result<Document, WireError> {
-            await service.answer(method, body, caller: try Self.admin(system), remote: "test")
+            await service.answer(method, body, caller: try Self.admin(system), remote: "test").map(\.body)
+        }
+
+        func reply(_ method: String, _ body: Document) async throws -> AdminReply {
+            try await service.answer(method, body, caller: try Self.admin("admin"), remote: "test").get()
         }
 
         func succeed(_ method: String, _ body: Document) async throws {
@@ -51,7 +58,7 @@ import Wire
     }
 
     /// A node that is one of so many voters, the others of which are not there.
-    private func with(voters: Int, _ body: (World) async throws -> Void) async throws {
+    private func with(voters: Int, backupKey: String? = nil, _ body: (World) async throws -> Void) async throws {
         let certificates = try Self.certificates.get()
         let folder = "/tmp/kho-node-\(SystemRandom.uint64())"
         defer { Files.removeTree(folder) }
@@ -70,7 +77,7 @@ import Wire
             certificate = "\(certificates.path("n1.pem"))"
             key = "\(certificates.path("n1.key"))"
             ca = "\(certificates.path("authority.pem"))"
-            """
+            """ + (backupKey.map { "\n[backup]\nkey = \"\($0)\"\n" } ?? "")
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let runtime = try NodeRuntime(
             NodeConfiguration(TOMLFile(parsing: text, name: "khod.toml")), loops: NodeLoops(clients: group, peers: group), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
@@ -94,6 +101,40 @@ import Wire
         ("node.status", .null), ("cluster.figures", .null), ("cluster.rescan", ["begin": true]), ("member.list", .null), ("catalogue.list", ["kind": "agency"]),
         ("catalogue.show", ["kind": "agency", "code": "ops"]), ("access.explain", ["as": "ops/sys", "dataset": "d"]),
     ]
+
+    /// A node that was given no key gives no backup, rather than one that anybody can read; one that has a key gives each piece once more, and no other out of its order.
+    @Test func aBackupComesPieceByPiece() async throws {
+        let key = "/tmp/kho-key-\(SystemRandom.uint64())"
+        defer { unlink(key) }
+        try Files.write(BackupKey().text, to: key)
+        try await with(voters: 1) { (world: World) async throws in
+            try await world.succeed("cluster.genesis", .null)
+            #expect(try await world.code("node.backup") == .refused)
+        }
+        try await with(voters: 1, backupKey: key) { (world: World) async throws in
+            #expect(try await world.code("node.backup") == .refused)
+            try await world.succeed("cluster.genesis", .null)
+            #expect(try await world.code("node.backup.piece", ["backup": 1, "piece": 0]) == .refused)
+            let begun = try await world.answer("node.backup").get()
+            let number = try #require(begun["backup"])
+            #expect(try await world.code("node.backup") == .throttled)
+            let first = try await world.reply("node.backup.piece", ["backup": number, "piece": 0])
+            #expect(first.attachment.starts(with: Array("KHOBACK1".utf8)) && first.body["bytes"]?.int == Int64(first.attachment.count))
+            #expect(first.body["sha256"]?.string == SHA256.digest(of: first.attachment).description)
+            #expect(first.body["entries"] == begun["entries"])
+            // The answer may have been lost.
+            #expect(try await world.reply("node.backup.piece", ["backup": number, "piece": 0]) == first)
+            for place in [1, 2, -1] { #expect(try await world.code("node.backup.piece", ["backup": number, "piece": .int(Int64(place))]) == .invalidRequest) }
+            #expect(try await world.code("node.backup.piece", ["backup": 9, "piece": 0]) == .refused)
+            // It was whole: another one may begin, and the old one is over.
+            #expect(try await world.answer("node.backup").get()["backup"] == 2)
+            #expect(try await world.code("node.backup.piece", ["backup": number, "piece": 0]) == .refused)
+            try await world.succeed("catalogue.apply", ["kind": "principal", "document": ["agency": "ops", "code": "other", "role": "administrator", "active": true]])
+            try await world.succeed("catalogue.apply", ["kind": "principal", "document": ["agency": "ops", "code": "other", "role": "administrator", "active": false]])
+            #expect(try await world.code("node.backup", as: "other") == .denied)
+            #expect(try await world.code("node.backup.piece", ["backup": 2, "piece": 0], as: "other") == .denied)
+        }
+    }
 
     private static let acts: [(method: String, body: Document)] = [
         ("member.add", ["name": "q9", "peer": "127.0.0.1:1", "admin": "127.0.0.1:2", "incarnation": "0000000000000009"]),

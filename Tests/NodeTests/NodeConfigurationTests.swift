@@ -39,6 +39,8 @@ import Testing
             client = "h:6"
             [log]
             level = "debug"
+            [backup]
+            key = "b"
             [storage]
             map_size = "1 TiB"
             segment_size = "32 MiB"
@@ -63,7 +65,8 @@ import Testing
             mapBytes: 1 << 40, segmentBytes: 32 << 20, lowSpaceBytes: 256 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20,
             checkpointMilliseconds: 500, connections: 50))
         #expect([node.tickMilliseconds, node.electionTicks, node.heartbeatTicks] == [5, 20, 4])
-        #expect(NodeConfiguration.keys.count == 24)
+        #expect(node.backupKey == "b")
+        #expect(NodeConfiguration.keys.count == 25)
     }
 
     /// A storage node's configuration with one more line, its fifth.

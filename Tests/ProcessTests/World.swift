@@ -104,7 +104,8 @@ enum Mounting {
         folder = temporary.path
         cluster = LocalCluster(name: "processes", folder: folder, programs: try Self.programs)
         catalogue = try DemoCatalogue()
-        cluster.extraConfiguration = Self.configuration
+        cluster.extraConfiguration = Self.configuration + "\n[backup]\nkey = \"\(folder)/backup.key\"\n"
+        try cluster.command(["node", "backup-key", folder + "/backup.key"])
         try cluster.makeAuthority()
         try cluster.makeNodes(storage: 3, query: 1)
         for party in DemoCatalogue.parties { try cluster.makeConsumer(agency: party.agency, system: party.system, name: party.identity) }

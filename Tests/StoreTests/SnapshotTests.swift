@@ -92,6 +92,29 @@ import Testing
         #expect(try other.dump().count == image.count + 1)
     }
 
+    /// A cluster that begins with another's state has its own members from that state on, and nothing else of it is changed.
+    @Test func itsMembersAreReplacedWhereAClusterBeginsWithIt() throws {
+        let world = try filled(), other = try Fixture()
+        let founder = Membership.Member(id: NodeID(1), name: "n9", peerAddress: "h:8", adminAddress: "h:9", incarnation: Incarnation(77))
+        let membership = Membership(members: [founder], voters: [NodeID(1)])
+        let source = try world.store.exportSnapshot()
+        let sink = try other.store.beginInstall(source.header)
+        for chunk in try chunks(source) { try sink.write(chunk) }
+        #expect(source.entries == source.header.entries)
+        try sink.prepare(founding: membership)
+        try other.store.install(sink)
+        for _ in 0..<2 {
+            #expect(try other.store.withReadView { view throws(StoreError) in try view.membership() } == membership)
+            var expected = world.store.applied
+            expected.membershipIndex = expected.position.index
+            #expect(other.store.applied == expected && other.store.checkpointed == expected.position)
+            let one = try world.dump().filter { $0.database != 0 }, two = try other.dump().filter { $0.database != 0 }
+            #expect(one.count == two.count && zip(one, two).allSatisfy { $0 == $1 })
+            try other.reopen()
+        }
+        #expect(StateStore.summary(in: other.store.directory, other.cluster, DurableFiles())?.membership == membership)
+    }
+
     @Test func itShowsTheMomentOfItsBeginning() throws {
         let world = try filled(), other = try Fixture()
         let source = try world.store.exportSnapshot()

@@ -125,10 +125,10 @@ final class AdminConnection: ChannelInboundHandler {
         }
     }
 
-    private func answer(_ stream: UInt32, _ result: Result<Document, WireError>, _ context: ChannelHandlerContext) {
+    private func answer(_ stream: UInt32, _ result: Result<AdminReply, WireError>, _ context: ChannelHandlerContext) {
         guard state.isUnderWay(stream) else { return }
         switch result {
-        case let .success(document): write(AdminReply(body: document), stream, context)
+        case let .success(reply): write(reply, stream, context)
         case let .failure(error): write(error, stream, context)
         }
         state.answered(stream)

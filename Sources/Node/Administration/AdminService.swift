@@ -32,14 +32,19 @@ struct AdminService: Sendable {
             [("certificate", .string(caller.description)), ("outcome", .string("KHO-\(ErrorCode.unauthenticated.rawValue)")), ("remote", .string(remote))])
     }
 
-    func answer(_ method: String, _ body: Document, caller: CertificateName, remote: String) async -> Result<Document, WireError> {
-        let result: Result<Document, Failure>
+    func answer(_ method: String, _ body: Document, caller: CertificateName, remote: String) async -> Result<AdminReply, WireError> {
+        let result: Result<AdminReply, Failure>
         do throws(Failure) { result = .success(try await carryOut(method, body, caller)) } catch { result = .failure(error) }
-        await tell(method, body, caller, remote, result)
+        await tell(method, body, caller, remote, result.map(\.body))
         return result.mapError(\.error)
     }
 
-    private func carryOut(_ method: String, _ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
+    private func carryOut(_ method: String, _ body: Document, _ caller: CertificateName) async throws(Failure) -> AdminReply {
+        if method == "node.backup.piece" { return try await backupPiece(body, caller) }
+        return AdminReply(body: try await document(method, body, caller))
+    }
+
+    private func document(_ method: String, _ body: Document, _ caller: CertificateName) async throws(Failure) -> Document {
         switch method {
         case "node.identify": return identify()
         case "cluster.form": return try await form(body)
@@ -59,6 +64,7 @@ struct AdminService: Sendable {
         case "member.transfer": return try await transferLeadership(body, caller)
         case "node.drain": return try await drain(body, caller)
         case "node.rebuild": return try await rebuild(caller)
+        case "node.backup": return try await beginBackup(caller)
         case "member.list": return try await members(caller)
         case "catalogue.apply": return try await apply(body, caller)
         case "catalogue.list": return try await list(body, caller)
@@ -70,7 +76,7 @@ struct AdminService: Sendable {
 
     /// Methods that only look. They leave no line when they succeed.
     private static let looking: Set<String> = [
-        "node.identify", "node.status", "cluster.figures", "member.list", "catalogue.list", "catalogue.show",
+        "node.identify", "node.status", "cluster.figures", "member.list", "catalogue.list", "catalogue.show", "node.backup.piece",
     ]
 
     /// Writes the act's line, before who asked is answered: what an administrator knows to be done or refused stands in the file, whatever

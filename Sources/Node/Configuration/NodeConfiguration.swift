@@ -56,6 +56,8 @@ package struct NodeConfiguration: Equatable, Sendable {
     /// What other nodes, administrators and clients are told; `listen` if not given.
     package var advertise: Addresses
     package var tls: Files
+    /// The file of the key that backups of this node are sealed with; nil if it gives none.
+    package var backupKey: String?
     package var logLevel = LogLevel.info
     package var bounds = Bounds()
     /// Consensus: milliseconds of a tick, and ticks without a leader until an election.
@@ -68,7 +70,7 @@ extension NodeConfiguration {
     /// Every key there is.
     static let keys = [
         "role", "name", "data", "audit", "listen.peer", "listen.admin", "listen.client", "advertise.peer", "advertise.admin",
-        "advertise.client", "tls.certificate", "tls.key", "tls.ca", "log.level", "storage.map_size", "storage.segment_size",
+        "advertise.client", "tls.certificate", "tls.key", "tls.ca", "backup.key", "log.level", "storage.map_size", "storage.segment_size",
         "storage.log_retention", "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections",
         "consensus.tick_milliseconds", "consensus.election_ticks", "consensus.heartbeat_ticks",
     ]
@@ -98,6 +100,7 @@ extension NodeConfiguration {
             client: nil)
         if let client { advertise.client = try reader.advertised("client", listening: client) }
         tls = Files(certificate: try reader.string("tls.certificate"), key: try reader.string("tls.key"), ca: try reader.string("tls.ca"))
+        backupKey = try reader.optionalString("backup.key")
 
         if file["log.level"] != nil { logLevel = try reader.choice("log.level") }
         bounds.mapBytes = try reader.size("storage.map_size", in: 16 << 20...16 << 40) ?? bounds.mapBytes

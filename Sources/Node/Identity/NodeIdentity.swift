@@ -76,7 +76,7 @@ package struct NodeIdentity: Equatable, Sendable {
         }
     }
 
-    private init(clusterName: String, name: String, incarnation: Incarnation, starts: UInt64 = 0, place: Place?, hasFiles: Bool = false) {
+    init(clusterName: String, name: String, incarnation: Incarnation, starts: UInt64 = 0, place: Place?, hasFiles: Bool = false) {
         self.clusterName = clusterName
         self.name = name
         self.incarnation = incarnation

@@ -25,6 +25,7 @@ final class ReplicaStack: Sendable {
     let peers: PeerNetwork
     let query: QueryServer?
     let rescan = RescanJob()
+    let backup = BackupJob()
     private let adapter: PeerAdapter
 
     /// Opens the files, which takes as long as the disk does, and puts the parts together; nothing listens yet.
@@ -137,6 +138,7 @@ final class ReplicaStack: Sendable {
     func stop() async {
         await query?.stop()
         rescan.cancel()
+        backup.cancel()
         let replica = replica
         // Blocks for the disk, so not on the pool that everybody shares.
         await Blocking.run { replica.stop() }

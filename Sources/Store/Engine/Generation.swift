@@ -154,6 +154,21 @@ final class Generation: @unchecked Sendable {
         return generation
     }
 
+    /// Puts another membership in force, from this index on. Not durable before the next checkpoint.
+    func changeMembership(_ membership: Membership, at index: LogIndex) throws(StoreError) {
+        let reader = try lmdb { [environment] () throws(LMDBError) in try Reader(environment) }
+        var state = try AppliedState.read(reader.transaction, databases)
+        state.membershipIndex = index
+        writer.lock()
+        defer { writer.unlock() }
+        do throws(LMDBError) {
+            var transaction = try environment.beginWrite()
+            try transaction.put(databases.meta, AppliedState.key, state.encoded())
+            try transaction.put(databases.meta, AppliedState.membershipKey, membership.encoded())
+            try transaction.commit()
+        } catch { throw .environment(error) }
+    }
+
     /// Makes what is applied now survive any stop. Writing goes on meanwhile, but for the moment of taking the pin. The log
     /// must be durable through what is applied. What the checkpoint shows.
     func checkpoint() throws(StoreError) -> StateSummary {

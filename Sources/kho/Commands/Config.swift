@@ -23,6 +23,9 @@ struct ConfigCommand: ParsableCommand {
             for path in [configuration.tls.certificate, configuration.tls.key, configuration.tls.ca] where !FileAccess.exists(path) {
                 throw CommandError.configuration("\(file): \(path) is not there", remedy: "kho cert --help")
             }
+            if let path = configuration.backupKey, !FileAccess.exists(path) {
+                throw CommandError.configuration("\(file): \(path) is not there", remedy: "kho node backup-key \(path), or the key that the other nodes have")
+            }
             StandardStreams.write("\(HumanText.escaped(file)): \(configuration.role.rawValue) node \(configuration.name), no mistake found\n")
         }
     }
@@ -60,7 +63,7 @@ extension NodeConfiguration {
             if let client = addresses.client { members.append(.init("\(table).client", .string(client))) }
         }
         return .object(members + [
-            .init("tls.certificate", .string(tls.certificate)), .init("tls.key", .string(tls.key)), .init("tls.ca", .string(tls.ca)),
+            .init("tls.certificate", .string(tls.certificate)), .init("tls.key", .string(tls.key)), .init("tls.ca", .string(tls.ca)), .init("backup.key", backupKey.map { .string($0) } ?? .null),
             .init("log.level", .string(logLevel.rawValue)), .init("storage.map_size", .string(ByteSize.text(bounds.mapBytes))),
             .init("storage.segment_size", .string(ByteSize.text(bounds.segmentBytes))),
             .init("storage.log_retention", .string(ByteSize.text(bounds.logRetentionBytes))),

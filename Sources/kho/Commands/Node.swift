@@ -5,7 +5,8 @@ import KhoClient
 
 /// `kho node`
 struct NodeCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "node", abstract: "One node.", subcommands: [Status.self, Drain.self, Resume.self, Rebuild.self])
+    static let configuration = CommandConfiguration(commandName: "node", abstract: "One node.", 
+        subcommands: [Status.self, Drain.self, Resume.self, Rebuild.self, Backup.self, Restore.self, Verify.self, BackupKeyCommand.self])
 
     /// `kho node status`
     struct Status: AsyncParsableCommand {
@@ -101,7 +102,7 @@ struct NodeCommand: ParsableCommand {
     }
 
     /// The administration port of one node, by its name in the cluster or by its address.
-    private static func only(_ node: String, _ cluster: ClusterOptions) async throws -> Administration {
+    static func only(_ node: String, _ cluster: ClusterOptions) async throws -> Administration {
         let administration = try cluster.administration()
         func at(_ endpoint: Endpoint) -> Administration {
             Administration(endpoints: [endpoint], tls: administration.tls, settings: administration.settings)

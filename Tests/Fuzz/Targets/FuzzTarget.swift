@@ -17,7 +17,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] =
         wireTargets + peerFrameTargets + peerTargets + snapshotTargets + logTargets + catalogueTargets + conditionTargets + recordTargets + textTargets
-        + tokenTargets + historyTargets
+        + tokenTargets + historyTargets + backupTargets
 }
 
 /// What decodes encodes to bytes that decode, and encode to the same. Bytes are compared, not values, since a NaN equals nothing.
