@@ -76,6 +76,21 @@ package enum FileAccess {
         guard fsync(file) == 0 else { throw FileError(operation: "sync", path: folder, code: errno) }
     }
 
+    /// Removes the file or the folder with everything in it, as far as it may.
+    package static func removeTree(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, let folder = opendir(path) else {
+            unlink(path)
+            return
+        }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            if name != ".", name != ".." { removeTree(path + "/" + name) }
+        }
+        closedir(folder)
+        rmdir(path)
+    }
+
     /// Makes the folder and those above it that are missing.
     package static func makeFolders(_ path: String, mode: mode_t = 0o750) throws(FileError) {
         var prefix = path.hasPrefix("/") ? "/" : ""

@@ -62,7 +62,7 @@ package struct SnapshotHeader: Equatable, Sendable {
 /// `@unchecked Sendable` because its owner moves with the transfer.
 package final class SnapshotSource: @unchecked Sendable {
     package let header: SnapshotHeader
-    private let generation: Generation
+    let generation: Generation
     private let reader: Reader
     private var database = 0
     private var after: [UInt8]?
@@ -208,12 +208,14 @@ package final class SnapshotSink: @unchecked Sendable {
     /// Checks the whole against its header and its own figures, and makes it durable, so that `install` is quick. Blocks for the disk.
     package func prepare() throws(StoreError) { _ = try finish() }
 
-    /// The same for a cluster that begins with this state: these are its members, from the state's own index on, whoever they were where it comes from. Durable.
-    package func prepare(founding membership: Membership) throws(StoreError) {
+    /// The same for a cluster that begins with this state. Durable.
+    package func prepare(founding: Founding) throws(StoreError) {
         let generation = try finish()
-        header.membership = membership
-        header.membershipIndex = header.applied.index
-        try generation.changeMembership(membership, at: header.membershipIndex)
+        header.applied = founding.position
+        header.time = founding.time
+        header.membership = founding.membership
+        header.membershipIndex = founding.position.index
+        try generation.found(founding)
         _ = try generation.checkpoint()
     }
 

@@ -103,6 +103,12 @@ package final class StateStore: Sendable {
     /// Bytes of the data file in use.
     package var usedBytes: Int { (try? current.withLock { $0.generation }.environment.usedBytes()) ?? 0 }
 
+    /// Bytes by which the data file can still grow: those that its map and its disk have left. 0 if that cannot be known.
+    package var room: Int {
+        let free = (try? files.calling { () throws(DiskError) in try files.disk.openFolder(directory).freeBytes() }) ?? 0
+        return max(0, min(options.mapBytes - usedBytes, free))
+    }
+
     /// Applies entries that follow the last one, in one transaction. An outcome for each entry; nil where there is none.
     /// By the apply thread only.
     package func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
@@ -191,6 +197,9 @@ package final class StateStore: Sendable {
     package func exportSnapshot() throws(StoreError) -> SnapshotSource {
         try SnapshotSource(current.withLock { $0.generation }, cluster: cluster)
     }
+
+    /// Whether this is an image of the state in force, and not of one that a snapshot's took the place of.
+    package func isInForce(_ source: SnapshotSource) -> Bool { current.withLock { $0.generation === source.generation } }
 
     /// Begins to receive a snapshot into a new generation. Nothing changes before `install`.
     package func beginInstall(_ header: SnapshotHeader) throws(StoreError) -> SnapshotSink {

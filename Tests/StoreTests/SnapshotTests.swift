@@ -101,18 +101,27 @@ import Testing
         let sink = try other.store.beginInstall(source.header)
         for chunk in try chunks(source) { try sink.write(chunk) }
         #expect(source.entries == source.header.entries)
-        try sink.prepare(founding: membership)
+        let founding = Founding(after: source.header, with: membership, now: 9_000_000)
+        #expect(founding.time.milliseconds == 9_000_000 && Founding(after: source.header, with: membership, now: 0).time == source.header.time)
+        #expect(founding.position.index.rawValue == source.header.applied.index.rawValue + 1 << 32 && founding.position.term == source.header.applied.term)
+        try sink.prepare(founding: founding)
         try other.store.install(sink)
         for _ in 0..<2 {
             #expect(try other.store.withReadView { view throws(StoreError) in try view.membership() } == membership)
             var expected = world.store.applied
+            expected.position = founding.position
+            expected.time = founding.time
             expected.membershipIndex = expected.position.index
             #expect(other.store.applied == expected && other.store.checkpointed == expected.position)
             let one = try world.dump().filter { $0.database != 0 }, two = try other.dump().filter { $0.database != 0 }
             #expect(one.count == two.count && zip(one, two).allSatisfy { $0 == $1 })
             try other.reopen()
         }
-        #expect(StateStore.summary(in: other.store.directory, other.cluster, DurableFiles())?.membership == membership)
+        let summary = StateStore.summary(in: other.store.directory, other.cluster, DurableFiles())
+        #expect(summary?.membership == membership && summary?.applied == founding.position)
+        // And the log goes on from there.
+        _ = try other.store.apply([LogEntry(index: founding.position.index.next, term: Term(2), kind: .time, time: founding.time, payload: [])])
+        #expect(other.store.applied.position.index == founding.position.index.next)
     }
 
     @Test func itShowsTheMomentOfItsBeginning() throws {

@@ -108,6 +108,8 @@ final class AdminConnection: ChannelInboundHandler {
         case .accept(.ping): if let ping = try? Ping(decoding: body) { write(Pong(number: ping.number), 0, context) }
         case .accept(.adminRequest):
             guard let request = try? AdminRequest(decoding: body), let caller else { return answer(header.stream, .failure(WireError(.badBody)), context) }
+            // Who does not take his answers gets no more of them.
+            guard context.channel.isWritable else { return answer(header.stream, .failure(WireError(.throttled, retryAfterMilliseconds: 100)), context) }
             carryOut(request, header.stream, caller, context)
         case .accept: break
         }

@@ -34,6 +34,7 @@ final class AdminServer: Sendable {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.writeBufferWaterMark, value: .init(low: Limits.outgoingBytesPerConnection / 4, high: Limits.outgoingBytesPerConnection))
                 .childChannelInitializer { [self] channel in
                     guard open.add(1, ordering: .relaxed).newValue <= Self.connectionsMax else {
                         open.subtract(1, ordering: .relaxed)

@@ -22,7 +22,7 @@ extension AdminService {
         let (identity, cluster) = (runtime.identity, stack.place.cluster)
         let begun: (number: UInt64, header: SnapshotHeader)
         do throws(BackupJob.Refusal) {
-            begun = try stack.backup.begin(stack.store, key: key) { header in
+            begun = try stack.backup.begin(stack.store, key: key, for: caller.description) { header in
                 BackupDescription(
                     cluster: cluster, clusterName: identity.clusterName, node: identity.name, version: Version.current, time: WallClock.now(),
                     snapshot: header.encoded())
@@ -41,10 +41,8 @@ extension AdminService {
         guard let number = body["backup"]?.int, let place = body["piece"]?.int, number > 0, place >= 0 else {
             throw Failure(.invalidRequest, path: "piece", "expected the numbers of a backup and of a piece")
         }
-        // What is known to be damaged goes into no backup.
-        if stack.replica.damage != nil { stack.backup.cancel() }
         let piece: BackupJob.Piece
-        do throws(BackupJob.Refusal) { piece = try await stack.backup.piece(UInt64(place), of: UInt64(number)) } catch { throw failure(error, stack) }
+        do throws(BackupJob.Refusal) { piece = try await stack.backup.piece(UInt64(place), of: UInt64(number), for: caller.description) } catch { throw failure(error, stack) }
         var members: [Document.Member] = [.init("piece", .int(place)), .init("entries", .int(Int64(piece.entries)))]
         if let whole = piece.whole {
             members += [.init("bytes", .int(Int64(whole.bytes))), .init("sha256", .string(whole.digest.description))]
@@ -55,7 +53,8 @@ extension AdminService {
     private func failure(_ refusal: BackupJob.Refusal, _ stack: ReplicaStack) -> Failure {
         switch refusal {
         case .busy: Failure(.throttled, "a backup of this node is under way", retryAfterMilliseconds: 1_000)
-        case .unknown: Failure(.refused, "this backup is not under way: nobody asked for its next piece for \(Int(BackupJob.patienceMilliseconds / 1_000)) s, or the node was started again")
+        case .unknown: Failure(.refused, "this administrator has begun no such backup here")
+        case let .givenUp(reason): Failure(.refused, "the backup was given up: \(reason)")
         case let .outOfOrder(next): Failure(.invalidRequest, path: "piece", "the next piece is \(next)")
         case let .failed(error):
             if error.isDamage, stack.replica.reportDamage("\(error)") { Failure(.unavailable, "this node's state is damaged and is being rebuilt: \(error)") } else { Failure(.internal, "\(error)") }

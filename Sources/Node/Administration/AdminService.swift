@@ -74,7 +74,7 @@ struct AdminService: Sendable {
         }
     }
 
-    /// Methods that only look. They leave no line when they succeed.
+    /// Methods that only look. They leave no line when they succeed; but who has drawn a whole backup stands in the file.
     private static let looking: Set<String> = [
         "node.identify", "node.status", "cluster.figures", "member.list", "catalogue.list", "catalogue.show", "node.backup.piece",
     ]
@@ -88,7 +88,9 @@ struct AdminService: Sendable {
         case let .success(answer): index = answer["index"] ?? .null
         case let .failure(failure): outcome = "KHO-\(failure.error.number)"
         }
-        let isLook = Self.looking.contains(method) || method == "cluster.rescan" && body["begin"] == nil
+        var isWhole = false
+        if method == "node.backup.piece", case let .success(answer) = result { isWhole = answer["bytes"] != nil }
+        let isLook = !isWhole && Self.looking.contains(method) || method == "cluster.rescan" && body["begin"] == nil
         if outcome == "done", isLook { return }
         await runtime.audit.writeDurably(
             "administration",

@@ -60,7 +60,11 @@ extension BackupContent {
         var reader: BackupReader
         do throws(BackupError) { reader = try file.reader(key) } catch { throw .backup(error) }
         let store: StateStore
-        do throws(StoreError) { store = try StateStore(directory: folder, cluster: reader.description.cluster) } catch { throw .node(.store(error)) }
+        // Address space only, for any state that compresses to a sixtieth at the most.
+        let mapBytes = Int(clamping: max(64 << 30, min(16 << 40, file.bytes * 64)))
+        do throws(StoreError) {
+            store = try StateStore(directory: folder, cluster: reader.description.cluster, options: .init(mapBytes: mapBytes))
+        } catch { throw .node(.store(error)) }
         return try receive(&reader, into: store, progress: progress) { sink throws(StoreError) in try sink.prepare() }
     }
 }

@@ -81,7 +81,11 @@ final class ReplicaStack: Sendable {
                 options: options, machine: store, log: log, recovered: recovered, transport: adapter,
                 host: .system.withLoop(on: EventLoopLane(loops.peers.next())), failed: { failed(.replica($0)) },
                 alarm: { logger.warning("the clocks disagree", metadata: ["alarm": "\($0)"]) },
-                repair: { Self.tell($0, audit, logger) })
+                repair: { [backup] event in
+                    // What is known to be damaged goes into no backup.
+                    if case let .damaged(what) = event { backup.giveUp("the state is damaged: \(what)") }
+                    Self.tell(event, audit, logger)
+                })
         } catch { throw .replica(error) }
         guard let listen = Endpoint(configuration.listen.peer) else {
             throw .listen(service: "peers", address: configuration.listen.peer, reason: "not host:port")
@@ -138,7 +142,7 @@ final class ReplicaStack: Sendable {
     func stop() async {
         await query?.stop()
         rescan.cancel()
-        backup.cancel()
+        backup.giveUp("the node stops")
         let replica = replica
         // Blocks for the disk, so not on the pool that everybody shares.
         await Blocking.run { replica.stop() }

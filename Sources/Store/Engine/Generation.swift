@@ -154,17 +154,19 @@ final class Generation: @unchecked Sendable {
         return generation
     }
 
-    /// Puts another membership in force, from this index on. Not durable before the next checkpoint.
-    func changeMembership(_ membership: Membership, at index: LogIndex) throws(StoreError) {
+    /// Makes the state that of a cluster which begins with it. Not durable before the next checkpoint.
+    func found(_ founding: Founding) throws(StoreError) {
         let reader = try lmdb { [environment] () throws(LMDBError) in try Reader(environment) }
         var state = try AppliedState.read(reader.transaction, databases)
-        state.membershipIndex = index
+        state.position = founding.position
+        state.time = founding.time
+        state.membershipIndex = founding.position.index
         writer.lock()
         defer { writer.unlock() }
         do throws(LMDBError) {
             var transaction = try environment.beginWrite()
             try transaction.put(databases.meta, AppliedState.key, state.encoded())
-            try transaction.put(databases.meta, AppliedState.membershipKey, membership.encoded())
+            try transaction.put(databases.meta, AppliedState.membershipKey, founding.membership.encoded())
             try transaction.commit()
         } catch { throw .environment(error) }
     }

@@ -26,7 +26,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let stage = DemoStage()
+        let stage = CommandStage()
         let report = DemoReport()
         do {
             let cluster = try DemoCluster(stage: stage, keeps: keep)

@@ -74,8 +74,8 @@ extension NodeCommand {
             abstract: "Reads a backup as if it were restored, and says what it holds.",
             discussion: """
                 Everything is checked that a node checks of another's state: seals, checksums, every record, the digests of every dataset. It takes as much space in \
-                --scratch as the state does, and leaves nothing. Records and digests are those of kho cluster verify at the same index. Exit status 2 \
-                if the backup cannot be restored.
+                --scratch as the state does. What it writes there is the state itself, unsealed, and goes when it ends; only SIGKILL leaves it. Records and digests \
+                are those of kho cluster verify at the same index. Exit status 2 if the backup cannot be restored.
                 """)
         @OptionGroup var sealed: SealedFile
         @Option(help: ArgumentHelp("A folder with room for the state; TMPDIR, or /tmp, without it.", valueName: "folder"), completion: .directory)
@@ -86,6 +86,8 @@ extension NodeCommand {
             let (file, key) = try sealed.open()
             let folder: TemporaryFolder
             do throws(HarnessError) { folder = try TemporaryFolder(prefix: "kho-verify", in: scratch) } catch { throw CommandError.file("\(error)", remedy: "--scratch FOLDER, one that can be written to") }
+            let stage = CommandStage()
+            stage.clears(folder: folder.path)
             defer { folder.remove() }
             let bar = WorkBar("verify", total: Int(file.bytes), unit: "bytes")
             let content: BackupContent
@@ -104,8 +106,8 @@ extension NodeCommand {
             discussion: """
                 For the day on which a cluster is lost. Run it where the node is to run, as the user that runs khod, before khod starts. The node is then the only voter of a cluster \
                 with the backup's records, catalogue and name, and with a new id: nodes of the old cluster, should they come back, are no members of it. What was \
-                written after the backup is lost, and what was revoked after it is not revoked: look at the agreements first. Then start khod, and add the others, with \
-                empty data directories: kho member add, kho member promote.
+                written after the backup is lost, and what was revoked after it is not revoked: look at the agreements first. Terms are judged by this machine's clock from \
+                now on, so it must be right. Then start khod, and add the others, with empty data directories: kho member add, kho member promote.
                 """)
         @OptionGroup var sealed: SealedFile
         @Option(help: ArgumentHelp("The configuration of the node's khod.", valueName: "file"), completion: .file(extensions: ["toml"]))
@@ -115,18 +117,18 @@ extension NodeCommand {
         func run() throws {
             let configuration = try ConfigCommand.load(config)
             let (file, key) = try sealed.open()
-            let restore: DirectoryRestore
-            do throws(RestoreError) { restore = try DirectoryRestore(configuration) } catch { throw NodeCommand.failure(error, sealed, check: false) }
             let bar = WorkBar("restore", total: Int(file.bytes), unit: "bytes")
             do throws(RestoreError) {
-                let (content, cluster) = try restore.restore(file, key: key) { bar.update(Int($0)) }
+                let outcome = try DirectoryRestore(configuration).restore(file, key: key) { bar.update(Int($0)) }
                 bar.finish()
-                output.print(content.report("kho.node.restore/1", [.init("name", .string(configuration.name)), .init("data", .string(configuration.data)), .init("newClusterID", .string(cluster.description))]))
-            } catch {
-                // Whoever else has the directory made what is there.
-                if case .node(.inUse) = error {} else { for path in restore.made { Files.removeTree(path) } }
-                throw NodeCommand.failure(error, sealed, check: false)
-            }
+                output.print(
+                    outcome.content.report(
+                        "kho.node.restore/1",
+                        [
+                            .init("name", .string(configuration.name)), .init("data", .string(configuration.data)), .init("newClusterID", .string(outcome.cluster.description)),
+                            .init("newIndex", .int(Int64(outcome.founding.position.index.rawValue))), .init("newTime", .string(TimestampText.write(outcome.founding.time.milliseconds))),
+                        ]))
+            } catch { throw NodeCommand.failure(error, sealed, check: false) }
         }
     }
 
@@ -157,7 +159,10 @@ extension NodeCommand {
         case .notAStorageNode: remedy = "restore a storage node, then kho member add for this one"
         case .otherCluster: remedy = "certificates of that cluster's authority"
         case let .occupied(path): remedy = "ls -l \(path); if it is what an interrupted restore left, or not wanted any more, remove it"
-        case let .node(error): return CommandError(error.number, error.description, remedy: error.remedy, status: error.exitCode == 78 ? .configuration : .failure)
+        case let .node(error):
+            // What a node says to do ends in starting it, which is too early here.
+            remedy = error.exitCode == 78 ? error.remedy : "mend it, then the same command again, before khod is started"
+            return CommandError(error.number, error.description, remedy: remedy, status: error.exitCode == 78 ? .configuration : .failure)
         }
         switch error {
         case .backup, .content:

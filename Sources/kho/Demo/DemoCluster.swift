@@ -9,7 +9,7 @@ import KhoClient
 final class DemoCluster {
     let local: LocalCluster
     let folder: String
-    private let stage: DemoStage
+    private let stage: CommandStage
     private(set) var clients: [String: KhoClient] = [:]
 
     /// Small files and short ticks, so that it starts and elects fast.
@@ -27,7 +27,7 @@ final class DemoCluster {
 
         """
 
-    init(stage: DemoStage, keeps: Bool) throws {
+    init(stage: CommandStage, keeps: Bool) throws {
         let programs = try Self.programs()
         var template = Array(((Environment.value("TMPDIR") ?? "/tmp") + "/kho-demo-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else { throw CommandError.file(FileError(operation: "make folder", path: "/tmp", code: errno).description) }
