@@ -77,7 +77,7 @@ extension RaftCore {
         for peer in progress { peer.add(to: &print, now: now, configuration) }
         // What it says is in the log, or the same for all as long as there is none.
         print.add(membershipIndex)
-        reads.add(to: &print)
+        reads.add(to: &print, now: now)
         print.add(forwarded.count)
         if let handover {
             print.add(handover.target)
@@ -113,12 +113,14 @@ extension Progress {
 }
 
 extension ReadQueue {
-    func add(to print: inout Fingerprint) {
+    func add(to print: inout Fingerprint, now: Int) {
         print.add(context)
+        for id in first(now: now) { print.add(id) }
         print.add(waiting.count)
         guard let round else { return }
         print.add(round.index)
         for id in round.acknowledged { print.add(id) }
         print.add(round.reads.count)
+        print.add(round.isNarrow)
     }
 }

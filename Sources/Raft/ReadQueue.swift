@@ -17,12 +17,16 @@ struct ReadQueue: Sendable {
         let index: LogIndex
         var acknowledged: [NodeID] = []
         var reads: [Read]
+        /// Only some of the voters were asked, and no tick has come since.
+        fileprivate(set) var isNarrow = false
     }
 
     private(set) var waiting: [Read] = []
     private(set) var round: Round?
     /// Counts up for as long as the core lives, so that no two rounds share a context.
     private var lastContext: UInt64 = 0
+    /// Whose answers ended the last round, and the tick of that.
+    private var last: (acknowledged: [NodeID], at: Int)?
 
     var count: Int { waiting.count + (round?.reads.count ?? 0) }
     /// What heartbeats carry: 0 if no round is under way.
@@ -47,6 +51,10 @@ struct ReadQueue: Sendable {
         waiting = []
     }
 
+    /// Of the round under way: only some were asked, or now all are.
+    mutating func narrow() { round?.isNarrow = true }
+    mutating func widen() { round?.isNarrow = false }
+
     /// A member has answered a heartbeat of this context: false if that is not the round under way.
     mutating func acknowledge(_ context: UInt64, by id: NodeID) -> Bool {
         guard let round, round.context == context else { return false }
@@ -55,10 +63,14 @@ struct ReadQueue: Sendable {
     }
 
     /// Ends the round, and gives what it answers.
-    mutating func finish() -> Round? {
+    mutating func finish(now: Int) -> Round? {
+        if let round { last = (round.acknowledged, now) }
         defer { round = nil }
         return round
     }
+
+    /// Whose answers ended the last round, if that was a moment ago: in this tick or the one before. Nobody if not.
+    func first(now: Int) -> [NodeID] { last.map { now - $0.at <= 1 ? $0.acknowledged : [] } ?? [] }
 
     /// Takes out the reads whose time is up. Deadlines ascend, since reads join at the end.
     mutating func expire(now: Int) -> [Read] {

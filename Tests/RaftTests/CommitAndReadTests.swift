@@ -100,6 +100,22 @@ import Testing
         #expect(one.effects == [.readReady(ReadID(2), LogIndex(1))])
     }
 
+    /// Rounds that follow one another ask only as many as they need, the first to answer; each 64th asks everybody, who may be faster by now.
+    @Test func aRoundAsksWhoAnsweredTheOneBefore() {
+        var one = OneCore(voters: 5)
+        one.lead()
+        for voter in 2...3 { one.hear(UInt32(voter), 1, .appendAccepted(match: LogIndex(1))) }
+        for round in 1...130 {
+            one.step(.read(ReadID(UInt64(round))))
+            let asked = one.sent.filter { if case .heartbeat = $0.body { true } else { false } }.map(\.to.rawValue)
+            #expect(asked == (round == 1 || round % 64 == 0 ? [2, 3, 4, 5] : round < 64 ? [3, 5] : [2, 4]), "round \(round)")
+            // Who answers first, where all are asked.
+            let answering: [UInt32] = round == 1 ? [5, 3] : round % 64 == 0 ? [4, 2] : asked
+            for voter in answering { one.hear(voter, 1, .heartbeatReply(context: UInt64(round))) }
+            #expect(one.effects.contains(.readReady(ReadID(UInt64(round)), LogIndex(1))))
+        }
+    }
+
     @Test func aDeposedLeaderAnswersNobody() {
         var one = leader()
         one.step(.read(ReadID(1)))

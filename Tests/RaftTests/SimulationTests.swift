@@ -33,7 +33,7 @@ import Testing
         #expect(counts.memberships > 50, "\(counts)")
         #expect(counts.truncations > 3, "\(counts)")
         #expect(counts.wipes > 5, "\(counts)")
-        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 1 && counts.handedOver > 2, "\(counts)")
+        #expect(counts.joins > 10 && counts.joint > 80 && counts.removedLeaders > 0 && counts.handedOver > 2, "\(counts)")
         #expect(counts.leaseReads > 10 && counts.leaseRefusals > 50 && counts.fenced > 10, "\(counts)")
     }
 
