@@ -98,6 +98,8 @@ public enum Limits {
     public static let entryPayloadBytes = 8 << 20
     /// Bytes of entries that the leader has taken and not yet committed; more proposals are refused for a while.
     public static let uncommittedBytes = 64 << 20
+    /// Bytes of committed entries that a replica has in its log and has not applied; with as many it takes no more, until it has applied some.
+    public static let unappliedBytes = 128 << 20
     /// Entries of one append message, and their bytes (the first entry may be larger).
     public static let appendEntries = 1_024
     public static let appendBytes = 1 << 20

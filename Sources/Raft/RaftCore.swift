@@ -135,6 +135,9 @@ package struct RaftCore: Sendable {
     package var last: LogPosition { log.last }
     /// What the entries kept weigh, in bytes.
     package var logWeight: Int { log.weight(after: log.base.index) }
+
+    /// What the entries weigh that are committed and not applied.
+    package var unappliedWeight: Int { log.weight(after: appliedIndex) - log.weight(after: max(commitIndex, appliedIndex)) }
     /// Through which entry the log can be cut so that the rest weighs no more than so many bytes.
     package func index(keeping bytes: Int) -> LogIndex { log.index(keeping: bytes) }
 

@@ -105,6 +105,8 @@ package struct ReplicaOptions: Sendable {
     package var checkpointMilliseconds = 10_000
     /// Bytes of entries that are kept in the log, for followers that are a little behind, though a checkpoint has them.
     package var retainedLogBytes = 32 << 20
+    /// Bytes of entries that are committed and not applied here, above which no more are taken.
+    package var unappliedBytesMax = Limits.unappliedBytes
     /// Entries, and bytes of them, applied in one transaction.
     package var applyEntriesMax = 4_096
     package var applyBytesMax = 8 << 20

@@ -86,6 +86,7 @@ final class ReplicaCluster {
     var proposalMilliseconds: UInt64 = 10_000
     var applyPauseMilliseconds: UInt64 = 0
     var freshnessMilliseconds: UInt64 = 200
+    var unappliedBytesMax = Limits.unappliedBytes
 
     final class FailureList: Sendable {
         private let all = Mutex<[String]>([])
@@ -124,6 +125,7 @@ final class ReplicaCluster {
         options.heartbeatTicks = 3
         options.checkpointMilliseconds = 200
         options.retainedLogBytes = retainedLogBytes
+        options.unappliedBytesMax = unappliedBytesMax
         options.proposalMilliseconds = proposalMilliseconds
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100

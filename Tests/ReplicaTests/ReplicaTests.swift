@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Raft
 import Store
 import Testing
@@ -163,5 +164,34 @@ extension ReplicaCluster {
         let answer = Mailbox<LogIndex>()
         replicas[node]?.status { answer.post($0.logBase.index) }
         return answer.take(atMostNanoseconds: 5_000_000_000)?.first ?? LogIndex(0)
+    }
+
+    /// A node that applies more slowly than others commit keeps a bounded part of what it has to apply, and gets the rest when it has.
+    @Test func whoIsSlowToApplyTakesNoMoreThanItCanKeep() throws {
+        let cluster = try ReplicaCluster()
+        cluster.retainedLogBytes = 16 << 20
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        let n4 = NodeID(4)
+        try cluster.add(n4, incarnation: 4, at: leader)
+        // It applies when somebody asks, and nobody does.
+        (cluster.applyPauseMilliseconds, cluster.freshnessMilliseconds, cluster.unappliedBytesMax) = (60_000, 60_000, 500_000)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("a barrier at n4") { try cluster.barrier(at: n4) == .passed }
+        let begin = try cluster.status(n4).raft.lastIndex
+        for i in 0..<60 { try cluster.apply(try cluster.put("w\(i)", bytes: 100_000, at: leader), at: leader) }
+        try cluster.wait("some to come") { try cluster.status(n4).raft.lastIndex.rawValue >= begin.rawValue + 5 }
+        usleep(300_000)
+        // One more batch may come than the bound, of a MiB.
+        let (last, reached) = (try cluster.status(leader).raft.lastIndex, try cluster.status(n4).raft.lastIndex)
+        #expect(reached.rawValue < begin.rawValue + 20 && last.rawValue >= begin.rawValue + 60, "from \(begin): \(reached) of \(last)")
+        #expect(try cluster.status(n4).raft.leader == leader)
+        // Each barrier has applied what there is, which makes room.
+        try cluster.wait("all of it") {
+            _ = try cluster.barrier(at: n4)
+            return try cluster.records(n4) == 60
+        }
+        #expect(cluster.failures.texts.isEmpty && cluster.stores[n4]?.damage == nil)
     }
 }

@@ -24,6 +24,7 @@ extension World {
         options.checkpointBytes = settings.checkpointBytes
         options.checkpointMilliseconds = 2_000
         options.retainedLogBytes = settings.retainedBytes
+        options.unappliedBytesMax = settings.unappliedBytes
         options.applyEntriesMax = settings.applyEntries
         options.applyBytesMax = settings.appendBytes
         options.applyPauseMilliseconds = node.isVoterAtFirst ? settings.applyPauseMilliseconds : 0

@@ -52,6 +52,7 @@ package struct WorldSettings: Sendable {
     let inflightAppends: Int
     let inflightBytes: Int
     let uncommittedBytes: Int
+    let unappliedBytes: Int
     let checkpointBytes: Int
     let retainedBytes: Int
     /// Between two deeds of a client, in nanoseconds.
@@ -76,6 +77,7 @@ package struct WorldSettings: Sendable {
         usesRights = usesStore && apart.permille(800)
         if apart.permille(300) { chosen.insert(.putBack) }
         applyPauseMilliseconds = apart.permille(500) ? apart.within(1...100) : 0
+        unappliedBytes = [500, 3_000, 1 << 20][apart.below(3)]
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)

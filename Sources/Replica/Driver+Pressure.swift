@@ -1,0 +1,16 @@
+import Core
+import Raft
+
+/// What a node does not take, since it could only keep it.
+extension Driver {
+    /// Whether the message is about entries behind the log's end, and the log cannot be cut for those that it has. Then it is as if it were lost, whether it brings them or
+    /// only asks whether they came: the leader has a window of them under way and sends no more, until an answer says where to go on.
+    func isTooMuch(_ message: RaftMessage) -> Bool {
+        guard case let .append(previous, entries, commit) = message.body, (entries.last?.index ?? previous.index) > core.status.lastIndex else { return false }
+        // What is committed can be applied, however long that takes; what is not may need this node's word to become so.
+        if core.unappliedWeight > options.unappliedBytesMax { return true }
+        // A damaged state applies nothing before it is rebuilt: the leader cuts its own log, and sends a snapshot. It can only if it knows as much as this node's
+        // state showed to be committed; before that, it may need this node's word to commit it.
+        return repair.isUnderWay && commit >= surroundings.applyLane.appliedIndex && core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
+    }
+}
