@@ -120,9 +120,9 @@ package struct EngineRun {
             var splitter = FrameSplitter()
             while let frame = try splitter.next(in: bytes.span.bytes) {
                 var reader = ByteReader(bytes.span.bytes.extracting(frame.body))
-                let preamble = try RequestPreamble(from: &reader)
+                let head = try RequestHead(of: &reader)
                 let key = try reader.readSpan16(max: Limits.recordKeyBytes)
-                gets.append(stream: frame.header.stream, principal: principal, dataset: preamble.dataset, fields: preamble.fields, key: key)
+                gets.append(stream: frame.header.stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
             }
             try data.store.withReadView { view throws(StoreError) in
                 let keys = gets.keys

@@ -125,8 +125,9 @@ package final class AccessPlan: Sendable {
         if let unconditional, actions.contains(action) { return unconditional }
         var mask = FieldMask.none
         var shown = false
-        for grant in grants where grant.actions.contains(action) && holds(grant, for: record) {
-            mask = mask.union(grant.fields)
+        // By place: a grant that is copied has its text's references counted, for each record.
+        for place in grants.indices where grants[place].actions.contains(action) && holds(grants[place], for: record) {
+            mask = mask.union(grants[place].fields)
             shown = true
         }
         return shown ? mask : nil
@@ -141,7 +142,7 @@ package final class AccessPlan: Sendable {
 
     /// Whether the grant covers the record. A condition on a deleted field is UNKNOWN in every record, also where an old value remains: no
     /// right hangs on when a record was last written, nor grows by a deletion.
-    func holds(_ grant: Grant, for record: borrowing RecordView) -> Bool {
+    func holds(_ grant: borrowing Grant, for record: borrowing RecordView) -> Bool {
         #if KHO_BUG_CONDITION_AFTER_MASK
         // Bug: a row condition sees only the fields that its grant shows.
         grant.condition.map { $0.evaluate(record, shown: grant.fields) == .true } ?? true

@@ -43,7 +43,6 @@ uint32_t kho_crc32c_portable(uint32_t crc, const void *bytes, size_t length) {
 // (as in M. Adler's crc32c.c, 2013).
 enum { LANE = 64 };
 static uint32_t lane_table[4][256];
-static volatile int lane_table_ready;
 
 __attribute__((target("sse4.2"))) static void fill_lane_table(void) {
     for (int byte = 0; byte < 4; byte++) {
@@ -53,7 +52,6 @@ __attribute__((target("sse4.2"))) static void fill_lane_table(void) {
             lane_table[byte][i] = (uint32_t)c;
         }
     }
-    __atomic_store_n(&lane_table_ready, 1, __ATOMIC_RELEASE);
 }
 
 static inline uint32_t past_lane(uint32_t c) {
@@ -66,9 +64,8 @@ static inline uint64_t word_at(const uint8_t *p) {
     return word;
 }
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *p, size_t length) {
-    uint64_t c = (uint32_t)~crc;
-    if (length >= 3 * LANE && !__atomic_load_n(&lane_table_ready, __ATOMIC_ACQUIRE)) fill_lane_table();
+// Goes on with the register, which is the complement of a checksum.
+__attribute__((target("sse4.2"))) static inline uint64_t crc32c_on(uint64_t c, const uint8_t *p, size_t length) {
     while (length >= 3 * LANE) {
         uint64_t second = 0, third = 0;
         for (int i = 0; i < LANE; i += 8) {
@@ -86,23 +83,59 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, 
         p += 8;
         length -= 8;
     }
-    uint32_t c32 = (uint32_t)c;
-    while (length--) c32 = _mm_crc32_u8(c32, *p++);
-    return ~c32;
+    if (length & 4) {
+        uint32_t word;
+        memcpy(&word, p, 4);
+        c = _mm_crc32_u32((uint32_t)c, word);
+        p += 4;
+    }
+    if (length & 2) {
+        uint16_t word;
+        memcpy(&word, p, 2);
+        c = _mm_crc32_u16((uint32_t)c, word);
+        p += 2;
+    }
+    if (length & 1) c = _mm_crc32_u8((uint32_t)c, *p);
+    return c;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *p, size_t length) {
+    return ~(uint32_t)crc32c_on((uint32_t)~crc, p, length);
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware_around(uint32_t crc, const uint8_t *p, size_t length, size_t hole) {
+    uint64_t c = crc32c_on((uint32_t)~crc, p, hole);
+    c = _mm_crc32_u32((uint32_t)c, 0);
+    return ~(uint32_t)crc32c_on(c, p + hole + 4, length - hole - 4);
+}
+
+// Whether the processor has the instruction; the lanes' table is there then.
+static int has_crc32c(void) {
+    static int has = -1;
+    int known = __atomic_load_n(&has, __ATOMIC_ACQUIRE);
+    if (known < 0) {
+        known = __builtin_cpu_supports("sse4.2") ? 1 : 0;
+        if (known) fill_lane_table();
+        __atomic_store_n(&has, known, __ATOMIC_RELEASE);
+    }
+    return known;
 }
 #endif
 
 uint32_t kho_crc32c(uint32_t crc, const void *bytes, size_t length) {
 #if defined(__x86_64__)
-    static int has = -1;
-    int known = __atomic_load_n(&has, __ATOMIC_RELAXED);
-    if (known < 0) {
-        known = __builtin_cpu_supports("sse4.2") ? 1 : 0;
-        __atomic_store_n(&has, known, __ATOMIC_RELAXED);
-    }
-    if (known) return crc32c_hardware(crc, bytes, length);
+    if (has_crc32c()) return crc32c_hardware(crc, bytes, length);
 #endif
     return kho_crc32c_portable(crc, bytes, length);
+}
+
+uint32_t kho_crc32c_around(uint32_t crc, const void *bytes, size_t length, size_t hole) {
+#if defined(__x86_64__)
+    if (has_crc32c()) return crc32c_hardware_around(crc, bytes, length, hole);
+#endif
+    static const uint8_t zeros[4];
+    crc = kho_crc32c_portable(kho_crc32c_portable(crc, bytes, hole), zeros, 4);
+    return kho_crc32c_portable(crc, (const uint8_t *)bytes + hole + 4, length - hole - 4);
 }
 
 uint64_t kho_monotonic_nanoseconds(void) {

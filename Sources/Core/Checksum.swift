@@ -12,6 +12,12 @@ package struct CRC32C: Equatable, Sendable {
         value = bytes.withUnsafeBytes { kho_crc32c(value, $0.baseAddress, $0.count) }
     }
 
+    /// Goes on with these bytes as if the four at `hole`, which must be among them, were zeros: the checksum's own place.
+    package mutating func update(_ bytes: borrowing RawSpan, around hole: Int) {
+        invariant(hole >= 0 && hole + 4 <= bytes.byteCount, "a checksum's place at \(hole) of \(bytes.byteCount) bytes")
+        value = bytes.withUnsafeBytes { kho_crc32c_around(value, $0.baseAddress, $0.count, hole) }
+    }
+
     /// Goes on with the number's eight bytes, big-endian.
     package mutating func update(_ number: UInt64) {
         var bytes = number.bigEndian

@@ -24,24 +24,33 @@ import Synchronization
     private static let slotsLog2 = 22
     private static let bytes = MemoryLayout<UInt32>.stride << slotsLog2
     private static let lineLog2: UInt = 6
-    /// 16 MiB of address space; pages of it exist once a slot of theirs was written.
+    /// 16 MiB of address space; pages of it exist once a slot of theirs was written. One slot for all keys where there is no address space: guesses are wrong then,
+    /// and nothing else changes.
     private let slots: UnsafeMutablePointer<UInt32>
+    private let slotBytes: Int
+    /// Bits of a hash that do not tell the slot.
+    private let shift: UInt32
     /// The bits of an address that a slot leaves out, from the first value noted. Where the map lies across a multiple of 256 GiB, the guesses beyond it are wrong.
     private let high = Atomic<UInt>(0)
 
-    /// Nil if there is no address space for it: then nothing is fetched beforehand, and nothing else changes.
-    package init?() {
+    package init() {
         let memory = unsafe mmap(nil, Self.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let memory = unsafe memory, unsafe memory != MAP_FAILED else { return nil }
-        unsafe slots = unsafe memory.bindMemory(to: UInt32.self, capacity: 1 << Self.slotsLog2)
+        if let memory = unsafe memory, unsafe memory != MAP_FAILED {
+            unsafe slots = unsafe memory.bindMemory(to: UInt32.self, capacity: 1 << Self.slotsLog2)
+            (slotBytes, shift) = (Self.bytes, UInt32(32 - Self.slotsLog2))
+        } else {
+            unsafe slots = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+            unsafe slots.initialize(to: 0)
+            (slotBytes, shift) = (0, 32)
+        }
     }
 
-    deinit { unsafe munmap(slots, Self.bytes) }
+    deinit { if slotBytes > 0 { unsafe munmap(slots, slotBytes) } else { unsafe slots.deallocate() } }
 
-    /// The key's place. Its slot is fetched from memory, so do this for all keys first.
-    package func place(of key: borrowing RawSpan) -> Place {
-        let hash = unsafe key.withUnsafeBytes { unsafe kho_crc32c(0, $0.baseAddress, $0.count) }
-        let slot = Int(hash >> UInt32(32 - Self.slotsLog2))
+    /// The place of the key that is `prefix`, big-endian, and these bytes. Its slot is fetched from memory, so do this for all keys first.
+    package func place(_ prefix: UInt32, _ key: borrowing RawSpan) -> Place {
+        let hash = unsafe key.withUnsafeBytes { unsafe kho_crc32c(prefix, $0.baseAddress, $0.count) }
+        let slot = Int(truncatingIfNeeded: hash >> shift)
         unsafe kho_prefetch(slots + slot, 1)
         return Place(slot: slot)
     }

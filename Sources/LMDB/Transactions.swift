@@ -9,20 +9,55 @@ package protocol ReadableTransaction: ~Copyable {
 
 extension ReadableTransaction where Self: ~Copyable {
     /// The value of the key, or nil. `key` of at most 511 bytes.
-    ///
-    /// - Parameter hints: told where the value was found.
     @_lifetime(borrow self)
-    package borrowing func get(_ database: Database, _ key: borrowing RawSpan, noting hints: LookupHints? = nil) throws(LMDBError) -> RawSpan? {
+    package borrowing func get(_ database: Database, _ key: borrowing RawSpan) throws(LMDBError) -> RawSpan? {
+        guard let value = try unsafe find(database, key) else { return nil }
+        return unsafe _overrideLifetime(span(of: value), borrowing: self)
+    }
+
+    /// The same of the key that is `prefix`, big-endian, and `key`, of at most 507 bytes: put together on the stack, for who looks many up. The hints are told
+    /// where the value was found.
+    @_lifetime(borrow self)
+    package borrowing func get(_ database: Database, _ prefix: UInt32, _ key: borrowing RawSpan, noting hints: LookupHints) throws(LMDBError) -> RawSpan? {
+        guard let value = try unsafe find(database, prefix, key) else { return nil }
+        if let data = unsafe value.mv_data { unsafe hints.note(hints.place(prefix, key), data) }
+        return unsafe _overrideLifetime(span(of: value), borrowing: self)
+    }
+
+    private borrowing func find(_ database: Database, _ prefix: UInt32, _ key: borrowing RawSpan) throws(LMDBError) -> MDB_val? {
+        let count = key.byteCount + 4
+        invariant(count < Self.keyRoom, "a key of \(count) bytes")
+        var value = unsafe MDB_val()
+        let code = unsafe key.withUnsafeBytes { bytes in
+            unsafe withUnsafeTemporaryAllocation(byteCount: Self.keyRoom, alignment: 8) { room in
+                unsafe room.storeBytes(of: prefix.bigEndian, as: UInt32.self)
+                if let base = bytes.baseAddress { unsafe (room.baseAddress! + 4).copyMemory(from: base, byteCount: bytes.count) }
+                var wanted = unsafe MDB_val(mv_size: count, mv_data: room.baseAddress)
+                return unsafe mdb_get(pointer, database.handle, &wanted, &value)
+            }
+        }
+        return try unsafe found(value, code)
+    }
+
+    /// Bytes of a key, and one more.
+    private static var keyRoom: Int { 512 }
+
+    private borrowing func find(_ database: Database, _ key: borrowing RawSpan) throws(LMDBError) -> MDB_val? {
         var value = unsafe MDB_val()
         let code = unsafe key.withUnsafeBytes { bytes in
             var wanted = unsafe MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
             return unsafe mdb_get(pointer, database.handle, &wanted, &value)
         }
+        return try unsafe found(value, code)
+    }
+
+    /// What `mdb_get` has found; the lines of the value are fetched.
+    @inline(__always)
+    private borrowing func found(_ value: MDB_val, _ code: CInt) throws(LMDBError) -> MDB_val? {
         if code == MDB_NOTFOUND { return nil }
         try check(code, "get")
         unsafe kho_prefetch(value.mv_data, value.mv_size)
-        if let hints, let data = unsafe value.mv_data { unsafe hints.note(hints.place(of: key), data) }
-        return unsafe _overrideLifetime(span(of: value), borrowing: self)
+        return unsafe value
     }
 
     /// The value of the key, copied.

@@ -18,9 +18,8 @@ extension ClientConnection {
             let message = try Describe(from: &body)
             submit(message.preamble.handle, stream, .describe(message))
         case .get:
-            let preamble = try RequestPreamble(from: &body)
-            let key = try body.readSpan16(max: Limits.recordKeyBytes)
-            gather(preamble, key, stream)
+            let head = try RequestHead(of: &body)
+            gather(head, try body.readSpan16(max: Limits.recordKeyBytes), stream)
         case .multiGet:
             let message = try MultiGet(from: &body)
             submit(message.preamble.handle, stream, .multiGet(message))
@@ -43,13 +42,13 @@ extension ClientConnection {
     }
 
     /// GETs of one read of the socket wait together.
-    private func gather(_ preamble: RequestPreamble, _ key: RawSpan, _ stream: UInt32) {
-        guard let principal = principal(preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
-        if gathered?.consistency != preamble.consistency {
+    private func gather(_ head: RequestHead, _ key: RawSpan, _ stream: UInt32) {
+        guard let principal = principal(head.handle) else { return fail(stream, WireError(.unknownHandle)) }
+        if gathered?.consistency != head.consistency {
             submitGathered()
-            gathered = GetBatch(preamble.consistency)
+            gathered = GetBatch(head.consistency)
         }
-        gathered?.append(stream: stream, principal: principal, dataset: preamble.dataset, fields: preamble.fields, key: key)
+        gathered?.append(stream: stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
     }
 
     func submitGathered() {

@@ -32,6 +32,17 @@ package struct FieldMask: Hashable, Sendable {
         }
     }
 
+    /// The bits of fields `64 * group` to `64 * group + 63`.
+    @inline(__always)
+    func word(_ group: UInt64) -> UInt64 {
+        switch group {
+        case 0: words.0
+        case 1: words.1
+        case 2: words.2
+        default: group == 3 ? words.3 : 0
+        }
+    }
+
     package mutating func insert(_ field: FieldID) {
         let bit = UInt64(1) << UInt64(field.rawValue & 63)
         switch field.rawValue >> 6 {

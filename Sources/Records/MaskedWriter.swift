@@ -38,59 +38,113 @@ extension RecordView {
     ) -> Int {
         bytes.withUnsafeBytes { bytes in
             record.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<RecordLayout.headerBytes]))
-            var end = RecordLayout.headerBytes
-            var content = 0
-            var entry = RecordLayout.headerBytes
-            let table = contentStart
-            // By the schema and not by the record, so that whether a record has a hidden field does not show.
-            wanted.forEach(in: mask) { field, isShown in
-                if isShown {
-                    while entry < table, self.bytes.uint16(entry) < field.rawValue { entry += RecordLayout.entryBytes }
-                    guard entry < table else { return }
-                    let word = self.bytes.uint64(entry)
-                    let length = Int32(truncatingIfNeeded: word)
-                    guard UInt16(word >> 48) == field.rawValue, hidesNothing || length != RecordLayout.lengthNull else { return }
-                    record.storeBytes(of: word.bigEndian, toByteOffset: end, as: UInt64.self)
-                    content += max(0, Int(length))
-                } else {
-                    let word = UInt64(field.rawValue) << 48 | UInt64(UInt32(bitPattern: RecordLayout.lengthWithheld))
-                    record.storeBytes(of: word.bigEndian, toByteOffset: end, as: UInt64.self)
-                }
-                end += RecordLayout.entryBytes
-            }
-            let count = UInt16((end - RecordLayout.headerBytes) / RecordLayout.entryBytes)
-            // The content of neighbours that are shown is copied in one piece.
-            let shown = wanted.intersection(mask)
-            var from = table
-            var to = table
-            entry = RecordLayout.headerBytes
-            while entry < table {
-                let word = self.bytes.uint64(entry)
-                let length = Int(Int32(truncatingIfNeeded: word))
-                entry += RecordLayout.entryBytes
-                guard length > 0 else { continue }
-                if shown.contains(FieldID(UInt16(word >> 48))) {
-                    to += length
-                } else {
-                    end = copy(bytes[from..<to], to: record, at: end)
-                    from = to + length
-                    to = from
-                }
-            }
-            end = copy(bytes[from..<to], to: record, at: end)
+            let whole = writeAtOnce(bytes, into: record, wanted: wanted, mask: mask, hidesNothing: hidesNothing)
+            let parts = whole ?? writeBySchema(bytes, into: record, wanted: wanted, mask: mask, hidesNothing: hidesNothing)
+            let count = UInt16((parts.tableEnd - RecordLayout.headerBytes) / RecordLayout.entryBytes)
             // The header again, for what is sent.
             record.storeBytes(of: hidesNothing ? 0 : RecordLayout.flagFiltered, toByteOffset: RecordLayout.flagsOffset, as: UInt8.self)
             record.storeBytes(of: count.bigEndian, toByteOffset: RecordLayout.countOffset, as: UInt16.self)
-            record.storeBytes(of: UInt32(content).bigEndian, toByteOffset: RecordLayout.contentOffset, as: UInt32.self)
+            record.storeBytes(of: UInt32(parts.end - parts.tableEnd).bigEndian, toByteOffset: RecordLayout.contentOffset, as: UInt32.self)
             if !hidesNothing {
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.schemaOffset, as: UInt32.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.indexOffset, as: UInt64.self)
                 record.storeBytes(of: 0, toByteOffset: RecordLayout.timeOffset, as: UInt64.self)
             }
-            let crc = RecordLayout.checksum(key: key, record: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[..<end])))
+            let crc = RecordLayout.checksum(key: key, record: RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: record[..<parts.end])))
             record.storeBytes(of: crc.bigEndian, toByteOffset: RecordLayout.checksumOffset, as: UInt32.self)
-            return end
+            return parts.end
         }
+    }
+
+    /// Table and content of a record that has an entry for every field wanted, as records have that were written under today's schema: each entry is looked at once.
+    /// Nil if it has not; nothing is to be made of what was written then.
+    @inline(__always)
+    private func writeAtOnce(
+        _ bytes: UnsafeRawBufferPointer, into record: UnsafeMutableRawBufferPointer, wanted: FieldMask, mask: FieldMask, hidesNothing: Bool
+    ) -> (tableEnd: Int, end: Int)? {
+        let shown = wanted.intersection(mask)
+        let table = contentStart
+        // Where the content begins if no entry is left out.
+        let place = RecordLayout.headerBytes + wanted.count * RecordLayout.entryBytes
+        var (tableEnd, end) = (RecordLayout.headerBytes, place)
+        // Content that is shown and not yet copied: that of neighbours goes in one piece.
+        var (from, to) = (table, table)
+        var missing = wanted.count
+        // The sets' words in which the bits of the fields at hand lie: numbers ascend.
+        var (group, wantedBits, shownBits) = (UInt64.max, UInt64(0), UInt64(0))
+        var entry = RecordLayout.headerBytes
+        while entry < table {
+            let word = self.bytes.uncheckedUInt64(entry)
+            entry &+= RecordLayout.entryBytes
+            if word >> 54 != group { (group, wantedBits, shownBits) = (word >> 54, wanted.word(word >> 54), shown.word(word >> 54)) }
+            let bit = UInt64(1) &<< (word >> 48)
+            let length = Int32(truncatingIfNeeded: word)
+            if shownBits & bit != 0 {
+                missing &-= 1
+                guard hidesNothing || length != RecordLayout.lengthNull else { continue }
+                record.storeBytes(of: word.bigEndian, toByteOffset: tableEnd, as: UInt64.self)
+                tableEnd &+= RecordLayout.entryBytes
+                to &+= max(0, Int(length))
+                continue
+            }
+            if wantedBits & bit != 0 {
+                missing &-= 1
+                record.storeBytes(of: Self.withheld(FieldID(UInt16(word >> 48))).bigEndian, toByteOffset: tableEnd, as: UInt64.self)
+                tableEnd &+= RecordLayout.entryBytes
+            }
+            guard length > 0 else { continue }
+            end = copy(bytes[from..<to], to: record, at: end)
+            from = to &+ Int(length)
+            to = from
+        }
+        guard missing == 0 else { return nil }
+        end = copy(bytes[from..<to], to: record, at: end)
+        guard tableEnd < place else { return (tableEnd, end) }
+        // Entries without a value were left out: the content moves up.
+        UnsafeMutableRawBufferPointer(rebasing: record[tableEnd...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: record[place..<end]))
+        return (tableEnd, end - (place - tableEnd))
+    }
+
+    private static func withheld(_ field: FieldID) -> UInt64 { UInt64(field.rawValue) << 48 | UInt64(UInt32(bitPattern: RecordLayout.lengthWithheld)) }
+
+    /// The same of any record: by the schema and not by the record, so that whether a record has a hidden field does not show.
+    private func writeBySchema(
+        _ bytes: UnsafeRawBufferPointer, into record: UnsafeMutableRawBufferPointer, wanted: FieldMask, mask: FieldMask, hidesNothing: Bool
+    ) -> (tableEnd: Int, end: Int) {
+        var tableEnd = RecordLayout.headerBytes
+        var entry = RecordLayout.headerBytes
+        let table = contentStart
+        wanted.forEach(in: mask) { field, isShown in
+            if isShown {
+                while entry < table, self.bytes.uint16(entry) < field.rawValue { entry += RecordLayout.entryBytes }
+                guard entry < table else { return }
+                let word = self.bytes.uint64(entry)
+                let length = Int32(truncatingIfNeeded: word)
+                guard UInt16(word >> 48) == field.rawValue, hidesNothing || length != RecordLayout.lengthNull else { return }
+                record.storeBytes(of: word.bigEndian, toByteOffset: tableEnd, as: UInt64.self)
+            } else {
+                record.storeBytes(of: Self.withheld(field).bigEndian, toByteOffset: tableEnd, as: UInt64.self)
+            }
+            tableEnd += RecordLayout.entryBytes
+        }
+        let shown = wanted.intersection(mask)
+        var end = tableEnd
+        var (from, to) = (table, table)
+        entry = RecordLayout.headerBytes
+        while entry < table {
+            let word = self.bytes.uint64(entry)
+            let length = Int(Int32(truncatingIfNeeded: word))
+            entry += RecordLayout.entryBytes
+            guard length > 0 else { continue }
+            if shown.contains(FieldID(UInt16(word >> 48))) {
+                to += length
+            } else {
+                end = copy(bytes[from..<to], to: record, at: end)
+                from = to + length
+                to = from
+            }
+        }
+        return (tableEnd, copy(bytes[from..<to], to: record, at: end))
     }
 
     @inline(__always)

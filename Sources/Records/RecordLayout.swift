@@ -38,9 +38,7 @@ package enum RecordLayout {
     package static func checksum(key: borrowing RawSpan, record: borrowing RawSpan) -> UInt32 {
         var crc = CRC32C()
         crc.update(key)
-        crc.update(record.extracting(0..<checksumOffset))
-        crc.update(UInt32(0))
-        crc.update(record.extracting(contentOffset..<record.byteCount))
+        crc.update(record, around: checksumOffset)
         return crc.value
     }
 }

@@ -19,18 +19,19 @@ package struct RecordView: ~Escapable {
         var previous = -1
         var entry = RecordLayout.headerBytes
         while entry < start {
-            let word = bytes.uint64(entry)
-            let (id, kind, length) = (Int(word >> 48), word >> 40 & 0xFF, Int(Int32(truncatingIfNeeded: word)))
+            let word = bytes.uncheckedUInt64(entry)
+            let (id, kind, length) = (Int(truncatingIfNeeded: word >> 48), word >> 40 & 0xFF, Int(Int32(truncatingIfNeeded: word)))
             guard id > previous, id <= Int(Limits.fieldID) else { throw .malformed("field numbers do not ascend") }
             guard length >= Int(RecordLayout.lengthMasked) else { throw .malformed("impossible length") }
             previous = id
-            entry += RecordLayout.entryBytes
+            entry &+= RecordLayout.entryBytes
             if length == Int(RecordLayout.lengthWithheld) { continue }
-            let known = Int(kind < 16 ? RecordLayout.kindBytes >> (kind * 4) & 15 : RecordLayout.noKind)
+            let known = Int(truncatingIfNeeded: kind < 16 ? RecordLayout.kindBytes &>> (kind &* 4) & 15 : UInt64(truncatingIfNeeded: RecordLayout.noKind))
             guard known != RecordLayout.noKind else { throw .malformed("unknown kind of value") }
             if length >= 0 {
                 guard known == 0 || known == length else { throw .malformed("a value of kind \(kind) has \(known) bytes") }
-                content += length
+                // Of 255 lengths below 2³¹ at the most: no sum of them is too large.
+                content &+= length
             }
         }
         guard content == Int(bytes.uint32(RecordLayout.contentOffset)), start + content == bytes.byteCount else {
@@ -126,6 +127,10 @@ package struct RecordView: ~Escapable {
 }
 
 extension RawSpan {
+    /// Where it was just checked that `offset` and the seven bytes behind it are inside: in the loops over a table that every read of a record goes through.
+    @inline(__always)
+    func uncheckedUInt64(_ offset: Int) -> UInt64 { UInt64(bigEndian: unsafe unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)) }
+
     // Offsets are inside the span: the structure of a record is checked before its parts are read.
     func byte(_ offset: Int) -> UInt8 { unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt8.self) }
     func uint16(_ offset: Int) -> UInt16 { UInt16(bigEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self)) }

@@ -9,7 +9,7 @@ import Records
 package struct ReadView: ~Copyable {
     let reader: Reader
     let databases: Databases
-    let hints: LookupHints?
+    let hints: LookupHints
     /// How far the log was applied in this snapshot.
     package let state: AppliedState
     /// The catalogue of this snapshot.
@@ -34,15 +34,14 @@ package struct ReadView: ~Copyable {
 
     // The transaction is a parameter, so that what is read from it is borrowed for the whole call.
     private static func get<T>(
-        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ hints: LookupHints?, _ key: RawSpan, through plan: AccessPlan,
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ hints: LookupHints, _ key: RawSpan, through plan: AccessPlan,
         for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         // No key that is longer was ever written.
         guard key.byteCount <= Limits.recordKeyBytes else { return nil }
-        let whole = RecordKey(plan.dataset, key)
         do {
-            guard let bytes = try transaction.get(databases.records, whole.bytes, noting: hints) else { return nil }
+            guard let bytes = try transaction.get(databases.records, plan.dataset.rawValue, key, noting: hints) else { return nil }
             let view = try RecordView(bytes)
             try view.verify(key: key)
             guard let record = MaskedRecord(view, key: key, through: plan, for: action) else { return nil }

@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// `@unchecked Sendable` because the pool hands it to one thread at a time.
 final class Reader: @unchecked Sendable {
-    var transaction: ReadTransaction
+    // One thread at a time uses it, and no access goes on while another begins.
+    @exclusivity(unchecked) var transaction: ReadTransaction
 
     init(_ environment: Environment) throws(LMDBError) { transaction = try environment.beginRead() }
 }
@@ -15,7 +16,7 @@ final class Reader: @unchecked Sendable {
 /// Read transactions of one environment, and the catalogue of the newest snapshot.
 final class ReaderPool: Sendable {
     private let environment: Environment
-    /// Where its records lie, as far as they were looked up; nil if there is no memory for that.
+    /// Where its records lie, as far as they were looked up.
     let hints = LookupHints()
     private let idle = Mutex<[Reader]>([])
     private let newest = Mutex<Catalogue?>(nil)

@@ -99,10 +99,7 @@ package struct FrameSplitter: Sendable {
 
     private func checksum(of frame: RawSpan) -> UInt32 {
         var crc = CRC32C()
-        crc.update(frame.extracting(0..<FrameHeader.checksumOffset))
-        // In the checksum's own place.
-        crc.update(UInt32(0))
-        crc.update(frame.extracting(Limits.frameHeaderBytes..<frame.byteCount))
+        crc.update(frame, around: FrameHeader.checksumOffset)
         return crc.value
     }
 }

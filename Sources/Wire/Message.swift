@@ -86,25 +86,48 @@ package struct RequestPreamble: Equatable, Sendable {
     }
 
     package init(from reader: inout ByteReader) throws(DecodingError) {
-        handle = try reader.readUInt32()
-        dataset = DatasetID(try reader.readUInt32())
-        let parts = try reader.readUInt8()
-        guard parts < 32 else { throw .invalid(at: reader.position - 1, "unknown part of a request") }
-        consistency = parts & 1 != 0 ? .stale(maxAgeMilliseconds: try reader.readUInt32()) : .linearizable
-        fields = nil
-        if parts & 2 != 0 {
-            var mask = FieldMask()
-            for _ in 0..<(try reader.readCount16(minimumSize: 2)) {
-                let id = try reader.readUInt16()
-                guard id <= Limits.fieldID else { throw .invalid(at: reader.position - 2, "impossible field number") }
-                mask.insert(FieldID(id))
-            }
-            fields = mask
-        }
-        context = RequestContext()
+        var parts: UInt8 = 0
+        let head = try RequestHead(from: &reader, &parts)
+        self.init(handle: head.handle, dataset: head.dataset, consistency: head.consistency, fields: head.fields)
         if parts & 4 != 0 { context.purpose = try reader.readString16(max: Limits.disclosureTextBytes) }
         if parts & 8 != 0 { context.caseNumber = try reader.readString16(max: Limits.disclosureTextBytes) }
         if parts & 16 != 0 { context.endUser = try reader.readString16(max: Limits.disclosureTextBytes) }
+    }
+}
+
+/// A preamble without its texts: what a GET is answered by, of which there are many. Nothing in it is counted by references.
+package struct RequestHead: Sendable {
+    package let handle: UInt32
+    package let dataset: DatasetID
+    package let consistency: Consistency
+    package let fields: FieldMask?
+
+    /// Reads a whole preamble; its texts are checked and not kept.
+    package init(of reader: inout ByteReader) throws(DecodingError) {
+        var parts: UInt8 = 0
+        try self.init(from: &reader, &parts)
+        guard parts & 28 != 0 else { return }
+        for bit in [UInt8(4), 8, 16] where parts & bit != 0 { _ = try reader.readString16(max: Limits.disclosureTextBytes) }
+    }
+
+    /// Reads what stands before the texts. `parts` says which of them follow.
+    fileprivate init(from reader: inout ByteReader, _ parts: inout UInt8) throws(DecodingError) {
+        handle = try reader.readUInt32()
+        dataset = DatasetID(try reader.readUInt32())
+        parts = try reader.readUInt8()
+        guard parts < 32 else { throw .invalid(at: reader.position - 1, "unknown part of a request") }
+        consistency = parts & 1 != 0 ? .stale(maxAgeMilliseconds: try reader.readUInt32()) : .linearizable
+        guard parts & 2 != 0 else {
+            fields = nil
+            return
+        }
+        var mask = FieldMask()
+        for _ in 0..<(try reader.readCount16(minimumSize: 2)) {
+            let id = try reader.readUInt16()
+            guard id <= Limits.fieldID else { throw .invalid(at: reader.position - 2, "impossible field number") }
+            mask.insert(FieldID(id))
+        }
+        fields = mask
     }
 }
 

@@ -84,6 +84,11 @@ import Testing
             pieces.update(bytes.span.bytes.extracting(0..<7))
             pieces.update(bytes.span.bytes.extracting(7..<length))
             #expect(pieces.value == CRC32C.portable(bytes))
+            for hole in [0, 1, 12, 24, bytes.count - 4] where hole >= 0 && hole + 4 <= bytes.count {
+                var around = CRC32C()
+                around.update(bytes.span.bytes, around: hole)
+                #expect(around.value == CRC32C.portable(bytes[..<hole] + [0, 0, 0, 0] + bytes[(hole + 4)...]), "\(bytes.count) bytes, hole at \(hole)")
+            }
         }
     }
 }

@@ -7,6 +7,8 @@
 /// CRC-32C (Castagnoli, reflected polynomial 0x82F63B78; RFC 3720 appendix B.4) of `length` bytes, continuing from
 /// `crc`, the value of an earlier call or 0. Uses the processor's instruction where there is one.
 uint32_t kho_crc32c(uint32_t crc, const void *bytes, size_t length);
+/// The same as if the four bytes at `hole` were zeros: a checksum's own place in what it is of. `hole + 4` is at most `length`.
+uint32_t kho_crc32c_around(uint32_t crc, const void *bytes, size_t length, size_t hole);
 
 /// The same from the table alone, for tests that compare the two.
 uint32_t kho_crc32c_portable(uint32_t crc, const void *bytes, size_t length);
