@@ -123,6 +123,7 @@ extension ReadableTransaction where Self: ~Copyable {
 @safe package struct WriteTransaction: ~Copyable, ReadableTransaction {
     package let pointer: OpaquePointer
     private let environment: Environment
+    let kept = KeptCursor()
     private var ended = false
 
     init(_ environment: Environment) throws(LMDBError) {
@@ -154,6 +155,7 @@ extension ReadableTransaction where Self: ~Copyable {
     package mutating func put(
         _ database: Database, _ key: borrowing RawSpan, _ value: borrowing RawSpan, appending: Bool = false
     ) throws(LMDBError) {
+        kept.leave(database)
         let code = unsafe key.withUnsafeBytes { key in
             unsafe value.withUnsafeBytes { value in
                 var k = unsafe MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))
@@ -171,6 +173,7 @@ extension ReadableTransaction where Self: ~Copyable {
     /// Removes the key. Whether there was one.
     @discardableResult
     package mutating func delete(_ database: Database, _ key: [UInt8]) throws(LMDBError) -> Bool {
+        kept.leave(database)
         let code = unsafe key.withUnsafeBytes { key in
             var k = unsafe MDB_val(mv_size: key.count, mv_data: UnsafeMutableRawPointer(mutating: key.baseAddress))
             return unsafe mdb_del(pointer, database.handle, &k, nil)
@@ -182,6 +185,7 @@ extension ReadableTransaction where Self: ~Copyable {
 
     /// Removes everything in the database.
     package mutating func clear(_ database: Database) throws(LMDBError) {
+        kept.leave(database)
         try unsafe check(mdb_drop(pointer, database.handle, 0), "clear")
     }
 }

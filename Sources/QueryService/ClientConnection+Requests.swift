@@ -44,11 +44,13 @@ extension ClientConnection {
     /// GETs of one read of the socket wait together.
     private func gather(_ head: RequestHead, _ key: RawSpan, _ stream: UInt32) {
         guard let principal = principal(head.handle) else { return fail(stream, WireError(.unknownHandle)) }
-        if gathered?.consistency != head.consistency {
+        let batch: GetBatch
+        if let kept = gathered, kept.consistency == head.consistency { batch = kept } else {
             submitGathered()
-            gathered = GetBatch(head.consistency)
+            batch = GetBatch(head.consistency)
+            gathered = batch
         }
-        gathered?.append(stream: stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
+        batch.append(stream: stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
     }
 
     func submitGathered() {

@@ -106,7 +106,7 @@ extension Applier {
             if let old = effect.old { figures.digest = figures.digest &- old } else { figures.records += 1 }
             figures.digest = figures.digest &+ new
         }
-        do throws(LMDBError) { try transaction.put(databases.records, key.bytes, record) } catch { throw .environment(error) }
+        do throws(LMDBError) { try transaction.set(databases.records, key.bytes, record) } catch { throw .environment(error) }
     }
 
     private func digest(_ key: RawSpan, _ record: RawSpan) -> Digest {
@@ -117,7 +117,7 @@ extension Applier {
 
     @_lifetime(borrow transaction)
     private func found(_ key: borrowing RecordKey, _ transaction: borrowing WriteTransaction) throws(StoreError) -> RawSpan? {
-        do throws(LMDBError) { return try transaction.get(databases.records, key.bytes) } catch { throw .environment(error) }
+        do throws(LMDBError) { return try transaction.find(databases.records, key.bytes) } catch { throw .environment(error) }
     }
 
     private static func expectSound(_ record: RawSpan, _ key: borrowing RecordKey, _ dataset: DatasetID) throws(StoreError) {
