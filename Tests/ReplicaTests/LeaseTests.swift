@@ -48,6 +48,22 @@ import Testing
         try cluster.wait("a lease again") { try cluster.recordsByLease(n4) == 5 }
     }
 
+    /// A holder that begins with entries in its log cannot know which of them it will have to apply before it answers: they touch every record.
+    @Test func whatTheLogHeldAtAStartTouchesEverything() throws {
+        let (cluster, leader) = try cluster()
+        try cluster.apply(try cluster.put("k", at: leader), at: leader)
+        try cluster.wait("the entry at n4") { try cluster.status(n4).raft.lastIndex == cluster.status(leader).raft.lastIndex }
+        // Nothing comes from now on.
+        cluster.network.isolate(n4)
+        let last = try cluster.status(n4).raft.lastIndex
+        cluster.stop(n4)
+        try cluster.start(n4, membership: Membership.empty)
+        cluster.network.isolate(n4)
+        let touched = try #require(cluster.replicas[n4]?.touched)
+        #expect(last > LogIndex(3))
+        try cluster.wait("every record to be touched") { touched.newest(DatasetID(7), [1, 2, 3].span.bytes) >= last && touched.newest(DatasetID(7)) >= last }
+    }
+
     @Test func withoutTheReadModeThereIsNoLease() throws {
         let (cluster, leader) = try cluster()
         try cluster.read(.readIndex, at: leader)
