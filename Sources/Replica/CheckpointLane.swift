@@ -6,6 +6,8 @@ import Synchronization
 final class CheckpointLane: LaneWork {
     struct Calls: Sendable {
         var checkpointed: @Sendable (LogPosition) -> Void
+        /// What it met is damage: whether the state is out of service now and will be rebuilt.
+        var damaged: @Sendable (String) -> Bool
         var failed: @Sendable (StoreError) -> Void
     }
 
@@ -67,6 +69,8 @@ final class CheckpointLane: LaneWork {
             calls.checkpointed(position)
             return true
         } catch {
+            // The log is cut through no checkpoint that was not made.
+            if error.isDamage, calls.damaged("\(error)") { return true }
             calls.failed(error)
             return false
         }

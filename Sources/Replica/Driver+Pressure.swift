@@ -1,7 +1,7 @@
 import Core
 import Raft
 
-/// What a node does not take, since it could only keep it.
+/// How large the log may grow: what a node does not take, since it could only keep it, and what it lets go.
 extension Driver {
     /// Whether the message is about entries behind the log's end, and the log cannot be cut for those that it has. Then it is as if it were lost, whether it brings them or
     /// only asks whether they came: the leader has a window of them under way and sends no more, until an answer says where to go on.
@@ -12,5 +12,11 @@ extension Driver {
         // A damaged state applies nothing before it is rebuilt: the leader cuts its own log, and sends a snapshot. It can only if it knows as much as this node's
         // state showed to be committed; before that, it may need this node's word to commit it.
         return repair.isUnderWay && commit >= surroundings.applyLane.appliedIndex && core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
+    }
+
+    /// A checkpoint is durable: what of the log may go, goes.
+    func compact(behind checkpoint: LogIndex) {
+        guard let through = Compaction.index(checkpoint: checkpoint, core: core, retainedBytes: options.retainedLogBytes) else { return }
+        surroundings.logLane.post(.compact(through: through))
     }
 }

@@ -139,10 +139,8 @@ final class Driver {
         case let .message(message, node): take(message, from: node)
         case let .persisted(number): step(.persisted(number))
         case let .applied(index): step(.applied(index))
-        case let .checkpointed(position):
-            if let through = Compaction.index(checkpoint: position.index, core: core, retainedBytes: options.retainedLogBytes) {
-                surroundings.logLane.post(.compact(through: through))
-            }
+        case let .checkpointed(position): compact(behind: position.index)
+        case let .checkpointMetDamage(what): _ = surroundings.reportDamage(what)
         case let .compacted(index): step(.compacted(through: index))
         case let .snapshotReceived(snapshot, completion): install(snapshot, completion)
         case .snapshotInstalled: break

@@ -46,10 +46,17 @@ package final class Replica: Sendable {
             calls: LogLane.Calls(
                 send: { send(.raft($0), $0.to) }, persisted: { lane.post(.persisted($0)) }, compacted: { lane.post(.compacted($0)) },
                 failed: { latch.fail(.log($0)) }))
+        let standing = Standing(of: options.node, in: restored.applied.membership, damage: machine.damage)
         let checkpoints = CheckpointLane(
             machine: machine, options: options, host: host,
-            calls: CheckpointLane.Calls(checkpointed: { lane.post(.checkpointed($0)) }, failed: { latch.fail(.store($0)) }))
-        let standing = Standing(of: options.node, in: restored.applied.membership, damage: machine.damage)
+            calls: CheckpointLane.Calls(
+                checkpointed: { lane.post(.checkpointed($0)) },
+                damaged: { what in
+                    guard standing.hasOthers else { return false }
+                    lane.post(.checkpointMetDamage(what))
+                    return true
+                },
+                failed: { latch.fail(.store($0)) }))
         let applyLane = ApplyLane(
             machine: machine, checkpoints: checkpoints, options: options, host: host,
             calls: ApplyLane.Calls(

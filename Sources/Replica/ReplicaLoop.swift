@@ -17,6 +17,7 @@ final class ReplicaLoop: LaneWork {
         case persisted(AppendNumber)
         case applied(LogIndex)
         case checkpointed(LogPosition)
+        case checkpointMetDamage(String)
         case compacted(LogIndex)
         /// A snapshot has come whole and checked; the completion says whether its position is reached.
         case snapshotReceived(any IncomingSnapshot, @Sendable (Bool) -> Void)

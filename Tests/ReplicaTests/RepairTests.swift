@@ -205,6 +205,23 @@ import Testing
         }
     }
 
+    /// A checkpoint reads what no entry and no reader does.
+    @Test func rotThatACheckpointMeetsIsMended() throws {
+        let (cluster, leader, follower) = try filled()
+        let learner = NodeID(4)
+        try cluster.add(learner, incarnation: 4, at: leader)
+        try cluster.wait("the membership to be applied") {
+            try cluster.stores[follower]?.withReadView { view throws(StoreError) in try view.membership() }.members.count == 4
+        }
+        let membership = try #require(try cluster.stores[follower]?.withReadView { view throws(StoreError) in try view.membership() })
+        #expect(try cluster.rot(membership.encoded(), at: follower) > 0)
+        try cluster.apply(try cluster.put("after", at: leader), at: leader)
+        try cluster.wait("the damage to be found") { cluster.repairs.texts.contains { $0.hasPrefix("\(follower): damaged") } }
+        try expectRebuilt(cluster, follower)
+        #expect(try cluster.records(follower) == 22)
+        #expect(cluster.repairs.texts.contains { $0.hasPrefix("\(follower): damaged") && $0.contains("meta/membership") }, "\(cluster.repairs.texts)")
+    }
+
     /// Its voters' states are all lost but one, one after the other in one stop: the one that is left rebuilds them, and nothing acknowledged is lost.
     @Test func oneStateThatIsLeftRebuildsTheOthers() throws {
         let (cluster, _, _) = try filled()
@@ -277,13 +294,14 @@ enum Glob {
 
 extension ReplicaCluster {
     /// Turns one bit of every copy of the text in the node's data file, as a bad sector would.
-    func rot(_ text: String, at node: NodeID) throws -> Int {
+    func rot(_ text: String, at node: NodeID) throws -> Int { try rot(Array(text.utf8), at: node) }
+
+    func rot(_ wanted: [UInt8], at node: NodeID) throws -> Int {
         let store = try #require(stores[node])
         try store.checkpoint()
         let generation = try bytes("\(store.directory)/current").prefix { $0 != UInt8(ascii: "\n") }
         let path = "\(store.directory)/g-\(String(decoding: generation, as: UTF8.self))/data.mdb"
         let all = try bytes(path)
-        let wanted = Array(text.utf8)
         let file = open(path, O_WRONLY | O_CLOEXEC)
         defer { close(file) }
         var count = 0

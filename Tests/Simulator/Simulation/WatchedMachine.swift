@@ -9,8 +9,8 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     let machine: any StateMachine
     private let node: NodeID
     private unowned let world: World
-    /// The next entries meet a record that does not fit its checksum.
-    var rotsAtNextEntry = false
+    /// The next entries meet a record that does not fit its checksum; or a checkpoint does, if one comes first.
+    var isRotten = false
 
     init(_ machine: any StateMachine, node: NodeID, world: World) {
         self.machine = machine
@@ -30,8 +30,8 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         let before = machine.applied.position.index
         if machine.damage != nil { world.fail("\(node) applies entries to a state that it knows to be damaged") }
-        if rotsAtNextEntry {
-            rotsAtNextEntry = false
+        if isRotten {
+            isRotten = false
             throw .corruptRecord(dataset: ModelState.dataset)
         }
         if let first = entries.first, first.index != before.next { world.fail("\(node) applies \(first.index) after \(before)") }
@@ -46,6 +46,8 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     }
 
     func checkpoint() throws(StoreError) -> LogPosition {
+        // Until the replica has noted it, the state stays what it is.
+        if isRotten { throw .corruptRecord(dataset: ModelState.dataset) }
         let position = try machine.checkpoint()
         world.counts.checkpoints += 1
         guard machine.applied.position == position else { return position }
@@ -54,7 +56,7 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     }
 
     func beginSending() throws(StoreError) -> any OutgoingSnapshot {
-        if rotsAtNextEntry { throw .corruptRecord(dataset: ModelState.dataset) }
+        if isRotten { throw .corruptRecord(dataset: ModelState.dataset) }
         return try machine.beginSending()
     }
 
@@ -97,7 +99,7 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
             let wasDamaged = owner.machine.damage != nil
             let before = owner.machine.applied.position.index
             try snapshot.install()
-            owner.rotsAtNextEntry = false
+            owner.isRotten = false
             world.counts.snapshots += 1
             if wasDamaged { world.counts.rebuilt += 1 }
             if header.applied.index < before { world.fail("\(owner.node) goes back from \(before) to \(header.applied.index)") }

@@ -160,8 +160,8 @@ extension World {
         trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
     }
 
-    /// A state rots, and somebody notices: a reader, the next entry that is applied, or the node's next start, for it cannot be opened any more. One at a
-    /// time, or nobody would be left to rebuild it from.
+    /// A state rots, and somebody notices: a reader, the next entry that is applied, a checkpoint, or the node's next start, for it cannot be opened any more.
+    /// One at a time, or nobody would be left to rebuild it from.
     private func rot(_ node: SimulatedNode) {
         guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
         // Never the last good copy.
@@ -172,8 +172,8 @@ extension World {
         counts.rots += 1
         if dice.permille(300), isKnownInBrief(node, machine) { return loseState(node) }
         let isRead = dice.permille(500)
-        trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry") finds it")
-        if !isRead { return machine.rotsAtNextEntry = true }
+        trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry or checkpoint") finds it")
+        if !isRead { return machine.isRotten = true }
         if node.replica?.reportDamage("a reader found it") != true { fail("\(node.id) finds nobody to be rebuilt from") }
     }
 
