@@ -18,3 +18,9 @@ static inline void kho_prefetch_entry(uintptr_t address, size_t length) {
 
 static inline uint32_t kho_load_relaxed(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 static inline void kho_store_relaxed(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
+
+/// An address in LMDB's code.
+static inline const void *kho_lmdb_code(void) { return (const void *)&mdb_env_create; }
+
+/// What is called with a text when LMDB finds that a page is not what it must be: one of its assertions does not hold. If it returns, the process is aborted.
+static inline int kho_lmdb_when_it_gives_up(MDB_env *environment, MDB_assert_func *call) { return mdb_env_set_assert(environment, call); }

@@ -1,3 +1,4 @@
+import CKhoPlatform
 import CLMDB
 import Core
 import Glibc
@@ -23,10 +24,14 @@ import Glibc
 
     let handle: OpaquePointer
     package let pageBytes: Int
+    private let guardian: OpaquePointer?
 
     /// Opens the data file in an existing folder, without syncing (`MDB_NOSYNC`): whoever opens it makes checkpoints. Readers
     /// belong to their transaction and not to a thread (`MDB_NOTLS`).
-    package init(folder: String, options: Options) throws(LMDBError) {
+    ///
+    /// - Parameter mark: path of a file that is made if a page of the data file ends the process: one that the disk does not give, that is not there, or that
+    ///   LMDB goes astray in. The exit code is 74 then. Not where the system does not say what is mapped (no `/proc`): `isGuarded`.
+    package init(folder: String, options: Options, mark: String? = nil) throws(LMDBError) {
         var environment: OpaquePointer?
         try unsafe check(mdb_env_create(&environment), "create an environment")
         guard let environment = unsafe environment else { throw LMDBError(code: ENOMEM, operation: "create an environment") }
@@ -39,6 +44,7 @@ import Glibc
             var stat = MDB_stat()
             try unsafe check(mdb_env_stat(environment, &stat), "read the environment's figures")
             pageBytes = Int(stat.ms_psize)
+            unsafe guardian = try mark.flatMap { mark throws(LMDBError) in try unsafe Self.watch(environment, leaving: mark) }
         } catch {
             unsafe mdb_env_close(environment)
             throw error
@@ -47,7 +53,24 @@ import Glibc
     }
 
     /// Closes the file. Every transaction must have ended.
-    deinit { unsafe mdb_env_close(handle) }
+    deinit {
+        unsafe kho_map_guard_end(guardian)
+        unsafe mdb_env_close(handle)
+    }
+
+    /// Whether a page that ends the process leaves a mark.
+    package var isGuarded: Bool { unsafe guardian != nil }
+
+    private static func watch(_ environment: OpaquePointer, leaving mark: String) throws(LMDBError) -> OpaquePointer? {
+        var descriptor: Int32 = -1
+        try unsafe check(mdb_env_get_fd(environment, &descriptor), "get the descriptor")
+        guard let guardian = unsafe kho_map_guard_begin(descriptor, mark, kho_lmdb_code()) else { return nil }
+        try unsafe check(mdb_env_set_userctx(environment, UnsafeMutableRawPointer(guardian)), "set the context")
+        try unsafe check(
+            kho_lmdb_when_it_gives_up(environment) { environment, message in unsafe kho_map_guard_give_up(OpaquePointer(mdb_env_get_userctx(environment)), message) },
+            "set what is done when it gives up")
+        return unsafe guardian
+    }
 
     /// The descriptor with which LMDB writes, for `fdatasync`.
     package func fileDescriptor() throws(LMDBError) -> Int32 {
@@ -93,4 +116,7 @@ import Glibc
 /// A named database of an environment.
 package struct Database: Sendable, Equatable {
     let handle: MDB_dbi
+
+    /// The pages that may be used again, by the transaction that let them go.
+    package static let freePages = Database(handle: 0)
 }

@@ -104,11 +104,11 @@ extension ReadableTransaction where Self: ~Copyable {
     /// The number of the transaction that this snapshot shows.
     package var id: UInt64 { unsafe UInt64(mdb_txn_id(pointer)) }
 
-    /// How many pages the transaction replaced by others: they are listed under its number in the database of free pages (handle 0), a count of 8 bytes
+    /// How many pages the transaction replaced by others: they are listed under its number in the database of free pages, a count of 8 bytes
     /// first. As long as no later transaction has used them again.
     package borrowing func pagesReplaced(by transaction: UInt64) throws(LMDBError) -> Int {
         let number = [UInt(transaction)]
-        guard let value = try unsafe get(Database(handle: 0), number.span.bytes), value.byteCount >= 8 else { return 0 }
+        guard let value = try unsafe get(.freePages, number.span.bytes), value.byteCount >= 8 else { return 0 }
         return unsafe value.unsafeLoadUnaligned(as: Int.self)
     }
 

@@ -26,8 +26,17 @@ extension ReadView {
     ///
     /// - Parameter goOn: asked after each `every` records with their number so far; false ends it, and the answer is nil.
     package func rescan(every: Int = 10_000, _ goOn: (_ examined: UInt64) -> Bool = { _ in true }) throws(StoreError) -> [RescannedDataset]? {
-        let kept = try DatasetFigures.readAll(reader.transaction, databases)
-        guard var all = try Self.rescan(reader.transaction, databases, every, goOn) else { return nil }
+        try RescannedDataset.read(reader.transaction, databases, every: every, goOn)
+    }
+}
+
+extension RescannedDataset {
+    /// See `ReadView.rescan`.
+    static func read(
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, every: Int = 10_000, _ goOn: (_ examined: UInt64) -> Bool = { _ in true }
+    ) throws(StoreError) -> [RescannedDataset]? {
+        let kept = try DatasetFigures.readAll(transaction, databases)
+        guard var all = try records(transaction, databases, every, goOn) else { return nil }
         for (dataset, figures) in kept {
             let place = all.firstIndex { $0.dataset >= dataset } ?? all.count
             if place == all.count || all[place].dataset != dataset { all.insert(RescannedDataset(dataset), at: place) }
@@ -36,7 +45,7 @@ extension ReadView {
         return all
     }
 
-    private static func rescan(
+    private static func records(
         _ transaction: borrowing ReadTransaction, _ databases: Databases, _ every: Int, _ goOn: (UInt64) -> Bool
     ) throws(StoreError) -> [RescannedDataset]? {
         let hash = SHA256()

@@ -133,6 +133,31 @@ extension ProcessTests {
         }
     }
 
+    /// A data file that is cut while a query node reads it ends the process, since a page that is not there cannot be read. It leaves a mark and says what it was;
+    /// the next start looks through the state, finds the damage, and has it rebuilt.
+    @Test func aPageThatEndsTheProcessIsMended() async throws {
+        let world = try await World.ready()
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        try await Units.imported(world)
+        let owner = try dataset.field(named: "owner").id
+        let query = try #require(world.cluster.queryNodes.first)
+        let rebuilt = audit(query, "rebuilt")
+        for (path, _) in try dataFiles(of: query) { #expect(truncate(path, 2 * 4_096) == 0) }
+        // Whatever the node reads now.
+        _ = try? await write(1, "unreadable", client, dataset, owner)
+        let process = try #require(world.cluster.node(query.name)?.process)
+        #expect(process.wait(atMostMilliseconds: 20_000) == 74)
+        let marked = Files.names(in: query.dataFolder + "/state").filter { $0.hasPrefix("g-") && Files.exists("\(query.dataFolder)/state/\($0)/unreadable") }
+        #expect(marked.count == 1)
+        #expect(try Files.text(query.logFile).contains("cannot be read: SIGBUS at page "))
+        try world.start(query.name)
+        try await wait(for: "\(query.name) to be rebuilt", seconds: 60) { self.audit(query, "rebuilt") > rebuilt }
+        try await wait(for: "\(query.name) to serve", seconds: 20) { await self.isServing(query.name, world) }
+        try await write(1, "unreadable-after", client, dataset, owner)
+        _ = try await world.succeed(["cluster", "verify", "--timeout", "30s"], within: 60)
+    }
+
     /// While nobody can rebuild it, a node whose state could not be opened knows no rights, and so shows nobody more than that.
     @Test func aNodeWithoutAStateAnswersNobody() async throws {
         let world = try await World.ready()

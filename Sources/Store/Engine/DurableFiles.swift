@@ -30,6 +30,14 @@ struct DurableFiles: Sendable {
         }
     }
 
+    /// Gives a file of the folder another name.
+    func rename(_ name: String, to other: String, in folder: String) throws(StoreError) {
+        try calling { () throws(DiskError) in
+            try disk.rename(folder + "/" + name, to: folder + "/" + other)
+            try disk.openFolder(folder).sync()
+        }
+    }
+
     /// Writes over the beginning of a file that must be there; durable when it returns.
     func overwrite(_ path: String, with bytes: [UInt8]) throws(StoreError) {
         do throws(DiskError) {

@@ -79,11 +79,14 @@ final class Generation: @unchecked Sendable {
         }
         // What was found is made durable before it counts.
         try files.syncFolder(folder)
+        let suspicion = try Suspicion(of: folder, files)
         #if !KHO_BUG_META_PAGES_NOT_RESTORED
         // Without it: the data file is opened as it was found.
         try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
         #endif
-        return try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
+        let generation = try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
+        try suspicion?.lookThrough(generation)
+        return generation
     }
 
     private init(
@@ -95,7 +98,9 @@ final class Generation: @unchecked Sendable {
         self.files = files
         // Its table of readers is of another life.
         try files.remove(folder + "/lock.mdb")
-        environment = try lmdb { () throws(LMDBError) in try Environment(folder: folder, options: options) }
+        environment = try lmdb { () throws(LMDBError) in
+            try Environment(folder: folder, options: options, mark: folder + "/" + Suspicion.unreadableName)
+        }
         try Self.fill(environment, folder + "/data.mdb", files)
         checkpointed = checkpoint?.applied ?? .zero
         knownDamage = Mutex(try files.read(folder + "/" + Self.damagedName).map { String(decoding: $0, as: UTF8.self) })
