@@ -116,14 +116,15 @@ package struct EngineRun {
         return try measure(meter) { batch in
             out.bytes.removeAll(keepingCapacity: true)
             let bytes = frames[batch]
-            let gets = GetBatch(.linearizable)
+            var gathered = GetBatch.Gathered()
             var splitter = FrameSplitter()
             while let frame = try splitter.next(in: bytes.span.bytes) {
                 var reader = ByteReader(bytes.span.bytes.extracting(frame.body))
                 let head = try RequestHead(of: &reader)
                 let key = try reader.readSpan16(max: Limits.recordKeyBytes)
-                gets.append(stream: frame.header.stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
+                gathered.append(stream: frame.header.stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key, head.consistency)
             }
+            let gets = GetBatch(gathered)
             try data.store.withReadView { view throws(StoreError) in
                 let keys = gets.keys
                 while gets.count > 0 {

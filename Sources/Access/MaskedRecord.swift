@@ -5,17 +5,18 @@ import Records
 /// A record behind the gate: what leaves the store. Shows what the plan shows in this record and no more.
 package struct MaskedRecord: ~Escapable {
     private let record: RecordView
-    private let plan: AccessPlan
+    // Borrowed, as the record is: it is not counted for each.
+    private unowned(unsafe) let plan: AccessPlan
     /// The fields that this record shows.
     package let mask: FieldMask
     private let key: RawSpan
 
     /// Nil if the plan hides the record: hidden and absent are the same to the caller.
-    @_lifetime(copy record, copy key)
-    package init?(_ record: RecordView, key: RawSpan, through plan: AccessPlan, for action: Actions) {
+    @_lifetime(copy record, copy key, borrow plan)
+    package init?(_ record: RecordView, key: RawSpan, through plan: borrowing AccessPlan, for action: Actions) {
         guard let mask = plan.mask(of: record, for: action) else { return nil }
         self.record = record
-        self.plan = plan
+        self.plan = copy plan
         self.mask = mask
         self.key = key
     }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "kho_map_guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
@@ -12,19 +13,21 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { exit_code = 74, page_bytes = 4096 };
+enum { exit_code = 74, mark_seconds = 30 };
 
-// Guards are never freed, only used again: a handler may be going through them at any moment. A guard is in use while `end` is not 0.
+// Guards are never freed nor used again: a handler may be going through them at any moment. There is one for each file that the process ever watched.
 struct kho_map_guard {
+    int is_live;
+    // Both 0 where the system does not say what is mapped.
     uintptr_t start, end;
     uintptr_t code_start, code_end;
-    char mark[4096];
-    char folder[4096];
+    char *mark;
+    char *folder;
     struct kho_map_guard *next;
 };
 
 static kho_map_guard *guards;
-static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
+static uintptr_t page_bytes;
 static pthread_once_t handlers_once = PTHREAD_ONCE_INIT;
 static struct sigaction before_bus, before_segv;
 static volatile int is_ending;
@@ -44,31 +47,48 @@ static size_t append_number(char *to, size_t at, size_t room, uintptr_t number) 
     return append(to, at, room, digits + place);
 }
 
-static void leave_mark(const kho_map_guard *guard, const char *what, size_t length) {
+static int is_live(const kho_map_guard *guard) { return __atomic_load_n(&guard->is_live, __ATOMIC_ACQUIRE); }
+
+// Whether the mark is there.
+static int leave_mark(const kho_map_guard *guard, const char *what, size_t length) {
     // The first reason stays.
     int file = open(guard->mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    if (file < 0) return;
+    if (file < 0) return errno == EEXIST;
     // A mark without its text, on a full disk, is a mark.
     if (write(file, what, length) < 0) {}
-    fsync(file);
+    int is_durable = !fsync(file);
     close(file);
     int folder = open(guard->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return;
-    fsync(folder);
+    if (folder < 0) return 0;
+    if (fsync(folder)) is_durable = 0;
     close(folder);
+    return is_durable;
 }
 
-_Noreturn static void end_process(const kho_map_guard *guard, const char *what, size_t length) {
+static void say(const char *first, const char *second, const char *third) {
+    char text[2048];
+    size_t at = append(text, 0, sizeof text, first);
+    at = append(text, at, sizeof text, second);
+    at = append(text, at, sizeof text, third);
+    if (write(STDERR_FILENO, text, at) < 0) {}
+}
+
+// `only`: whose file it is; NULL if it may be any that is watched.
+_Noreturn static void end_process(const kho_map_guard *only, const char *what) {
     // The others' threads may be at the same: the first one's word counts.
     if (__atomic_exchange_n(&is_ending, 1, __ATOMIC_ACQ_REL)) for (;;) pause();
-    leave_mark(guard, what, length);
-    char text[9000];
-    size_t at = append(text, 0, sizeof text, "error: the data in ");
-    at = append(text, at, sizeof text, guard->folder);
-    at = append(text, at, sizeof text, " cannot be read: ");
-    for (size_t i = 0; i < length && at < sizeof text; i++) text[at++] = what[i];
-    at = append(text, at, sizeof text, "\n  try: start again: it is read as a whole first, and rebuilt from the others if that fails\n");
-    if (write(STDERR_FILENO, text, at) < 0) {}
+    // A disk that hangs must not keep half a process alive.
+    signal(SIGALRM, SIG_DFL);
+    alarm(mark_seconds);
+    int is_marked = 1;
+    for (const kho_map_guard *guard = __atomic_load_n(&guards, __ATOMIC_ACQUIRE); guard; guard = guard->next) {
+        if (only ? guard != only : !is_live(guard)) continue;
+        say("error: the data in ", guard->folder, " cannot be read: ");
+        say(what, "\n", "");
+        if (!leave_mark(guard, what, strlen(what))) is_marked = 0;
+    }
+    if (is_marked) say("  try: start again: what is there is read as a whole before it is used\n", "", "");
+    else say("  try: check the disk: that this happened could not be noted on it, so the next start does not know of it\n", "", "");
     _exit(exit_code);
 }
 
@@ -87,21 +107,19 @@ static void on_fault(int number, siginfo_t *info, void *context) {
     // Sent by a process, it is no fault.
     if (info->si_code > 0) {
         const uintptr_t at = (uintptr_t)info->si_addr, by = program_counter(context);
-        char what[128];
+        int is_in_code = 0;
         for (const kho_map_guard *guard = __atomic_load_n(&guards, __ATOMIC_ACQUIRE); guard; guard = guard->next) {
-            const uintptr_t end = __atomic_load_n(&guard->end, __ATOMIC_ACQUIRE);
-            if (end && at >= guard->start && at < end) {
-                size_t length = append(what, 0, sizeof what, number == SIGBUS ? "SIGBUS at page " : "SIGSEGV at page ");
-                length = append_number(what, length, sizeof what, (at - guard->start) / page_bytes);
-                end_process(guard, what, length);
+            if (!is_live(guard)) continue;
+            if (at >= guard->start && at < guard->end) {
+                char what[128];
+                size_t length = append(what, 0, sizeof what - 1, number == SIGBUS ? "SIGBUS at page " : "SIGSEGV at page ");
+                what[append_number(what, length, sizeof what - 1, (at - guard->start) / page_bytes)] = 0;
+                end_process(guard, what);
             }
+            if (by >= guard->code_start && by < guard->code_end) is_in_code = 1;
         }
-        for (const kho_map_guard *guard = __atomic_load_n(&guards, __ATOMIC_ACQUIRE); guard; guard = guard->next) {
-            if (__atomic_load_n(&guard->end, __ATOMIC_ACQUIRE) && by >= guard->code_start && by < guard->code_end) {
-                size_t length = append(what, 0, sizeof what, "a page led to where there is no memory (SIGSEGV)");
-                end_process(guard, what, length);
-            }
-        }
+        // Which file's page it was nobody can say.
+        if (is_in_code && number == SIGSEGV) end_process(NULL, "a page led to where there is no memory (SIGSEGV)");
     }
     // Whoever was there before: the instruction is tried again, or the signal sent again.
     sigaction(number, number == SIGBUS ? &before_bus : &before_segv, NULL);
@@ -109,13 +127,16 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 }
 
 void kho_map_guard_give_up(const kho_map_guard *guard, const char *what) {
+    char text[512];
+    text[append(text, 0, sizeof text - 1, what)] = 0;
     if (!guard) abort();
-    end_process(guard, what, strnlen(what, 1000));
+    end_process(guard, text);
 }
 
 // MARK: Beginning and ending.
 
 static void install_handlers(void) {
+    page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_fault;
@@ -126,15 +147,14 @@ static void install_handlers(void) {
 }
 
 // Where the file is mapped, whole: parts of one map may have lines of their own. By its name: some file systems show another device there than `stat` does.
-static int find_map(int file, uintptr_t *start, uintptr_t *end) {
+static void find_map(int file, uintptr_t *start, uintptr_t *end) {
     char link[64], path[4096], line[8192];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     const ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length <= 0) return 0;
+    if (length <= 0) return;
     path[length] = 0;
     FILE *maps = fopen("/proc/self/maps", "re");
-    if (!maps) return 0;
-    *start = *end = 0;
+    if (!maps) return;
     while (fgets(line, sizeof line, maps)) {
         unsigned long from, to;
         int name = 0;
@@ -144,7 +164,6 @@ static int find_map(int file, uintptr_t *start, uintptr_t *end) {
         if (to > *end) *end = to;
     }
     fclose(maps);
-    return *start != 0;
 }
 
 struct code_search {
@@ -170,36 +189,29 @@ static int find_code(struct dl_phdr_info *object, size_t size, void *data) {
 }
 
 kho_map_guard *kho_map_guard_begin(int file, const char *mark, const void *code) {
-    uintptr_t start, end;
     const char *slash = strrchr(mark, '/');
-    if (!slash || slash == mark || strlen(mark) >= sizeof guards->mark || !find_map(file, &start, &end)) return NULL;
+    kho_map_guard *guard = slash && slash != mark ? calloc(1, sizeof *guard) : NULL;
+    if (!guard) return NULL;
+    guard->mark = strdup(mark);
+    guard->folder = strndup(mark, (size_t)(slash - mark));
+    if (!guard->mark || !guard->folder) {
+        free(guard->mark);
+        free(guard->folder);
+        free(guard);
+        return NULL;
+    }
+    find_map(file, &guard->start, &guard->end);
     struct code_search search = {(uintptr_t)code, (uintptr_t)&find_code, 0, 0};
     if (code) dl_iterate_phdr(find_code, &search);
+    guard->code_start = search.start;
+    guard->code_end = search.end;
+    guard->is_live = 1;
     pthread_once(&handlers_once, install_handlers);
-
-    pthread_mutex_lock(&changing);
-    kho_map_guard *guard = guards;
-    while (guard && guard->end) guard = guard->next;
-    const int is_new = !guard;
-    if (is_new) guard = calloc(1, sizeof *guard);
-    if (guard) {
-        strcpy(guard->mark, mark);
-        memcpy(guard->folder, mark, (size_t)(slash - mark));
-        guard->folder[slash - mark] = 0;
-        guard->start = start;
-        guard->code_start = search.start;
-        guard->code_end = search.end;
-        if (is_new) guard->next = guards;
-        __atomic_store_n(&guard->end, end, __ATOMIC_RELEASE);
-        if (is_new) __atomic_store_n(&guards, guard, __ATOMIC_RELEASE);
-    }
-    pthread_mutex_unlock(&changing);
+    guard->next = __atomic_load_n(&guards, __ATOMIC_ACQUIRE);
+    while (!__atomic_compare_exchange_n(&guards, &guard->next, guard, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {}
     return guard;
 }
 
 void kho_map_guard_end(kho_map_guard *guard) {
-    if (!guard) return;
-    pthread_mutex_lock(&changing);
-    __atomic_store_n(&guard->end, 0, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&changing);
+    if (guard) __atomic_store_n(&guard->is_live, 0, __ATOMIC_RELEASE);
 }

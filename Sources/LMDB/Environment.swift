@@ -30,7 +30,7 @@ import Glibc
     /// belong to their transaction and not to a thread (`MDB_NOTLS`).
     ///
     /// - Parameter mark: path of a file that is made if a page of the data file ends the process: one that the disk does not give, that is not there, or that
-    ///   LMDB goes astray in. The exit code is 74 then. Not where the system does not say what is mapped (no `/proc`): `isGuarded`.
+    ///   LMDB goes astray in. The exit code is 74 then.
     package init(folder: String, options: Options, mark: String? = nil) throws(LMDBError) {
         var environment: OpaquePointer?
         try unsafe check(mdb_env_create(&environment), "create an environment")
@@ -57,9 +57,6 @@ import Glibc
         unsafe kho_map_guard_end(guardian)
         unsafe mdb_env_close(handle)
     }
-
-    /// Whether a page that ends the process leaves a mark.
-    package var isGuarded: Bool { unsafe guardian != nil }
 
     private static func watch(_ environment: OpaquePointer, leaving mark: String) throws(LMDBError) -> OpaquePointer? {
         var descriptor: Int32 = -1

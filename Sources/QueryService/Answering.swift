@@ -14,7 +14,7 @@ struct Answering {
     var principal: PrincipalID
     let connection: ClientConnection
     let worker: LoopWorker
-    let settings: QuerySettings
+    var settings: QuerySettings { worker.settings }
     /// How new the snapshot is.
     let basis: Basis
 

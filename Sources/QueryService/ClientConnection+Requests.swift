@@ -44,18 +44,15 @@ extension ClientConnection {
     /// GETs of one read of the socket wait together.
     private func gather(_ head: RequestHead, _ key: RawSpan, _ stream: UInt32) {
         guard let principal = principal(head.handle) else { return fail(stream, WireError(.unknownHandle)) }
-        let batch: GetBatch
-        if let kept = gathered, kept.consistency == head.consistency { batch = kept } else {
-            submitGathered()
-            batch = GetBatch(head.consistency)
-            gathered = batch
-        }
-        batch.append(stream: stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key)
+        if !gathered.takes(head.consistency) { submitGathered() }
+        gathered.append(stream: stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key, head.consistency)
     }
 
     func submitGathered() {
-        guard let batch = gathered.take() else { return }
-        submit(Request(stream: 0, principal: PrincipalID(0), body: .gets(batch)))
+        guard !gathered.isEmpty else { return }
+        var batch = GetBatch.Gathered()
+        swap(&batch, &gathered)
+        submit(Request(stream: 0, principal: PrincipalID(0), body: .gets(GetBatch(batch))))
     }
 
     private func submit(_ handle: UInt32, _ stream: UInt32, _ body: Request.Body) {

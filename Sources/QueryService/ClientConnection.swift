@@ -18,8 +18,9 @@ final class ClientConnection: ChannelInboundHandler {
     private(set) var certificate: CertificateName?
     private var certificateEndsAt: Int64 = .max
 
-    var state = ServerConnectionState(port: .client)
-    private var splitter = FrameSplitter(frameBytesMax: Limits.greetingFrameBytes)
+    // What is marked as unchecked here is a value that calls nothing while it changes, so nothing can come back to it: that is not checked for each request.
+    @exclusivity(unchecked) var state = ServerConnectionState(port: .client)
+    @exclusivity(unchecked) private var splitter = FrameSplitter(frameBytesMax: Limits.greetingFrameBytes)
     private var patience: Patience
     /// Bytes received and not yet taken apart.
     private var inbound: [UInt8] = []
@@ -34,7 +35,7 @@ final class ClientConnection: ChannelInboundHandler {
     /// Scans under way by their streams.
     var scans: [UInt32: ScanState] = [:]
     /// GETs that were decoded and not passed on yet.
-    var gathered: GetBatch?
+    @exclusivity(unchecked) var gathered = GetBatch.Gathered()
     /// Requests that the worker does not have yet.
     var queue = RequestQueue()
     /// Requests that the worker is to answer: the short ones, and those that may take long.
@@ -47,7 +48,7 @@ final class ClientConnection: ChannelInboundHandler {
     var heavy: [UInt32: Int] = [:]
     var heavyBytes = 0
     /// Frames that wait to be written.
-    var out = ByteWriter(capacity: 4_096)
+    @exclusivity(unchecked) var out = ByteWriter(capacity: 4_096)
     /// Bytes of the largest frame that the client takes.
     private(set) var frameBytesMax = Limits.frameBytes
     private(set) var isOpen = false
@@ -89,7 +90,7 @@ final class ClientConnection: ChannelInboundHandler {
         guard isOpen else { return }
         isOpen = false
         scans = [:]
-        gathered = nil
+        gathered = GetBatch.Gathered()
         queue.removeAll()
         inbound = []
         worker.occupancy.give(heldBytes + heavyBytes, of: principalText)

@@ -17,28 +17,50 @@ package final class GetBatch {
         package var key: Range<Int> { Int(from)..<Int(to) }
     }
 
+    /// Those that come together, as long as more may come: a value in place, since an object would be counted for each of them.
+    package struct Gathered {
+        package private(set) var consistency = Consistency.linearizable
+        fileprivate var gets: [Get] = []
+        /// The keys, one behind the other.
+        fileprivate var keys: [UInt8] = []
+
+        package init() {}
+
+        package var isEmpty: Bool { gets.isEmpty }
+
+        /// Whether one of this age may come to them.
+        func takes(_ consistency: Consistency) -> Bool { gets.isEmpty || consistency == self.consistency }
+
+        package mutating func append(
+            stream: UInt32, principal: PrincipalID, dataset: DatasetID, fields: FieldMask?, key: RawSpan, _ consistency: Consistency
+        ) {
+            self.consistency = consistency
+            let from = keys.count
+            key.withUnsafeBytes { keys.append(contentsOf: $0) }
+            gets.append(Get(stream: stream, principal: principal, dataset: dataset, from: Int32(from), to: Int32(keys.count), fields: fields))
+        }
+
+        /// One of a batch.
+        mutating func append(_ get: Get, _ key: RawSpan, _ consistency: Consistency) {
+            append(stream: get.stream, principal: get.principal, dataset: get.dataset, fields: get.fields, key: key, consistency)
+        }
+    }
+
     let consistency: Consistency
-    // No method calls anything that could come back here while it reads or writes one of these, so that is not checked for each GET.
-    @exclusivity(unchecked) private var gets: [Get] = []
+    private let gets: [Get]
     /// The keys, one behind the other.
-    @exclusivity(unchecked) package private(set) var keys: [UInt8] = []
+    package let keys: [UInt8]
+    // No method calls anything that could come back here while it reads or writes it, so that is not checked for each GET.
     @exclusivity(unchecked) private var next = 0
 
-    package init(_ consistency: Consistency) { self.consistency = consistency }
+    package init(_ gathered: consuming Gathered) {
+        consistency = gathered.consistency
+        gets = gathered.gets
+        keys = gathered.keys
+    }
 
     /// Those that are not taken yet.
     package var count: Int { gets.count - next }
-
-    /// One of another batch.
-    func append(_ get: Get, _ key: RawSpan) {
-        append(stream: get.stream, principal: get.principal, dataset: get.dataset, fields: get.fields, key: key)
-    }
-
-    package func append(stream: UInt32, principal: PrincipalID, dataset: DatasetID, fields: FieldMask?, key: RawSpan) {
-        let from = keys.count
-        key.withUnsafeBytes { keys.append(contentsOf: $0) }
-        gets.append(Get(stream: stream, principal: principal, dataset: dataset, from: Int32(from), to: Int32(keys.count), fields: fields))
-    }
 
     /// The next one, in the order in which they came.
     package func takeNext() -> Get? {
@@ -52,10 +74,10 @@ package final class GetBatch {
 
     /// The one that was taken last, as a batch of its own.
     func last() -> GetBatch {
-        let batch = GetBatch(consistency)
-        guard next > 0 else { return batch }
+        var one = Gathered()
+        guard next > 0 else { return GetBatch(one) }
         let get = gets[next - 1], keys = keys
-        batch.append(get, keys.span.bytes.extracting(get.key))
-        return batch
+        one.append(get, keys.span.bytes.extracting(get.key), consistency)
+        return GetBatch(one)
     }
 }

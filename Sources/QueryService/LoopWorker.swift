@@ -18,7 +18,8 @@ final class LoopWorker: @unchecked Sendable {
     let audit: @Sendable (QueryEvent) -> Void
     /// What all connections of the server occupy together.
     let occupancy: Occupancy
-    var plans = PlanCache()
+    // It calls nothing while it changes.
+    @exclusivity(unchecked) var plans = PlanCache()
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
 
     /// A request and whose it is.
@@ -39,7 +40,7 @@ final class LoopWorker: @unchecked Sendable {
     /// The next turn waits until sockets were read.
     private var isResting = false
     /// Short requests that are answered before the time is looked at, and GETs of a connection before those of the next one.
-    private static let shortAtOnce = 16, getsAtOnce = 8
+    private static let shortAtOnce = 16, getsAtOnce = 16
     /// GETs whose records are fetched from memory together: a few of them fill the processor's nearest cache.
     private static let getsAhead = 32
     /// Short requests that are answered next, and where their records may lie. Empty between turns.
@@ -279,7 +280,7 @@ final class LoopWorker: @unchecked Sendable {
         if case let .gets(batch) = item.request.body { return answer(batch, item, basis, scope, view) }
         let request = item.request
         let answering = Answering(
-            request: request, stream: request.stream, principal: request.principal, connection: connection, worker: self, settings: settings, basis: basis)
+            request: request, stream: request.stream, principal: request.principal, connection: connection, worker: self, basis: basis)
         answering.answer(view, &plans)
         connection.done(request)
     }
@@ -288,20 +289,19 @@ final class LoopWorker: @unchecked Sendable {
     private func answer(_ batch: GetBatch, _ item: Item, _ basis: Basis, _ scope: LeaseScope?, _ view: borrowing ReadView) {
         let connection = item.connection
         let keys = batch.keys
-        var touched: GetBatch?
+        var touched = GetBatch.Gathered()
         defer {
-            if let touched {
-                waitForBarrier(Item(connection: connection, request: Request(stream: 0, principal: PrincipalID(0), body: .gets(touched))))
+            if !touched.isEmpty {
+                waitForBarrier(Item(connection: connection, request: Request(stream: 0, principal: PrincipalID(0), body: .gets(GetBatch(touched)))))
             }
         }
         // One for all of them, whose streams and principals take turns in it.
         var answering = Answering(
-            request: item.request, stream: 0, principal: PrincipalID(0), connection: connection, worker: self, settings: settings, basis: basis)
+            request: item.request, stream: 0, principal: PrincipalID(0), connection: connection, worker: self, basis: basis)
         for _ in 0..<Self.getsAtOnce {
             guard let get = batch.takeNext() else { return }
             if let scope, !scope.isWhole, !permits(get, keys.span.bytes.extracting(get.key), scope, view) {
-                if touched == nil { touched = GetBatch(batch.consistency) }
-                touched?.append(get, keys.span.bytes.extracting(get.key))
+                touched.append(get, keys.span.bytes.extracting(get.key), batch.consistency)
             } else {
                 (answering.stream, answering.principal) = (get.stream, get.principal)
                 answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)

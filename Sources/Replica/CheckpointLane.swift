@@ -6,7 +6,7 @@ import Synchronization
 final class CheckpointLane: LaneWork {
     struct Calls: Sendable {
         var checkpointed: @Sendable (LogPosition) -> Void
-        /// What it met is damage: whether the state is out of service now and will be rebuilt.
+        /// What it met is damage: whether the state will be taken out of service and rebuilt.
         var damaged: @Sendable (String) -> Bool
         var failed: @Sendable (StoreError) -> Void
     }

@@ -15,7 +15,8 @@ package struct LeaseScope: Sendable {
     /// The time of the newest entry received since the start: a right must hold by it too. nil if there was none; then nothing is permitted, or the scope is whole.
     package let time: LogTime?
     private let snapshot: LogIndex
-    private let touched: TouchedRecords?
+    // It lives as long as the replica, which whoever asks has; it is not counted for each request.
+    private unowned(unsafe) let touched: TouchedRecords?
 
     init(isWhole: Bool, snapshot: LogIndex, touched: TouchedRecords?) {
         self.isWhole = isWhole

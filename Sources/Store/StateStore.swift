@@ -82,6 +82,10 @@ package final class StateStore: Sendable {
             opened = try Self.open(try Self.stand(inFor: summary, because: error, in: directory, options: options.environment, files: files))
         }
         current = Mutex(opened)
+        // What looking through it has found is damage like any other: where there is nobody to send another state, the rest goes on being served.
+        if let found = opened.generation.look?.found, canBeRebuilt(try withReadView { view throws(StoreError) in try view.membership() }) {
+            try opened.generation.markDamaged(found)
+        }
         // A stop between an installation's switch and its summary: whoever opens the log now may cut it through this state.
         if opened.generation.damage == nil, opened.state.position.index > LogIndex(0), Self.summary(in: directory, cluster, files)?.applied != opened.state.position {
             let membership = try withReadView { view throws(StoreError) in try view.membership() }
@@ -169,6 +173,9 @@ package final class StateStore: Sendable {
 
     /// Why the state must not be used any more; nil if nothing is known against it. Survives any stop; a snapshot's installation ends it.
     package var damage: String? { current.withLock { $0.generation }.damage }
+
+    /// What was found when the state was looked through at its opening; nil if there was no reason to.
+    package var look: Look? { current.withLock { $0.generation }.look }
 
     /// Notes durably that the state must not be used any more, until a snapshot takes its place. By the apply thread only. Blocks for the disk.
     package func markDamaged(_ what: String) throws(StoreError) { try current.withLock { $0.generation }.markDamaged(what) }

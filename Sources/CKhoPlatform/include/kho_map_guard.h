@@ -8,12 +8,14 @@
 /// note it on the disk, so that the next start knows.
 typedef struct kho_map_guard kho_map_guard;
 
-/// Watches over a file that is mapped already. NULL if its map is not to be found (no /proc), or there is no memory.
+/// Watches over a file that is mapped already. Where the system does not say what is mapped (no /proc), only for what `code` does. NULL if there is no memory, or
+/// `mark` has no folder. Costs some hundred bytes for each file that the process ever watched.
 ///
 /// - Parameters:
 ///   - file: a descriptor of the file.
 ///   - mark: path of the file that is made in such a case. Its text says what happened.
-///   - code: an address in the library that reads the map; a SIGSEGV there counts too, unless it is linked into the program itself. May be NULL.
+///   - code: an address in the library that reads the map; a SIGSEGV there counts too, for every file that is watched then, unless it is linked into the program
+///     itself. May be NULL.
 kho_map_guard *kho_map_guard_begin(int file, const char *mark, const void *code);
 
 /// Ends it. Before the map goes. NULL is allowed.

@@ -55,6 +55,11 @@ final class ReplicaStack: Sendable {
                     (membership == .empty ? place.firstMembership : membership).members.contains { $0.id != place.node }
                 })
         } catch { throw .store(error) }
+        if let look = store.look {
+            logger.warning(
+                "the state was read as a whole, since reading it had ended the process",
+                metadata: ["why": "\(look.why)", "found": "\(look.found ?? "nothing wrong")"])
+        }
 
         var options = ReplicaOptions(node: place.node)
         options.tickMilliseconds = configuration.tickMilliseconds

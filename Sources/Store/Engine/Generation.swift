@@ -46,6 +46,10 @@ final class Generation: @unchecked Sendable {
     private var pin: Pin?
     /// What the last checkpoint on the disk shows.
     private(set) var checkpointed: LogPosition
+    /// Until the first checkpoint. Under `checkpointLock`.
+    private var suspicion: Suspicion?
+    /// What was found when the state was opened and looked through; nil if there was no reason to.
+    private(set) var look: Look?
     /// Why the state must not be used any more; nil if nothing is known against it. In the folder too: it ends with the generation.
     private let knownDamage: Mutex<String?>
 
@@ -85,7 +89,11 @@ final class Generation: @unchecked Sendable {
         try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
         #endif
         let generation = try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
-        try suspicion?.lookThrough(generation)
+        // One that is known to be damaged serves nobody anyway.
+        if let suspicion, generation.damage == nil {
+            generation.look = Look(why: suspicion.why, found: try suspicion.look(through: generation.environment, generation.databases))
+            generation.suspicion = suspicion
+        }
         return generation
     }
 
@@ -214,6 +222,10 @@ final class Generation: @unchecked Sendable {
         pin = next
         #endif
         checkpointed = summary.applied
+        if let suspicion {
+            try suspicion.end()
+            self.suspicion = nil
+        }
         return summary
     }
 }
