@@ -107,7 +107,7 @@ final class Driver {
         installed(snapshot)
         var waiting: [ReplicaLoop.Item] = []
         swap(&waiting, &putOff)
-        for item in waiting { hear(item) }
+        for item in waiting where snapshot == nil || !item.isOfTheState { hear(item) }
     }
 
     private func take(_ item: ReplicaLoop.Item) {

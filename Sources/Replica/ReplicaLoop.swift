@@ -28,6 +28,9 @@ final class ReplicaLoop: LaneWork {
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
         case inspect(@Sendable (Inspection) -> Void)
+
+        /// It means nothing any more once another state has taken this one's place.
+        var isOfTheState: Bool { if case .checkpointMetDamage = self { true } else { false } }
     }
 
     /// What the core and its driver say of themselves.
