@@ -52,9 +52,9 @@ struct CompareCommand: AsyncParsableCommand {
             var queryNodeBytes: Double?
             for round in 1...rounds {
                 Output.say("round \(round) of \(rounds)")
-                for line in plan.lines {
+                for line in plan.lines(inRound: round, of: rounds) {
                     guard let session = sessions[line.target], let workload = workloads[line.workload] else { continue }
-                    let (result, histograms) = try await session.measure(workload, options.request(line.shape, environment, ceilings: ceilings))
+                    let (result, histograms) = try await session.measure(workload, options.request(line.shape, environment, ceilings: ceilings, round: round))
                     let place = "runs/\(line.target)-\(line.workload)-\(line.shape)-\(round)"
                     try RunFolder.write(result, histograms: histograms, to: folder + "/" + place)
                     Output.say(Output.line(result, shape: line.shape.description))
@@ -117,6 +117,10 @@ struct CompareCommand: AsyncParsableCommand {
         }
         if !comparison.aims.isEmpty { Output.say("\naims") }
         for aim in comparison.aims {
+            if aim.atLeast == 0 {
+                Output.say("         \(aim.name): \(String(format: "%.2f", aim.reached))\(aim.unit)")
+                continue
+            }
             let figures = aim.unit == "×" ? String(format: "%.2f× of at least %.2f×", aim.reached, aim.atLeast)
                 : "\(Output.grouped(aim.reached)) of at least \(Output.grouped(aim.atLeast)) \(aim.unit)"
             Output.say("\(aim.isMet ? "met     " : "NOT MET ") \(aim.name): \(figures)")

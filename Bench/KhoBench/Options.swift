@@ -12,7 +12,7 @@ struct MeasureOptions: ParsableArguments {
     @Option(help: "Seconds before that, thrown away.") var warmUp = 1.0
     @Option(help: "Threads of the load; half of the processors if not given.") var threads: Int?
     @Option(help: "Query nodes of kho, over which the connections are spread.") var queryNodes = 1
-    @Option(help: "Seed of keys and arrivals.") var seed: UInt64 = 1
+    @Option(help: "Seed of keys and arrivals; each round of a comparison has the next one.") var seed: UInt64 = 1
     @Option(help: "Of open loads: poisson or constant.") var arrivals = "poisson"
     @Option(help: "The folder of the results; a new one below .build/bench if not given.") var out: String?
 
@@ -27,9 +27,10 @@ struct MeasureOptions: ParsableArguments {
         guard LoadDescription.Arrivals(rawValue: arrivals) != nil else { throw ValidationError("--arrivals is poisson or constant, not \(arrivals)") }
     }
 
-    func request(_ shape: LoadShape, _ environment: RunEnvironment, ceilings: [String: Double]) -> TargetSession.Request {
+    /// - Parameter round: from 1; each draws other keys.
+    func request(_ shape: LoadShape, _ environment: RunEnvironment, ceilings: [String: Double], round: Int = 1) -> TargetSession.Request {
         TargetSession.Request(
-            shape: shape, warmUpSeconds: warmUp, seconds: seconds, threads: threads ?? max(1, environment.processors / 2), seed: seed,
+            shape: shape, warmUpSeconds: warmUp, seconds: seconds, threads: threads ?? max(1, environment.processors / 2), seed: seed &+ UInt64(round - 1),
             arrivals: LoadDescription.Arrivals(rawValue: arrivals) ?? .poisson, environment: environment, ceilings: ceilings)
     }
 

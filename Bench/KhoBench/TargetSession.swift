@@ -107,10 +107,14 @@ import Core
     }
 
     /// One run: warm-up, measurement, check.
+    /// Seconds for which a run waits at most until the machine is quiet; if it is not, the run's warnings say so.
+    static let settleSecondsMax = 20.0
+
     func measure(_ workload: Workload, _ request: Request) async throws -> (result: RunResult, histograms: [(kind: String, histogram: LatencyHistogram)]) {
         if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(target.name): \(refusal)") }
         try await target.prepare(workload)
-        let busy = await EnvironmentProbe.busyShare(forSeconds: 0.2)
+        // What the run before has left to write is not this one's.
+        let busy = await EnvironmentProbe.settle(below: Warnings.busyShareMax, atMostSeconds: Self.settleSecondsMax)
         var job = LoadJob(
             endpoints: [], tls: nil, load: request.shape.load(threads: request.threads, arrivals: request.arrivals),
             source: workload.source(importFrom: importNext), shared: workload.imports ? .init(records: UInt64(records)) : shared, seed: request.seed,

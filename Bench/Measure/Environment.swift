@@ -49,6 +49,15 @@ package enum EnvironmentProbe {
         return after.all > before.all ? (after.busy - before.busy) / (after.all - before.all) : 0
     }
 
+    /// Waits until the share is at most so much for half a second, since what ran before may still be writing; no longer than so many seconds. The share that it came to.
+    package static func settle(below share: Double, atMostSeconds seconds: Double) async -> Double {
+        let end = ContinuousClock.now + .seconds(seconds)
+        while true {
+            let busy = await busyShare(forSeconds: 0.5)
+            if busy <= share || ContinuousClock.now >= end { return busy }
+        }
+    }
+
     private static func revision(of checkout: String) -> String? {
         guard let revision = git(checkout, ["rev-parse", "--short=12", "HEAD"]), let changes = git(checkout, ["status", "--porcelain"]) else { return nil }
         return revision.trimmingCharacters(in: .whitespacesAndNewlines) + (changes.isEmpty ? "" : "+")

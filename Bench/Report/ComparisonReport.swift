@@ -37,13 +37,15 @@ package enum ComparisonReport {
             func figure(_ value: Double) -> String { Numbers.figure(value) + (aim.unit.isEmpty ? "" : " " + aim.unit) }
             let share = aim.atLeast > 0 ? Numbers.fixed(100 * aim.reached / aim.atLeast, decimals: 0) + " %" : Numbers.absent
             return [
-                "\(aim.name)", "\(figure(aim.atLeast))", "\(figure(aim.reached))", "\(share)",
-                aim.isMet ? "<span class=\"met nowrap\">✔ met</span>" : "<span class=\"unmet nowrap\">✘ not met</span>",
+                "\(aim.name)", "\(aim.atLeast > 0 ? figure(aim.atLeast) : Numbers.absent)", "\(figure(aim.reached))", "\(share)",
+                aim.atLeast == 0 ? "reported" : aim.isMet ? "<span class=\"met nowrap\">✔ met</span>" : "<span class=\"unmet nowrap\">✘ not met</span>",
             ]
         }
-        let met = comparison.aims.filter(\.isMet).count
-        let share = met == comparison.aims.count ? "All" : "\(met) of"
-        return "<p>\(share) \(Numbers.count(comparison.aims.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
+        // A figure without an aim is reported and not judged.
+        let judged = comparison.aims.filter { $0.atLeast > 0 }
+        let met = judged.filter(\.isMet).count
+        let share = met == judged.count ? "All" : "\(met) of"
+        return "<p>\(share) \(Numbers.count(judged.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
     }
 
     /// Beside each promise the figures that were paid for it: the medians at the shape with the most under way.

@@ -27,6 +27,20 @@ import Testing
         #expect(ComparisonPlan.table.targets == ["kho", "redis-tls", "postgres", "etcd"])
     }
 
+    /// No run always follows the same one, each round has every run once, and what makes the data grow comes last.
+    @Test func roundsGoThroughTheTableInOrdersOfTheirOwn() {
+        let plan = ComparisonPlan.table, rounds = (1...5).map { plan.lines(inRound: $0, of: 5) }
+        #expect(Set(rounds.map { $0[0] }).count == 5)
+        for round in rounds {
+            #expect(Set(round) == Set(plan.lines) && round.count == plan.lines.count)
+            let growing = round.map { $0.workload.hasPrefix("bulk") }
+            #expect(growing.drop { !$0 }.allSatisfy { $0 } && growing.contains(true))
+        }
+        let pairs = rounds.map { round in Set(zip(round, round.dropFirst()).map { [$0, $1] }) }
+        #expect(pairs.dropFirst().reduce(pairs[0]) { $0.intersection($1) }.count <= 1)
+        #expect(plan.lines(inRound: 7, of: 3).count == plan.lines.count)
+    }
+
     @Test func scansHaveOneLengthOrAnyUpToIt() throws {
         let operations = "[operations]\nscan = 100\n"
         #expect(try Workload(Self.head + operations, file: "w").scan == .fixed(100))
