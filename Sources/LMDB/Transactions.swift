@@ -112,6 +112,19 @@ extension ReadableTransaction where Self: ~Copyable {
         return unsafe value.unsafeLoadUnaligned(as: Int.self)
     }
 
+    /// Pages that transactions before this one let go and that none has used again: if no older snapshot is looked at, the next writer can. Costs a look at an entry
+    /// for each of those transactions.
+    package borrowing func freePages(before transaction: UInt64) throws(LMDBError) -> Int {
+        let cursor = try cursor(.freePages)
+        var pages = 0
+        var more = try cursor.first()
+        while more, cursor.key.byteCount == 8, unsafe cursor.key.unsafeLoadUnaligned(as: UInt64.self) < transaction {
+            if cursor.value.byteCount >= 8 { pages += unsafe cursor.value.unsafeLoadUnaligned(as: Int.self) }
+            more = try cursor.next()
+        }
+        return pages
+    }
+
     /// Lets go of the snapshot and keeps the reader's slot. Nothing can be read before `renew`.
     package mutating func reset() { unsafe mdb_txn_reset(pointer) }
 

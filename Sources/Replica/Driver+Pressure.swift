@@ -1,5 +1,6 @@
 import Core
 import Raft
+import Store
 
 /// How large the log may grow: what a node does not take, since it could only keep it, and what it lets go.
 extension Driver {
@@ -12,6 +13,17 @@ extension Driver {
         // A damaged state applies nothing before it is rebuilt: the leader cuts its own log, and sends a snapshot. It can only if it knows as much as this node's
         // state showed to be committed; before that, it may need this node's word to commit it.
         return repair.isUnderWay && commit >= surroundings.applyLane.appliedIndex && core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
+    }
+
+    /// Whether the command is refused because the log's disk or the state's map is nearly full: then only what makes room is taken. Where next to nothing is
+    /// left, not even that before a checkpoint has let go what was removed before.
+    func isRefusedForSpace(_ payload: [UInt8]) -> Bool {
+        let machine = surroundings.machine
+        switch machine.fullness {
+        case .roomy: return surroundings.logLane.figuresNow.isLowOnSpace && !Command.onlyDeletes(payload)
+        case .nearlyFull: return !Command.onlyDeletes(payload)
+        case .full: return !Command.onlyDeletes(payload) || machine.checkpointed != machine.applied.position
+        }
     }
 
     /// A checkpoint is durable: what of the log may go, goes.

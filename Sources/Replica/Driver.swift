@@ -240,11 +240,6 @@ final class Driver {
         step(.propose(batch))
     }
 
-    /// Whether the leader's disk is nearly full and the command would take space. Deletions give some back.
-    private func isRefusedForSpace(_ payload: [UInt8]) -> Bool {
-        surroundings.logLane.figuresNow.isLowOnSpace && !Command.onlyDeletes(payload)
-    }
-
     private func answer(_ id: ProposalID, _ position: LogPosition) {
         switch askers.removeValue(forKey: id) {
         case let .local(completion):

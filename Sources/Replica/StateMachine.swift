@@ -9,6 +9,8 @@ package protocol StateMachine: Sendable {
     var checkpointed: LogPosition { get }
     /// Bytes in use.
     var usedBytes: Int { get }
+    /// Whether there is room for more. Asked often: cheap as long as there is.
+    var fullness: Fullness { get }
     /// Bytes that applying has written since the machine was opened, as far as known: what checkpoints have to make durable.
     var writtenBytes: Int { get }
     /// Why the state must not be used any more; nil if nothing is known against it. Survives any stop.

@@ -32,6 +32,7 @@ package final class StateStore: Sendable {
     private let current: Mutex<Open>
     private let switching = ReadWriteLock()
     private let written = Atomic(0)
+    private let counted = Mutex<Counted?>(nil)
     /// How far the state had come that the summary on the disk speaks of; 0 if none was written by this process.
     private let summarised = Mutex(LogIndex(0))
 
@@ -111,6 +112,39 @@ package final class StateStore: Sendable {
     package var room: Int {
         let free = (try? files.calling { () throws(DiskError) in try files.disk.openFolder(directory).freeBytes() }) ?? 0
         return max(0, min(options.mapBytes - usedBytes, free))
+    }
+
+    /// How full the map is (`Fullness`). `roomy` if it cannot be known. Asked for each proposal: as long as the file has not come near the map's end it costs a lock
+    /// and a look at a page; after that the free pages are counted, anew after each sixteenth of the reserve that was written, and after each checkpoint. (The
+    /// disk's own room is the log's to watch, which lies beside the state.)
+    package var fullness: Fullness {
+        let reserve = Fullness.reserve(ofMap: options.mapBytes)
+        let left = options.mapBytes - usedBytes
+        guard left < reserve else { return .roomy }
+        let (written, pinned) = (writtenBytes, current.withLock { $0.generation }.pinnedTransaction)
+        let known = counted.withLock { $0 }
+        if let known, known.pinned == pinned, written - known.written < reserve / 16 { return Fullness(left: left + known.free, reserve: reserve) }
+        guard let free = freeBytes(before: pinned) else { return .roomy }
+        counted.withLock { $0 = Counted(pinned: pinned, written: written, free: free) }
+        return Fullness(left: options.mapBytes - usedBytes + free, reserve: reserve)
+    }
+
+    /// Bytes of pages that were free when they were counted last.
+    private struct Counted {
+        let pinned: UInt64
+        let written: Int
+        let free: Int
+    }
+
+    /// Bytes of pages that can be used again. What was let go since the last checkpoint is needed by it.
+    private func freeBytes(before transaction: UInt64) -> Int? {
+        try? switching.withReadLock { () throws(StoreError) in
+            let open = current.withLock { $0 }
+            let reader = try open.readers.take()
+            defer { open.readers.give(reader) }
+            let pages = try lmdbBorrowing(reader.transaction) { reading throws(LMDBError) in try reading.freePages(before: transaction) }
+            return pages * open.generation.environment.pageBytes
+        }
     }
 
     /// Applies entries that follow the last one, in one transaction. An outcome for each entry; nil where there is none.

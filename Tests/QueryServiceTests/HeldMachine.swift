@@ -22,6 +22,7 @@ final class HeldMachine: StateMachine {
     var applied: AppliedState { store.applied }
     var checkpointed: LogPosition { store.checkpointed }
     var usedBytes: Int { store.usedBytes }
+    var fullness: Fullness { store.fullness }
     var writtenBytes: Int { store.writtenBytes }
     var damage: String? { store.damage }
     func markDamaged(_ what: String) throws(StoreError) { try store.markDamaged(what) }

@@ -84,6 +84,7 @@ final class ReplicaCluster {
     var retainedLogBytes = 64 << 20
     var segmentBytes = 16 << 20
     var proposalMilliseconds: UInt64 = 10_000
+    var mapBytes = 256 << 20
     var applyPauseMilliseconds: UInt64 = 0
     var freshnessMilliseconds: UInt64 = 200
     var unappliedBytesMax = Limits.unappliedBytes
@@ -112,7 +113,7 @@ final class ReplicaCluster {
     func start(_ node: NodeID, membership: Membership? = nil) throws {
         let path = "\(folder)/\(node)"
         mkdir(path, 0o755)
-        let store = try StateStore(directory: path + "/state", cluster: cluster, options: .init(mapBytes: 256 << 20)) { membership in
+        let store = try StateStore(directory: path + "/state", cluster: cluster, options: .init(mapBytes: mapBytes)) { membership in
             (membership == .empty ? self.voters : membership).members.contains { $0.id != node }
         }
         var logOptions = LogOptions()
@@ -124,6 +125,7 @@ final class ReplicaCluster {
         options.electionTicks = 15
         options.heartbeatTicks = 3
         options.checkpointMilliseconds = 200
+        options.checkpointBytes = min(options.checkpointBytes, Fullness.checkpointBytesMax(ofMap: mapBytes))
         options.retainedLogBytes = retainedLogBytes
         options.unappliedBytesMax = unappliedBytesMax
         options.proposalMilliseconds = proposalMilliseconds
@@ -259,6 +261,12 @@ final class ReplicaCluster {
     }
 
     func put(_ key: String, text: String, at node: NodeID) throws -> Command {
+        try write(.put, key, [.init(FieldID(1), .string(text))], at: node)
+    }
+
+    func delete(_ key: String, at node: NodeID) throws -> Command { try write(.delete, key, [], at: node) }
+
+    private func write(_ kind: WriteOperation.Kind, _ key: String, _ fields: [WriteOperation.Field], at node: NodeID) throws -> Command {
         var (principal, dataset): (PrincipalID?, DatasetID?)
         // A node that has only just been elected may not have applied what was acknowledged elsewhere.
         try wait("the dataset at \(node)") {
@@ -271,9 +279,7 @@ final class ReplicaCluster {
             WriteCommand(
                 principal: try #require(principal), session: .none, sequence: 0, policyIndex: LogIndex(0),
                 operations: [
-                    WriteOperation(
-                        kind: .put, dataset: try #require(dataset), key: Array(key.utf8),
-                        fields: [.init(FieldID(1), .string(text))])
+                    WriteOperation(kind: kind, dataset: try #require(dataset), key: Array(key.utf8), fields: fields)
                 ]))
     }
 

@@ -7,6 +7,41 @@ import Testing
 @testable import Replica
 
 @Suite(.serialized) struct ReplicaTests {
+    /// A map that is nearly full takes only what makes room. Nobody stops for it, as everybody would at the entry that found it full.
+    @Test func aStateThatIsNearlyFullTakesOnlyWhatMakesRoom() throws {
+        let cluster = try ReplicaCluster()
+        cluster.mapBytes = 16 << 20
+        try cluster.startAll()
+        var leader = try cluster.leader()
+        let follower = try #require(cluster.voters.voters.first { $0 != leader })
+        try cluster.makeWorld(at: leader)
+        var count = 0, refused = 0
+        // Until it stays so: a checkpoint lets pages go that were written on the way.
+        while refused < 3 {
+            let result = try cluster.propose(try cluster.put("k\(count)", bytes: 60_000, at: leader), at: count.isMultiple(of: 2) ? leader : follower)
+            if result == .refused(.diskFull) {
+                refused += 1
+                usleep(500_000)
+            } else {
+                (count, refused) = (count + 1, 0)
+            }
+            try #require(count < 400, "\(cluster.failures.texts)")
+        }
+        #expect(count > 150 && cluster.failures.texts.isEmpty, "\(count) \(cluster.failures.texts)")
+        #expect(try cluster.status(leader).isLowOnSpace)
+        // A start does not forget it, and room is made after it all the same.
+        cluster.stopAll()
+        for node in cluster.voters.voters { try cluster.start(node) }
+        leader = try cluster.leader()
+        try cluster.wait("the leader to see it") { try cluster.status(leader).isLowOnSpace }
+        for i in 0..<count / 2 { try cluster.apply(try cluster.delete("k\(i)", at: leader), at: leader) }
+        try cluster.apply(try cluster.put("after", bytes: 60_000, at: leader), at: leader)
+        try cluster.wait("a checkpoint to let go what was removed") { try !cluster.status(leader).isLowOnSpace }
+        try cluster.expectEqualStates()
+        #expect(try cluster.records(follower) == UInt64(count - count / 2 + 1))
+        #expect(cluster.failures.texts.isEmpty, "\(cluster.failures.texts)")
+    }
+
     let n1 = NodeID(1), n2 = NodeID(2), n3 = NodeID(3), n4 = NodeID(4)
 
     @Test func threeNodesReplicateWhereverTheCommandIsGiven() throws {

@@ -65,7 +65,7 @@ final class ReplicaStack: Sendable {
         options.tickMilliseconds = configuration.tickMilliseconds
         options.electionTicks = configuration.electionTicks
         options.heartbeatTicks = configuration.heartbeatTicks
-        options.checkpointBytes = bounds.checkpointBytes
+        options.checkpointBytes = min(bounds.checkpointBytes, Fullness.checkpointBytesMax(ofMap: bounds.mapBytes))
         options.checkpointMilliseconds = bounds.checkpointMilliseconds
         options.retainedLogBytes = bounds.logRetentionBytes
         options.wantsLease = configuration.role == .query

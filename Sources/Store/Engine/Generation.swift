@@ -43,7 +43,12 @@ final class Generation: @unchecked Sendable {
     let writer = Lock()
     private let checkpointLock = Lock()
     /// Keeps LMDB from using a page again that the last checkpoint needs.
-    private var pin: Pin?
+    private var pin: Pin? {
+        didSet { pinned.store(pin?.transaction.id ?? 0, ordering: .relaxed) }
+    }
+    private let pinned = Atomic<UInt64>(0)
+    /// Of the last checkpoint: what transactions before it let go can be used again.
+    var pinnedTransaction: UInt64 { pinned.load(ordering: .relaxed) }
     /// What the last checkpoint on the disk shows.
     private(set) var checkpointed: LogPosition
     /// Until the first checkpoint. Under `checkpointLock`.
@@ -121,6 +126,7 @@ final class Generation: @unchecked Sendable {
                     path: folder, what: "the data file shows transaction \(pin.transaction.id), the checkpoint \(checkpoint.transaction)")
             }
             self.pin = pin
+            pinned.store(pin.transaction.id, ordering: .relaxed)
         }
         databases = try Databases(environment)
         _ = try lmdb { [environment] () throws(LMDBError) in try environment.checkReaders() }

@@ -56,6 +56,7 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     var applied: AppliedState { state.applied }
     var checkpointed: LogPosition { storage.checkpoint.applied.position }
     var usedBytes: Int { state.records.count * 64 }
+    var fullness: Fullness { .roomy }
     var writtenBytes: Int { 0 }
     var damage: String? { storage.damage }
     /// From now on it shows something else: whoever is served from it is served wrongly.

@@ -22,6 +22,7 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     var applied: AppliedState { machine.applied }
     var checkpointed: LogPosition { machine.checkpointed }
     var usedBytes: Int { machine.usedBytes }
+    var fullness: Fullness { machine.fullness }
     var writtenBytes: Int { machine.writtenBytes }
     var damage: String? { machine.damage }
     func markDamaged(_ what: String) throws(StoreError) { try machine.markDamaged(what) }
