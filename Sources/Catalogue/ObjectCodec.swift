@@ -117,7 +117,9 @@ extension Dataset: CatalogueObject {
             let version = try reader.readUInt32()
             var fields: [FieldDefinition] = []
             for _ in 0..<(try reader.readCount16(minimumSize: 17)) {
-                let field = FieldID(try reader.readUInt16())
+                let number = try reader.readUInt16()
+                guard number <= Limits.fieldID else { throw .invalid(at: reader.position - 2, "impossible field number") }
+                let field = FieldID(number)
                 let name = try reader.readString16()
                 let title = try reader.readString16()
                 let start = reader.position
