@@ -106,10 +106,10 @@ import Core
         var ceilings: [String: Double] = [:]
     }
 
-    /// One run: warm-up, measurement, check.
     /// Seconds for which a run waits at most until the machine is quiet; if it is not, the run's warnings say so.
     static let settleSecondsMax = 20.0
 
+    /// One run: warm-up, measurement, check.
     func measure(_ workload: Workload, _ request: Request) async throws -> (result: RunResult, histograms: [(kind: String, histogram: LatencyHistogram)]) {
         if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(target.name): \(refusal)") }
         try await target.prepare(workload)
