@@ -214,7 +214,7 @@ let package = Package(
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Replica", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
-            name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
+            name: "ReplicaTests", dependencies: ["Replica", "Raft", "Cryptography", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),

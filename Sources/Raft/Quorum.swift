@@ -11,7 +11,7 @@ extension Membership {
     #endif
 
     /// Whether those for whom `said` is true are a majority of each group. Without voters nobody is.
-    func isQuorum(_ said: (NodeID) -> Bool) -> Bool {
+    package func isQuorum(_ said: (NodeID) -> Bool) -> Bool {
         #if KHO_BUG_QUORUM_OF_HALF
         // Bug: half of an even number is taken for a majority.
         quorumGroups.allSatisfy { group in 2 * group.count { said($0) } >= max(1, group.count) }

@@ -28,4 +28,31 @@ extension Driver {
         guard let node = repair.whom(now, heardAt: surroundings.heardSnapshotAt(), leader: core.status.leader, others: others) else { return }
         surroundings.send(.snapshotWanted(atLeast: surroundings.applyLane.appliedIndex), node)
     }
+
+    // MARK: States that differ
+
+    func compare(own digest: StateDigest) {
+        guard !repair.isUnderWay else { return }
+        comparison.note(digest)
+        let message = ReplicaMessage.stateDigest(scheme: StateDigest.scheme, digest)
+        if core.membership.isVoter(options.node) {
+            for member in core.membership.members where member.id != options.node { surroundings.send(message, member.id) }
+        }
+        judge()
+    }
+
+    func compare(_ digest: StateDigest, scheme: UInt8, from node: NodeID) {
+        guard scheme == StateDigest.scheme, core.membership.isVoter(node) else { return }
+        comparison.hear(digest, from: node)
+        judge()
+    }
+
+    private func judge() {
+        guard !repair.isUnderWay else { return }
+        switch comparison.finding(on: options.node, in: core.membership) {
+        case nil: break
+        case let .isWrong(index): _ = surroundings.reportDamage("at log index \(index) it is not what a majority of the voters has")
+        case let .isDisputed(index): surroundings.repair(.disputed(index))
+        }
+    }
 }

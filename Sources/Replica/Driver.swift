@@ -42,6 +42,7 @@ final class Driver {
     private var clockAlarms = 0
     var isDraining = false
     var repair: Repair
+    var comparison = StateComparison()
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []
@@ -145,6 +146,7 @@ final class Driver {
         case let .snapshotReceived(snapshot, completion): install(snapshot, completion)
         case .snapshotInstalled: break
         case let .damaged(what): takeOutOfService(what)
+        case let .digested(digest): compare(own: digest)
         case let .snapshotFinished(node, position, delivered):
             senders.removeAll { $0.node == node }
             step(.snapshotFinished(to: node, through: position, delivered: delivered))
@@ -176,6 +178,7 @@ final class Driver {
             // Not applied here yet, since nobody waited for it: now somebody does.
             guard index <= core.status.commitIndex else { return }
             surroundings.applyLane.post(.whenApplied(index) { [loop] isApplied in if isApplied { loop.report(.message(message, from: node)) } })
+        case let .stateDigest(scheme, digest): compare(digest, scheme: scheme, from: node)
         case .forward, .snapshotBegin, .snapshotChunk, .snapshotEnd: break
         }
     }
@@ -304,6 +307,7 @@ final class Driver {
             } else {
                 step(.stateReplaced(snapshot.position))
             }
+            comparison.forgetOwn()
             takeBackIntoService()
         }
         completion?(snapshot != nil)

@@ -44,6 +44,8 @@ package enum RepairEvent: Equatable, Sendable {
     case damaged(String)
     /// Another replica's state of this position has taken its place.
     case rebuilt(LogPosition)
+    /// The voters' states differ at this index, and none is that of a majority: nobody can say which is right.
+    case disputed(LogIndex)
 }
 
 /// Whether the replica serves, and whether there are others it could be rebuilt from; for every lane.

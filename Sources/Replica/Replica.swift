@@ -62,7 +62,7 @@ package final class Replica: Sendable {
             calls: ApplyLane.Calls(
                 applied: { lane.post(.applied($0)) }, failed: { latch.fail(.store($0)) }, canBeRebuilt: { standing.hasOthers },
                 outOfService: { standing.damage = $0 },
-                damaged: { lane.post(.damaged($0)) }))
+                damaged: { lane.post(.damaged($0)) }, digested: { lane.post(.digested($0)) }))
         let receiver = SnapshotReceiver(
             machine: machine, host: host,
             calls: SnapshotReceiver.Calls(

@@ -25,12 +25,19 @@ final class ReplicaLoop: LaneWork {
         case snapshotInstalled(InstalledSnapshot?)
         /// The state is damaged, and the apply lane has noted it.
         case damaged(String)
+        /// What the state is at a mark of the log's time.
+        case digested(StateDigest)
         case snapshotFinished(NodeID, LogPosition, delivered: Bool)
         case disconnected(NodeID)
         case inspect(@Sendable (Inspection) -> Void)
 
         /// It means nothing any more once another state has taken this one's place.
-        var isOfTheState: Bool { if case .checkpointMetDamage = self { true } else { false } }
+        var isOfTheState: Bool {
+            switch self {
+            case .checkpointMetDamage, .digested: true
+            default: false
+            }
+        }
     }
 
     /// What the core and its driver say of themselves.

@@ -1,4 +1,5 @@
 import Core
+import Cryptography
 import Raft
 
 /// What one node's replica says to another's. The first byte on the wire is the kind.
@@ -19,6 +20,8 @@ enum ReplicaMessage: Equatable, Sendable {
     case snapshotDone(transfer: UInt64, installed: Bool)
     /// The sender's state is damaged, and one that shows at least this index shall take its place.
     case snapshotWanted(atLeast: LogIndex)
+    /// What the sender's state is, of a voter. `scheme`: of what the digest is made (`StateDigest.scheme`); others are not comparable.
+    case stateDigest(scheme: UInt8, StateDigest)
 
     /// Whether it is one of many large ones, which must not delay a heartbeat.
     var isBulk: Bool {
@@ -70,6 +73,11 @@ enum ReplicaMessage: Equatable, Sendable {
         case let .snapshotWanted(index):
             out.write(UInt8(10))
             out.write(index.rawValue)
+        case let .stateDigest(scheme, digest):
+            out.write(UInt8(11))
+            out.write(scheme)
+            out.write(digest.index.rawValue)
+            out.write(raw: digest.value.bytes)
         }
         return out.bytes
     }
@@ -94,6 +102,11 @@ enum ReplicaMessage: Equatable, Sendable {
             case 8: return .snapshotAck(transfer: try reader.readUInt64(), next: try reader.readUInt32())
             case 9: return .snapshotDone(transfer: try reader.readUInt64(), installed: try reader.readBool())
             case 10: return .snapshotWanted(atLeast: LogIndex(try reader.readUInt64()))
+            case 11:
+                let scheme = try reader.readUInt8()
+                let index = LogIndex(try reader.readUInt64())
+                let words = (try reader.readUInt64(), try reader.readUInt64(), try reader.readUInt64(), try reader.readUInt64())
+                return .stateDigest(scheme: scheme, StateDigest(index: index, value: Digest(words: words)))
             default: throw .invalid(at: 0, "unknown kind of message between replicas")
             }
         }

@@ -123,6 +123,8 @@ package struct ReplicaOptions: Sendable {
     package var wantsLease = false
     /// Milliseconds between the first two times that a replica whose state is damaged asks for another; later ones are up to 16 times as far apart.
     package var repairMilliseconds: UInt64 = 2_000
+    /// Milliseconds of the log's time from one mark to the next at which nodes compare what their states are. The same on all of them.
+    package var comparisonMilliseconds: Int64 = 10_000
     /// The membership of a new cluster, in force until the log has one.
     package var firstMembership = Membership.empty
     /// Sets bounds of the core other than the usual ones, for simulations: small ones are met often.

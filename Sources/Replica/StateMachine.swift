@@ -1,4 +1,5 @@
 import Core
+import Cryptography
 import Store
 
 /// The replicated state, as a replica uses it. `apply`, `checkpoint` and a snapshot's `install` are each called by one lane; what only
@@ -19,6 +20,8 @@ package protocol StateMachine: Sendable {
     func markDamaged(_ what: String) throws(StoreError)
     /// The membership as applied; empty if there was none yet.
     func membership() throws(StoreError) -> Membership
+    /// A digest of the state as it is, the same on every node whose machine is at this index. By the lane that applies, some times a minute.
+    func digest() throws(StoreError) -> Digest
     /// Applies entries that follow the last one, together with how far they go. An outcome for each; nil for those without one.
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?]
     /// Makes what is applied survive any stop.

@@ -1,4 +1,5 @@
 import Core
+import Cryptography
 import Glibc
 import Replica
 import Store
@@ -27,6 +28,7 @@ final class HeldMachine: StateMachine {
     var damage: String? { store.damage }
     func markDamaged(_ what: String) throws(StoreError) { try store.markDamaged(what) }
     func membership() throws(StoreError) -> Membership { try (store as any StateMachine).membership() }
+    func digest() throws(StoreError) -> Digest { try store.digest() }
     func checkpoint() throws(StoreError) -> LogPosition { try store.checkpoint() }
     func beginSending() throws(StoreError) -> any OutgoingSnapshot { try store.beginSending() }
     func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot { try store.beginReceiving(header) }

@@ -88,6 +88,9 @@ final class ReplicaCluster {
     var applyPauseMilliseconds: UInt64 = 0
     var freshnessMilliseconds: UInt64 = 200
     var unappliedBytesMax = Limits.unappliedBytes
+    var comparisonMilliseconds: Int64 = 200
+    /// What stands between a replica and its store.
+    var machine: (NodeID, StateStore) -> any StateMachine = { $1 }
 
     final class FailureList: Sendable {
         private let all = Mutex<[String]>([])
@@ -133,10 +136,11 @@ final class ReplicaCluster {
         options.repairMilliseconds = 100
         options.applyPauseMilliseconds = applyPauseMilliseconds
         options.freshnessMilliseconds = freshnessMilliseconds
+        options.comparisonMilliseconds = comparisonMilliseconds
         options.firstMembership = membership ?? voters
         let (failures, repairs) = (failures, repairs)
         let replica = try Replica(
-            options: options, machine: store, log: log, recovered: recovered, transport: MemoryNetwork.End(node: node, network: network),
+            options: options, machine: machine(node, store), log: log, recovered: recovered, transport: MemoryNetwork.End(node: node, network: network),
             failed: { failures.add("\(node): \($0)") }, repair: { repairs.add("\(node): \($0)") })
         replicas[node] = replica
         stores[node] = store

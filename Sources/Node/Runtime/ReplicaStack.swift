@@ -128,6 +128,11 @@ final class ReplicaStack: Sendable {
         case let .rebuilt(position):
             audit.write("rebuilt", [("index", .int(Int64(position.index.rawValue)))])
             logger.notice("the state is rebuilt, the node serves again", metadata: ["applied": "\(position.index)"])
+        case let .disputed(index):
+            audit.write("disputed", [("index", .int(Int64(index.rawValue)))])
+            logger.critical(
+                "the storage nodes' states differ, and no majority of them agrees; see which is right (kho cluster verify), and rebuild the others (kho node rebuild)",
+                metadata: ["index": "\(index)"])
         }
     }
 

@@ -42,7 +42,7 @@ package struct FaultSet: OptionSet, Sendable {
         ("damage", .damage, "bits flip on a voter's disk while the others have all that it has"),
         ("members", .members, "voters come and go by joint consensus"),
         ("transfer", .transfer, "leadership is handed over"),
-        ("rot", .rot, "a state is found to be damaged, by a reader, by an entry, by a checkpoint or at a start that cannot open it: it must be rebuilt and meanwhile serve nobody"),
+        ("rot", .rot, "a state is found to be damaged, by a reader, by an entry, by a checkpoint, by comparison with the others or at a start that cannot open it: it must be rebuilt and meanwhile serve nobody"),
         ("putBack", .putBack, "a directory is put back to an earlier state under the same identity: it must be refused until it is replaced"),
     ]
 

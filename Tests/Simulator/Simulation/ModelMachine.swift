@@ -1,4 +1,5 @@
 import Core
+import Cryptography
 import Replica
 import Store
 
@@ -66,6 +67,7 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
         state.rot()
     }
     func membership() throws(StoreError) -> Membership { state.membership }
+    func digest() throws(StoreError) -> Digest { Digest(words: (0, 0, 0, state.digest)) }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         var outcomes: [CommandOutcome?] = []

@@ -116,7 +116,7 @@ final class SimulatedNode: @unchecked Sendable {
 
     var isUp: Bool { replica != nil }
     /// Its state is damaged and not rebuilt yet, whether it was noticed or not.
-    var isRotten: Bool { replica?.damage != nil || machine?.damage != nil || machine?.isRotten == true || storage.damage != nil || isMarked }
+    var isRotten: Bool { replica?.damage != nil || machine?.damage != nil || machine?.isRotten == true || machine?.isStray == true || storage.damage != nil || isMarked }
     /// Its directory says so, while it does not run.
     var isMarked = false
     var isLeader: Bool { isUp && seenRole == .leader }

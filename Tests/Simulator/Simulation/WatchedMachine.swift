@@ -1,4 +1,5 @@
 import Core
+import Cryptography
 import Replica
 import Store
 
@@ -11,6 +12,10 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     private unowned let world: World
     /// The next entries meet a record that does not fit its checksum; or a checkpoint does, if one comes first.
     var isRotten = false
+    /// Something was done to it, whether it was noticed or not.
+    var isStruck = false
+    /// It says of itself what another state would: a comparison with the others' finds that.
+    var isStray = false
 
     init(_ machine: any StateMachine, node: NodeID, world: World) {
         self.machine = machine
@@ -25,8 +30,16 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
     var fullness: Fullness { machine.fullness }
     var writtenBytes: Int { machine.writtenBytes }
     var damage: String? { machine.damage }
-    func markDamaged(_ what: String) throws(StoreError) { try machine.markDamaged(what) }
+    func markDamaged(_ what: String) throws(StoreError) {
+        if !isStruck { world.fail("\(node) takes its state for damaged, and nothing was done to it: \(what)") }
+        try machine.markDamaged(what)
+    }
     func membership() throws(StoreError) -> Membership { try machine.membership() }
+
+    func digest() throws(StoreError) -> Digest {
+        world.counts.digests += 1
+        return isStray ? try machine.digest() &+ Digest(words: (0, 0, 0, 1)) : try machine.digest()
+    }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         let before = machine.applied.position.index
@@ -101,6 +114,8 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
             let before = owner.machine.applied.position.index
             try snapshot.install()
             owner.isRotten = false
+            owner.isStray = false
+            owner.isStruck = false
             world.counts.snapshots += 1
             if wasDamaged { world.counts.rebuilt += 1 }
             if header.applied.index < before { world.fail("\(owner.node) goes back from \(before) to \(header.applied.index)") }

@@ -171,6 +171,12 @@ extension World {
         guard node.seenMembership.members.count > 1 else { return }
         counts.rots += 1
         if dice.permille(300), isKnownInBrief(node, machine) { return loseState(node) }
+        machine.isStruck = true
+        if settings.comparisonMilliseconds < .max, record.membership.voters.count > 2, dice.permille(300) {
+            trace.line("\(moment) the state of \(node.id) is taken for another; a comparison finds it")
+            counts.strays += 1
+            return machine.isStray = true
+        }
         let isRead = dice.permille(500)
         trace.line("\(moment) the state of \(node.id) rots; \(isRead ? "a reader" : "the next entry or checkpoint") finds it")
         if !isRead { return machine.isRotten = true }

@@ -26,6 +26,7 @@ extension World {
         options.retainedLogBytes = settings.retainedBytes
         options.unappliedBytesMax = settings.unappliedBytes
         options.applyEntriesMax = settings.applyEntries
+        options.comparisonMilliseconds = settings.comparisonMilliseconds
         options.applyBytesMax = settings.appendBytes
         options.applyPauseMilliseconds = node.isVoterAtFirst ? settings.applyPauseMilliseconds : 0
         options.repairMilliseconds = settings.electionNanoseconds / 1_000_000
@@ -57,7 +58,8 @@ extension World {
             let life = node.life
             let replica = try Replica(
                 options: options, machine: machine, log: watched, recovered: recovered, transport: SimulatedTransport(node, world: self),
-                host: host(for: node), failed: { [unowned self, unowned node] failure in failed(node, life, failure) })
+                host: host(for: node), failed: { [unowned self, unowned node] failure in failed(node, life, failure) },
+                repair: { [unowned self, unowned node] event in hear(event, of: node) })
             node.seenMembership = replica.membership
             node.start = PeerStart(number: node.start.number + 1, mark: dice.next())
             node.admission = PeerAdmission(node: node.id, incarnation: Incarnation(node.incarnation), met: node.met)
@@ -200,6 +202,11 @@ extension World {
     func stopFailed(_ place: Int, _ life: Int) {
         guard nodes[place].life == life else { return }
         stop(nodes[place])
+    }
+
+    private func hear(_ event: RepairEvent, of node: SimulatedNode) {
+        // Two voters that went astray at one index, or one of two, leave no majority.
+        if case let .disputed(index) = event, counts.strays == 0 { fail("\(node.id) finds that nobody's state at \(index) is that of a majority") }
     }
 
     // MARK: State machines

@@ -38,7 +38,7 @@ package final class World: @unchecked Sendable {
     /// What happened, so that a run in which nothing happens is seen.
     package struct Counts: Sendable {
         package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
-        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, putBacks = 0
+        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, digests = 0, strays = 0, putBacks = 0
         package var delivered = 0, lost = 0
         /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
         package var leaseReads = 0, untouchedReads = 0, leaseRefusals = 0

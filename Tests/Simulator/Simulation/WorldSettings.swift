@@ -53,6 +53,8 @@ package struct WorldSettings: Sendable {
     let inflightBytes: Int
     let uncommittedBytes: Int
     let unappliedBytes: Int
+    /// Of the log's time, from one comparison of the nodes' states to the next; longer than any run in worlds without.
+    let comparisonMilliseconds: Int64
     let checkpointBytes: Int
     let retainedBytes: Int
     /// Between two deeds of a client, in nanoseconds.
@@ -78,6 +80,7 @@ package struct WorldSettings: Sendable {
         if apart.permille(300) { chosen.insert(.putBack) }
         applyPauseMilliseconds = apart.permille(500) ? apart.within(1...100) : 0
         unappliedBytes = [500, 3_000, 1 << 20][apart.below(3)]
+        comparisonMilliseconds = apart.permille(500) ? [200, 1_000, 4_000][apart.below(3)] : Int64.max
         self.faults = faults ?? chosen
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
