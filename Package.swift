@@ -96,7 +96,7 @@ let package = Package(
         .target(name: "Transport", dependencies: ["Core"] + nio, swiftSettings: common),
 
         // Replication.
-        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Core", "CKhoPlatform"], swiftSettings: common),
+        .target(name: "Replica", dependencies: ["Raft", "SegmentLog", "Store", "Cryptography", "Core", "CKhoPlatform"], swiftSettings: common),
         .target(name: "Raft", dependencies: ["Core"], swiftSettings: common),
         .target(name: "SegmentLog", dependencies: ["Core", "CKhoPlatform"], swiftSettings: strict),
 
@@ -209,12 +209,12 @@ let package = Package(
         .testTarget(
             name: "QueryServiceTests",
             dependencies: [
-                "TestSupport", "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Core",
+                "TestSupport", "QueryService", "KhoClient", "Wire", "Transport", "Replica", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core",
             ] + nio, path: "Tests/QueryServiceTests", swiftSettings: common),
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulation", "kho-sim", "Replica", "Store", "Core"], path: "Tests/SimulatorTests", swiftSettings: common),
         .testTarget(
-            name: "ReplicaTests", dependencies: ["Replica", "Raft", "Cryptography", "SegmentLog", "Store", "Catalogue", "Records", "Core"],
+            name: "ReplicaTests", dependencies: ["Replica", "Raft", "SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "Core"],
             path: "Tests/ReplicaTests", swiftSettings: common),
         .testTarget(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),

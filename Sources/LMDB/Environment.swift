@@ -90,6 +90,26 @@ import Glibc
         return unsafe (Int(info.me_last_pgno) + 1) * pageBytes
     }
 
+    /// The transaction of the oldest snapshot that anybody looks at; nil if nobody does. What later ones let go is not used again. Goes through the table of readers: some
+    /// 200 ns for each slot that was ever taken.
+    package func oldestReader() throws(LMDBError) -> UInt64? {
+        var oldest = UInt64.max
+        // A line for each slot: process, thread, and the transaction, or "-" if there is none at present. The first line names the columns.
+        let code = unsafe withUnsafeMutablePointer(to: &oldest) { oldest in
+            unsafe mdb_reader_list(
+                handle,
+                { line, oldest in
+                    guard let line = unsafe line, let oldest = unsafe oldest?.assumingMemoryBound(to: UInt64.self) else { return 0 }
+                    let last = unsafe String(cString: line).split(whereSeparator: { $0 == " " || $0 == "\n" }).last
+                    if let transaction = last.flatMap({ UInt64($0) }) { unsafe oldest.pointee = min(unsafe oldest.pointee, transaction) }
+                    return 0
+                }, oldest)
+        }
+        // It returns how the last call ended, or that of printing: negative for an error of LMDB's.
+        guard code >= 0 else { throw LMDBError(code: code, operation: "list the readers") }
+        return oldest == .max ? nil : oldest
+    }
+
     /// Frees the slots of readers whose process has died. How many there were.
     @discardableResult
     package func checkReaders() throws(LMDBError) -> Int {

@@ -3,7 +3,7 @@ import Raft
 import Store
 
 /// Streams one snapshot to one node, in a lane of its own: a window of chunks under way, sent again when nothing is heard, given up when
-/// nothing is heard for long.
+/// nothing is heard for long, and when its image takes too much of the room that the state has.
 final class SnapshotSender: LaneWork {
     enum Item: Sendable {
         case ack(next: UInt32)
@@ -115,6 +115,8 @@ final class SnapshotSender: LaneWork {
     /// Sends chunks until the window is full.
     private func fill() -> LanePause {
         guard var now = stream.value else { return .ended }
+        // Better that the other node waits than that this one's state has no room: what is sent next begins with a newer image.
+        if now.source.obstacle != nil { return finish(delivered: false) }
         stream.value = nil
         while !now.isComplete, now.underWay.count < Self.window {
             do throws(StoreError) {

@@ -35,6 +35,8 @@ package protocol StateMachine: Sendable {
 /// An image of a state, on its way to another node. Used by one lane.
 package protocol OutgoingSnapshot: AnyObject, Sendable {
     var header: SnapshotHeader { get }
+    /// Why it should be given up; nil if it may go on. Asked before each stretch of chunks.
+    var obstacle: String? { get }
     /// The next chunk; nil after the last. Bytes 4 to 7 are its number, from 0.
     func nextChunk() throws(StoreError) -> [UInt8]?
 }

@@ -63,6 +63,11 @@ package struct SnapshotHeader: Equatable, Sendable {
 package final class SnapshotSource: @unchecked Sendable {
     package let header: SnapshotHeader
     let generation: Generation
+    /// What it is an image of; nil where nobody writes meanwhile.
+    private let store: StateStore?
+    /// What the state's file had left to grow, and how full its map was, when the image was taken.
+    private let roomAtFirst: Int
+    private let fullnessAtFirst: Fullness
     private let reader: Reader
     private var database = 0
     private var after: [UInt8]?
@@ -70,8 +75,11 @@ package final class SnapshotSource: @unchecked Sendable {
     /// Entries in the chunks so far, of `header.entries`.
     package private(set) var entries: UInt64 = 0
 
-    init(_ generation: Generation, cluster: ClusterID) throws(StoreError) {
+    init(_ generation: Generation, cluster: ClusterID, of store: StateStore? = nil) throws(StoreError) {
         self.generation = generation
+        self.store = store
+        roomAtFirst = store?.room ?? 0
+        fullnessAtFirst = store?.fullness ?? .roomy
         let environment = generation.environment
         let reader = try lmdb { () throws(LMDBError) in try Reader(environment) }
         self.reader = reader
@@ -84,6 +92,15 @@ package final class SnapshotSource: @unchecked Sendable {
         header = SnapshotHeader(
             cluster: cluster, applied: state.position, time: state.time, membership: membership, membershipIndex: state.membershipIndex,
             entries: UInt64(entries))
+    }
+
+    /// Why nobody should go on reading it; nil if nothing is against it. As long as an old image is looked at, the state's file grows by what is written: it
+    /// is given up when half of the room that there was is gone, and when the map has become fuller.
+    package var obstacle: String? {
+        guard let store else { return nil }
+        if !store.isInForce(self) { return "another node's state took the place of the one that it was of" }
+        guard store.room < roomAtFirst / 2 || store.fullness > fullnessAtFirst else { return nil }
+        return "much of the room that the state's file had is gone, and the image keeps it from being used again"
     }
 
     /// The next chunk, of about `Limits.snapshotChunkBytes`; nil after the last.

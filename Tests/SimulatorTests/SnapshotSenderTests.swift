@@ -31,8 +31,9 @@ import Testing
         }
     }
 
-    private func begun(_ desk: Desk) -> SnapshotSender {
-        let machine = ModelMachine(ModelStorage(), cluster: ClusterID(high: 1, low: 1), shelf: SnapshotShelf())
+    private func begun(
+        _ desk: Desk, machine: ModelMachine = ModelMachine(ModelStorage(), cluster: ClusterID(high: 1, low: 1), shelf: SnapshotShelf())
+    ) -> SnapshotSender {
         let sender = SnapshotSender(
             to: NodeID(2), transfer: 7, isWanted: false, machine: machine, host: desk.host, send: { message in desk.sent.withLock { $0.append(message) } },
             damaged: { _ in }, finished: { _, delivered in desk.ended.withLock { $0 = delivered } })
@@ -55,6 +56,19 @@ import Testing
         sender.hear(.ack(next: 0))
         desk.work()
         #expect(desk.ended.withLock { $0 } == false)
+    }
+
+    /// A transfer whose image stands in the way of the state ends; the leader begins another one later, with a newer image.
+    @Test func anImageThatStandsInTheWayIsGivenUp() {
+        let desk = Desk()
+        let machine = ModelMachine(ModelStorage(), cluster: ClusterID(high: 1, low: 1), shelf: SnapshotShelf())
+        let sender = begun(desk, machine: machine)
+        let sent = desk.sent.withLock { $0.count }
+        machine.obstacle = "no room"
+        sender.hear(.ack(next: 1))
+        desk.work()
+        #expect(desk.ended.withLock { $0 } == false)
+        #expect(desk.sent.withLock { $0.count } == sent)
     }
 
     /// An acknowledgement that was overtaken by a later one says nothing.

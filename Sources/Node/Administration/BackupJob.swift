@@ -6,7 +6,7 @@ import Store
 import Synchronization
 
 /// A backup that an administrator draws out of the node, piece by piece: one at a time. As long as somebody reads an old image of the state, its file grows by what is
-/// written; so a backup is given up when nobody asks for the next piece for long, and when half of the room that there was is gone.
+/// written; so a backup is given up when nobody asks for the next piece for long, and when its image stands in the way of the state (`SnapshotSource.obstacle`).
 final class BackupJob: Sendable {
     /// Some bytes of the file, in their order.
     struct Piece: Sendable {
@@ -37,9 +37,6 @@ final class BackupJob: Sendable {
 
     /// One backup. Owned by whoever took it out of the job, which is why it may be `@unchecked Sendable`.
     private final class Course: @unchecked Sendable {
-        let store: StateStore
-        /// Below this the state's file has no room to grow any more.
-        let roomLeast: Int
         var source: SnapshotSource?
         var writer: BackupWriter
         var pending: [UInt8]
@@ -50,20 +47,14 @@ final class BackupJob: Sendable {
         var entries: UInt64 = 0
         let hash = SHA256()
 
-        init(_ store: StateStore, _ source: SnapshotSource, writer: BackupWriter) {
-            self.store = store
+        init(_ source: SnapshotSource, writer: BackupWriter) {
             self.source = source
             self.writer = writer
-            roomLeast = store.room / 2
             pending = self.writer.beginning()
         }
 
         /// Why it must not go on; nil if it may.
-        var obstacle: String? {
-            guard let source else { return nil }
-            if !store.isInForce(source) { return "another node's state took the place of the one that it was of" }
-            return store.room < roomLeast ? "half of the room that the state's file had to grow is gone; the image of the backup keeps it from being used again" : nil
-        }
+        var obstacle: String? { source?.obstacle }
 
         /// Blocks for the disk, and compresses and seals.
         func piece(_ number: UInt64, bytes wanted: Int) throws(Refusal) -> Piece {
@@ -130,7 +121,7 @@ final class BackupJob: Sendable {
             throw .failed(error)
         }
         let header = source.header
-        giveBack(Course(store, source, writer: BackupWriter(describe(header), key: key)))
+        giveBack(Course(source, writer: BackupWriter(describe(header), key: key)))
         watch(number)
         return (number, header)
     }

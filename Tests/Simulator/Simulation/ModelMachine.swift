@@ -43,6 +43,8 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     private let shelf: SnapshotShelf
     /// Takes some entries for nothing: a defect on purpose.
     var missesEntries = false
+    /// Why its snapshots should be given up.
+    var obstacle: String?
     /// Bytes of a snapshot's chunk; few, so that a transfer has many.
     private static let chunkBytes = 64
 
@@ -90,7 +92,7 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
         return Outgoing(
             SnapshotHeader(
                 cluster: cluster, applied: state.applied.position, time: state.applied.time, membership: state.membership,
-                membershipIndex: state.applied.membershipIndex, entries: UInt64(count)), chunks: UInt32(count), number: shelf.put(state))
+                membershipIndex: state.applied.membershipIndex, entries: UInt64(count)), chunks: UInt32(count), number: shelf.put(state), of: self)
     }
 
     func beginReceiving(_ header: SnapshotHeader) throws(StoreError) -> any IncomingSnapshot { Incoming(header, into: self) }
@@ -98,11 +100,14 @@ final class ModelMachine: StateMachine, @unchecked Sendable {
     /// The last chunk carries the number under which the state stands on the shelf.
     private final class Outgoing: OutgoingSnapshot, @unchecked Sendable {
         let header: SnapshotHeader
+        var obstacle: String? { machine.obstacle }
+        private let machine: ModelMachine
         private let chunks: UInt32
         private var next: UInt32 = 0
         private let number: UInt64
 
-        init(_ header: SnapshotHeader, chunks: UInt32, number: UInt64) {
+        init(_ header: SnapshotHeader, chunks: UInt32, number: UInt64, of machine: ModelMachine) {
+            self.machine = machine
             self.header = header
             self.chunks = chunks
             self.number = number
