@@ -13,8 +13,9 @@ struct LogClock: Sendable {
     /// Milliseconds that the wall clock may be behind before anybody hears of it: clocks of nodes differ by that much in health.
     static let toleranceMilliseconds: Int64 = 1_000
 
-    init(tickMilliseconds: Int) {
-        stepTicks = Int(Limits.logTimeIdleMilliseconds) / max(1, tickMilliseconds)
+    /// - Parameter idleMilliseconds: between two steps that are shorter than the wall clock asks for, at the least.
+    init(tickMilliseconds: Int, idleMilliseconds: Int64 = Limits.logTimeIdleMilliseconds) {
+        stepTicks = Int(idleMilliseconds) / max(1, tickMilliseconds)
         alarmTicks = 60_000 / max(1, tickMilliseconds)
     }
 

@@ -28,6 +28,7 @@ package struct RaftConfiguration: Sendable {
     package var uncommittedBytesMax = Limits.uncommittedBytes
     package var waitingReadsMax = 100_000
     package var promotionEntriesMax = Limits.promotionEntries
+    package var logTimeIdleMilliseconds = Limits.logTimeIdleMilliseconds
 
     package init(id: NodeID, electionTicks: Int = 50, heartbeatTicks: Int = 5, tickMilliseconds: Int = 10, seed: UInt64) {
         self.id = id

@@ -55,7 +55,7 @@ extension RaftCore {
         guard role == .leader else { return }
         idleElapsed += 1
         handOverIfDraining()
-        if idleElapsed * configuration.tickMilliseconds >= Int(Limits.logTimeIdleMilliseconds), takesProposals {
+        if idleElapsed * configuration.tickMilliseconds >= Int(configuration.logTimeIdleMilliseconds), takesProposals {
             appendOwn(.time)
             broadcastAppends()
         }

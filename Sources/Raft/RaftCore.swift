@@ -86,7 +86,7 @@ package struct RaftCore: Sendable {
         let nonce = draws.next()
         forwarded = ForwardedReads(nonce: nonce)
         leaseNonce = ~nonce
-        clock = LogClock(tickMilliseconds: configuration.tickMilliseconds)
+        clock = LogClock(tickMilliseconds: configuration.tickMilliseconds, idleMilliseconds: configuration.logTimeIdleMilliseconds)
         log = RaftLog(base: restored.base, time: restored.base == applied.position ? applied.time : .zero)
         for entry in restored.entries { log.append(entry) }
         invariant(log.lastIndex >= applied.position.index, "the log ends before what is applied: there is a gap")

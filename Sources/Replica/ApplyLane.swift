@@ -43,6 +43,7 @@ final class ApplyLane: LaneWork {
     private let calls: Calls
     private let index: Atomic<UInt64>
     private let waiters = LaneOwned(ApplyWaiters())
+    private let waiting = Atomic(0)
     private let isDamaged: LaneOwned<Bool>
     /// Committed entries that wait for more, and until when.
     private let held = LaneOwned(Held())
@@ -67,6 +68,9 @@ final class ApplyLane: LaneWork {
     /// The last index applied, for any thread: what a snapshot taken after this call contains at the least.
     var appliedIndex: LogIndex { LogIndex(index.load(ordering: .acquiring)) }
 
+    /// How many wait for an entry or an index, as of the last batch; for any thread.
+    var waitingCount: Int { waiting.load(ordering: .relaxed) }
+
     func start() { lane.start(self) }
 
     func post(_ item: Item) {
@@ -87,6 +91,7 @@ final class ApplyLane: LaneWork {
             return .ended
         }
         waiters.value.expire(host.now())
+        waiting.store(waiters.value.count, ordering: .relaxed)
         return pause
     }
 

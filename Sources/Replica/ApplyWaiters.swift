@@ -25,6 +25,7 @@ struct ApplyWaiters {
 
     mutating func expect(_ position: LogPosition, _ deadline: MonotonicTime, _ completion: @escaping @Sendable (ProposalResult) -> Void) {
         guard position.index <= lastApplied else {
+            expectedCount += 1
             expected[position.index, default: []].append(Expected(term: position.term, deadline: deadline, completion: completion))
             return
         }
@@ -36,6 +37,9 @@ struct ApplyWaiters {
 
     /// Nobody waits for anything.
     var isEmpty: Bool { expected.isEmpty && waiting.isEmpty }
+    /// Who waits for something.
+    var count: Int { waiting.count + expectedCount }
+    private var expectedCount = 0
 
     mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable (Bool) -> Void) { waiting.append((index, completion)) }
 
@@ -44,6 +48,7 @@ struct ApplyWaiters {
         lastApplied = entry.index
         recent[Int(entry.index.rawValue % UInt64(recent.count))] = Outcome(position: position, outcome: outcome)
         guard let those = expected.removeValue(forKey: entry.index) else { return }
+        expectedCount -= those.count
         // Another leader's entry stands there: the command never takes effect.
         for one in those { one.completion(one.term == entry.term ? .applied(outcome, position) : .refused(.notLeader)) }
     }
@@ -61,7 +66,9 @@ struct ApplyWaiters {
     mutating func skipped(to index: LogIndex) {
         lastApplied = index
         for at in expected.keys.filter({ $0 <= index }).sorted() {
-            for one in expected.removeValue(forKey: at) ?? [] { one.completion(.unknown) }
+            let those = expected.removeValue(forKey: at) ?? []
+            expectedCount -= those.count
+            for one in those { one.completion(.unknown) }
         }
     }
 
@@ -71,13 +78,14 @@ struct ApplyWaiters {
             guard let those = expected[at] else { continue }
             let rest = those.filter { $0.deadline >= now }
             expected[at] = rest.isEmpty ? nil : rest
+            expectedCount -= those.count - rest.count
             for one in those where one.deadline < now { one.completion(.unknown) }
         }
     }
 
     mutating func giveUp() {
         for at in expected.keys.sorted() { for one in expected[at] ?? [] { one.completion(.unknown) } }
-        expected = [:]
+        (expected, expectedCount) = ([:], 0)
         for one in waiting { one.completion(false) }
         waiting = []
     }

@@ -208,6 +208,7 @@ final class Driver {
     /// Who waits for something; 0 at rest.
     private var waiting: Int {
         askers.count + forwarded.count + reads.values.reduce(0) { $0 + $1.completions.count } + senders.count + (installing == nil ? 0 : 1)
+            + surroundings.applyLane.waitingCount
     }
 
     // MARK: Proposals

@@ -173,7 +173,7 @@ extension World {
     /// A message for the trace.
     static func text(_ bytes: [UInt8]) -> String {
         guard bytes.first == raftKind, let message = try? RaftMessage(decoding: Array(bytes[1...])) else {
-            let names = ["", "", "forward", "forwardAccepted", "forwardRefused", "snapshotBegin", "snapshotChunk", "snapshotEnd", "snapshotAck", "snapshotDone"]
+            let names = ["", "", "forward", "forwardAccepted", "forwardRefused", "snapshotBegin", "snapshotChunk", "snapshotEnd", "snapshotAck", "snapshotDone", "snapshotWanted", "stateDigest"]
             let kind = Int(bytes.first ?? 0)
             return "\(kind < names.count ? names[kind] : "?") of \(bytes.count) bytes"
         }

@@ -139,7 +139,10 @@ struct Record {
         let place = Int(entry.index.rawValue) - 1
         if place >= committed.count || committed[place].term != entry.term { world.fail("\(node) applies \(entry.index), which is not committed") }
         if place == applied.count {
+            let before = model.applied.time
             let expected = model.apply(entry)
+            if before > .zero, entry.time.milliseconds - before.milliseconds >= Limits.logTimeStepMilliseconds { world.counts.timeSteps += 1 }
+            if case let .rejected(rejection) = expected, rejection.reason == .sessionEnded { world.counts.endedSessions += 1 }
             applied.append(Applied(entry: entry, outcome: expected, digest: model.digest))
             tookEffect(entry, expected, world)
             if entry.kind == .membership { appliedMemberships.append(entry.index) }

@@ -36,6 +36,8 @@ final class SimulatedNode: @unchecked Sendable {
     let id: NodeID
     let name: String
     let isVoterAtFirst: Bool
+    /// It comes later, when the administrator has it added.
+    let isSpare: Bool
     var incarnation: UInt64
     /// It began with the cluster: its log's beginning is the first membership.
     var isFounder: Bool
@@ -96,7 +98,8 @@ final class SimulatedNode: @unchecked Sendable {
     /// How long a sync takes, in nanoseconds.
     var diskNanoseconds: UInt64
 
-    init(place: Int, isVoter: Bool, dice: inout Dice) {
+    init(place: Int, isVoter: Bool, isSpare: Bool = false, dice: inout Dice) {
+        self.isSpare = isSpare
         self.place = place
         id = NodeID(UInt32(place + 1))
         name = "\(id)"

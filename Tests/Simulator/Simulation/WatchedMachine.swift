@@ -38,7 +38,7 @@ final class WatchedMachine: StateMachine, @unchecked Sendable {
 
     func digest() throws(StoreError) -> Digest {
         world.counts.digests += 1
-        return isStray ? try machine.digest() &+ Digest(words: (0, 0, 0, 1)) : try machine.digest()
+        return isStray ? try machine.digest() &+ Digest(words: (0, 0, 0, UInt64(node.rawValue))) : try machine.digest()
     }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {

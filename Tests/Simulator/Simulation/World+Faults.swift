@@ -10,6 +10,7 @@ extension World {
             case .crash, .partition: 900_000_000
             case .stop, .slowDisk, .diskError, .diskFull: 3_000_000_000
             case .pause: 1_500_000_000
+            case .clock where settings.hasHours: 800_000_000
             case .wipe, .clock: 4_000_000_000
             case .identity, .damage: 5_000_000_000
             case .transfer: 1_000_000_000
@@ -46,6 +47,11 @@ extension World {
         case .diskError: if node.isUp { failDisk(node, EIO, within: 12) }
         case .diskFull: fill(node)
         case .wipe: wipeLearner()
+        case .clock where settings.hasHours && dice.permille(500):
+            // All clocks at once, by hours and mostly ahead: terms and sessions end.
+            let jump = Int64(dice.below(30_000_000)) - 4_000_000
+            for node in nodes { node.wallOffset += jump }
+            trace.line("\(moment) all wall clocks jump by \(jump / 1_000) s")
         case .clock:
             node.wallOffset += dice.permille(200) ? Int64(dice.below(8_000_000)) - 4_000_000 : Int64(dice.below(4_000)) - 2_000
             trace.line("\(moment) the wall clock of \(node.id) jumps")
@@ -131,7 +137,7 @@ extension World {
 
     /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
     private func wipeLearner() {
-        guard nobodyIsPutBack, nobodyIsRotten, let node = nodes.last(where: { !mayVote($0) }) else { return }
+        guard nobodyIsPutBack, nobodyIsRotten, let node = nodes.last(where: { isIn($0) && !mayVote($0) }) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -139,7 +145,7 @@ extension World {
 
     /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
     private func loseVoter(_ node: SimulatedNode) {
-        guard nobodyIsPutBack, nobodyIsRotten, mayVote(node), isSpare(node) else { return }
+        guard nobodyIsPutBack, nobodyIsRotten, isIn(node), mayVote(node), isSpare(node) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -163,7 +169,7 @@ extension World {
     /// A state rots, and somebody notices: a reader, the next entry that is applied, a checkpoint, or the node's next start, for it cannot be opened any more.
     /// One at a time, or nobody would be left to rebuild it from.
     private func rot(_ node: SimulatedNode) {
-        guard node.isUp, let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
+        guard node.isUp, isIn(node), let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
         // Never the last good copy.
         let applied = machine.applied.position.index
         guard nodes.contains(where: { $0 !== node && !$0.isPutBack && ($0.machine?.applied.position.index ?? LogIndex(0)) >= applied }) else { return }
@@ -219,13 +225,14 @@ extension World {
         trace.line("\(moment) \(node.id)'s directory is copied, at its start \(node.start.number)")
     }
 
+    /// Never where a node has voted alone, since it would do so again without a word to anybody: one of the limits in docs/architecture.md.
     /// One at a time, and only where the others have met a later start than the one with which it will come. What was committed with its help alone may be
     /// on one other disk: it stays, for those who have it not cannot lead without those who have.
     private func canBePutBack(_ node: SimulatedNode) -> Bool {
-        guard let backup = node.backup, nobodyIsPutBack, nobodyIsRotten, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
+        guard settings.votersLeast > 1, let backup = node.backup, nobodyIsPutBack, nobodyIsRotten, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
         let comes = PeerStart(number: backup.start.number + 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
-        return nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
+        return nodes.allSatisfy { $0 === node || $0.life == 0 || $0.met.objection(to: peer) != nil }
     }
 
     /// The copy takes the directory's place, as somebody might do who restores a machine.
@@ -244,7 +251,7 @@ extension World {
         guard node.isPutBack else { return false }
         let later = PeerStart(number: .max - 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: later)
-        return !nodes.allSatisfy { $0 === node || $0.met.objection(to: peer) != nil }
+        return !nodes.allSatisfy { $0 === node || $0.life == 0 || $0.met.objection(to: peer) != nil }
     }
 
     /// Somebody notices that the others refuse it, and gives it an empty directory.
@@ -256,20 +263,20 @@ extension World {
     }
 
     /// A member with an empty directory has met nobody, and would hear a directory that the others refuse: one of the limits in docs/architecture.md.
-    private var nobodyIsPutBack: Bool { nodes.allSatisfy { !$0.isPutBack } }
+    var nobodyIsPutBack: Bool { nodes.allSatisfy { !$0.isPutBack } }
     /// What a state that rots is rebuilt from must not be lost: it may be the last good copy.
     private var nobodyIsRotten: Bool { nodes.allSatisfy { !$0.isRotten } }
 
     /// Whether it has a vote by any log.
     private func mayVote(_ node: SimulatedNode) -> Bool {
         record.membership.isVoter(node.id) || firstMembership.isVoter(node.id) && record.membership.members.isEmpty
-            || nodes.contains { $0.seenMembership.isVoter(node.id) }
+            || nodes.contains { isIn($0) && $0.seenMembership.isVoter(node.id) }
     }
 
     /// Whether it can be lost: every voter is in its place, and the others have durably all that was committed.
     private func isSpare(_ node: SimulatedNode, othersHaveAll: Bool = true) -> Bool {
         let membership = record.membership.members.isEmpty ? firstMembership : record.membership
-        guard !membership.isJoint, membership.voters.count >= 3, nodes.allSatisfy({ !$0.isUp || $0.seenMembership.voters == membership.voters }) else { return false }
+        guard !membership.isJoint, membership.voters.count >= 3, nodes.allSatisfy({ !$0.isUp || !isIn($0) || $0.seenMembership.voters == membership.voters }) else { return false }
         let index = record.committedIndex
         guard let term = record.committedTerm(at: index) else { return false }
         return membership.voters.allSatisfy { id in

@@ -41,6 +41,7 @@ extension World {
             core.inflightBytesMax = settings.inflightBytes
             core.uncommittedBytesMax = settings.uncommittedBytes
             core.waitingReadsMax = 20
+            core.logTimeIdleMilliseconds = settings.logTimeIdleMilliseconds
             core.promiseMilliseconds = settings.promiseMilliseconds
             core.leaseMilliseconds = settings.leaseMilliseconds
         }

@@ -24,7 +24,7 @@ package final class World: @unchecked Sendable {
     /// Where real stores lie.
     var base: String?
     let cluster = ClusterID(high: 7, low: 9)
-    /// The voters, and the query nodes as learners.
+    /// The voters, and the query nodes as learners; in some worlds the first of the voters alone votes.
     private(set) var firstMembership = Membership.empty
     /// What the nodes owe answers for, when they were asked at the end.
     var waiting = 0
@@ -39,6 +39,8 @@ package final class World: @unchecked Sendable {
     package struct Counts: Sendable {
         package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
         package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, digests = 0, strays = 0, putBacks = 0
+        /// Nodes that came under a new number, and those that were removed; steps of a log's time that was far behind; sessions that ended meanwhile.
+        package var comers = 0, removals = 0, timeSteps = 0, endedSessions = 0
         package var delivered = 0, lost = 0
         /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
         package var leaseReads = 0, untouchedReads = 0, leaseRefusals = 0
@@ -52,19 +54,20 @@ package final class World: @unchecked Sendable {
         record = Record(keepsRights: settings.usesRights)
         foundation = settings.usesRights ? Workload.withPartner : Workload.withOwner
         trace = Trace(kept: settings.traceLines, sink: sink)
-        network = Network(nodes: settings.voters + settings.learners)
+        network = Network(nodes: settings.voters + settings.learners + settings.spares)
         for place in 0..<settings.voters + settings.learners {
             nodes.append(SimulatedNode(place: place, isVoter: place < settings.voters, dice: &dice))
         }
+        for place in nodes.count..<nodes.count + settings.spares { nodes.append(SimulatedNode(place: place, isVoter: false, isSpare: true, dice: &dice)) }
         network.isInOrder = dice.permille(500)
         // Two clocks differ in speed by 1 % at most: what leases are made for.
         if settings.faults.contains(.clock) { for node in nodes { node.drift = Int64(dice.below(9_801)) - 4_900 } }
         firstMembership = Membership(
-            members: nodes.map(member), voters: nodes.filter(\.isVoterAtFirst).map(\.id), readMode: settings.usesLeases ? .lease : .readIndex)
+            members: nodes.filter { !$0.isSpare }.map(member), voters: nodes.filter(\.isVoterAtFirst).prefix(settings.votersLeast == 1 ? 1 : settings.voters).map(\.id), readMode: settings.usesLeases ? .lease : .readIndex)
         if settings.usesSegmentLog { for node in nodes { node.files = SimulatedDisk(seed: dice.next()) } }
         if settings.defect == .syncDoesNothing { nodes[0].disk.isForgetful = true }
         makeFolders()
-        for node in nodes { start(node) }
+        for node in nodes where !node.isSpare { start(node) }
         for number in 0..<settings.clients {
             clients.append(Client(number: number))
             queue.push(.client(number, step: 0), at: dice.within(1_000_000...400_000_000))
@@ -79,6 +82,9 @@ package final class World: @unchecked Sendable {
     func member(_ node: SimulatedNode) -> Membership.Member {
         Membership.Member(id: node.id, name: node.name, peerAddress: node.name, adminAddress: "", incarnation: Incarnation(node.incarnation))
     }
+
+    /// Whether the node belongs to the cluster by what is committed; one that was removed for good runs on, and must not disturb.
+    func isIn(_ node: SimulatedNode) -> Bool { (record.membership.members.isEmpty ? firstMembership : record.membership).contains(node.id) }
 
     func fail(_ what: String) {
         guard violation == nil else { return }

@@ -55,6 +55,13 @@ package struct WorldSettings: Sendable {
     let unappliedBytes: Int
     /// Of the log's time, from one comparison of the nodes' states to the next; longer than any run in worlds without.
     let comparisonMilliseconds: Int64
+    /// Hours pass within a run: clocks jump often and far, and a log's time that is behind takes its steps with short pauses.
+    let hasHours: Bool
+    var logTimeIdleMilliseconds: Int64 { hasHours ? 100 : Limits.logTimeIdleMilliseconds }
+    /// Nodes that are not there at first: they come under new numbers when others were removed for good.
+    package var spares: Int
+    /// Voters that the administrator leaves at the least. Where it is one, the cluster begins with one.
+    package var votersLeast: Int
     let checkpointBytes: Int
     let retainedBytes: Int
     /// Between two deeds of a client, in nanoseconds.
@@ -81,7 +88,10 @@ package struct WorldSettings: Sendable {
         applyPauseMilliseconds = apart.permille(500) ? apart.within(1...100) : 0
         unappliedBytes = [500, 3_000, 1 << 20][apart.below(3)]
         comparisonMilliseconds = apart.permille(500) ? [200, 1_000, 4_000][apart.below(3)] : Int64.max
+        hasHours = apart.permille(400)
         self.faults = faults ?? chosen
+        spares = self.faults.contains(.members) && apart.permille(600) ? 1 + apart.below(3) : 0
+        votersLeast = self.faults.contains(.members) && apart.permille(250) ? 1 : 3
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
         batchItems = [1, 3, 16, 1_000][dice.below(4)]
@@ -109,6 +119,6 @@ package struct WorldSettings: Sendable {
     var leaseMilliseconds: UInt64 { promiseMilliseconds * 4 / 5 }
 
     package var summary: String {
-        "\(voters) voters, \(learners) query nodes, \(clients) clients, \(usesStore ? "LMDB" : "model")\(usesRights ? " with rights" : ""), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+        "\(voters) voters\(votersLeast == 1 ? ", one of them at first" : ""), \(learners) query nodes\(spares > 0 ? ", \(spares) to come" : ""), \(clients) clients, \(usesStore ? "LMDB" : "model")\(usesRights ? " with rights" : ""), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
     }
 }

@@ -83,7 +83,9 @@ struct Jobs {
     private func take(_ child: Child, _ sum: inout Sum) {
         for line in child.text.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 2)
-            if words.first == "violation", words.count == 3, let seed = UInt64(words[1]) {
+            if words.first == "line", words.count == 3 {
+                say("  \(words[2])")
+            } else if words.first == "violation", words.count == 3, let seed = UInt64(words[1]) {
                 say("VIOLATION seed \(seed): \(words[2])")
                 say("  revision \(Revision.text); replay: \(arguments.replay(seed))")
             } else if words.first == "sum" {

@@ -6,6 +6,9 @@ import Simulation
 struct Program {
     let arguments: Arguments
 
+    /// Last events that are shown of a seed that failed among many.
+    private static let linesOfAShare = 20
+
     init(_ arguments: Arguments) { self.arguments = arguments }
 
     /// The exit code.
@@ -51,7 +54,12 @@ struct Program {
             say("begin \(seed)")
             let result = Run.world(arguments.settings(seed), events: arguments.events, sink: nil)
             sum.add(result, usesStore: arguments.usesStore(seed))
-            if let violation = result.violation { say("violation \(seed) \(violation)") }
+            guard let violation = result.violation else { continue }
+            // The same again, with its last events as text: to make it for each seed would take as long as the worlds.
+            var settings = arguments.settings(seed)
+            settings.traceLines = Self.linesOfAShare
+            for line in Run.world(settings, events: arguments.events, sink: nil).lastLines { say("line \(seed) \(line)") }
+            say("violation \(seed) \(violation)")
         }
         say("sum \(sum.encoded)")
         return sum.violations > 0 ? 1 : 0
