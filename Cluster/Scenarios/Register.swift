@@ -23,10 +23,12 @@ package struct Register: Sendable {
         return [
             ("agency", ["code": .string(agency), "name": "Cơ quan thử nghiệm"]),
             ("principal", ["code": .string(system), "agency": .string(agency), "role": "consumer"]),
+            ("agency", ["code": .string(PartnerRight.agency), "name": "Cơ quan đọc"]),
+            ("principal", ["code": .string(PartnerRight.system), "agency": .string(PartnerRight.agency), "role": "consumer"]),
             (
                 "dataset",
                 [
-                    "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": "open", "kind": "data", "key": "so",
+                    "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": "sharedOnRequest", "kind": "data", "key": "so",
                     "fields": [field("number", "int64"), field("text", "string", maxBytes: textBytesMax)],
                 ]
             ),
@@ -56,12 +58,20 @@ package struct Register: Sendable {
         return value
     }
 
+    /// What a partner was shown of a record.
+    func seen(_ record: Record) -> PartnerAnswer.Seen {
+        var found: (number: Int64?, text: String?) = (nil, nil)
+        if case let .int64(value)? = record[number] { found.number = value }
+        if case let .string(value)? = record[text] { found.text = value }
+        return .record(number: found.number, text: found.text)
+    }
+
     /// What texts are made of, and so many such bytes after each other are surely of a text.
     static func isTextByte(_ byte: UInt8) -> Bool { byte >= 0x2F && byte <= 0x39 }
     static let textRunBytes = 24
 
     /// Of a length that the value decides, mostly short.
-    private func text(_ value: Int64) -> String {
+    func text(_ value: Int64) -> String {
         let mixed = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15
         let most = mixed >> 60 == 0 ? textBytesMax : min(textBytesMax, 200)
         let length = 1 + Int((mixed >> 8) % UInt64(most))

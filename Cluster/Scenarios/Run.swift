@@ -56,8 +56,19 @@ import Synchronization
 
         let clients = try (1...scenario.workload.clients).map { try stage.client(startingAt: $0, deadline: Client.deadline($0)) }
         defer { for client in clients { client.close() } }
+        let notes = RightsNotes()
+        let partner = Partner(kho: try stage.client(startingAt: 1, as: "partner"), traffic: traffic, notes: notes, seed: seed)
+        let keeper = RightsKeeper(
+            administrator: try stage.administrator(), owner: try stage.client(startingAt: 0), traffic: traffic, notes: notes, seed: seed)
+        defer {
+            partner.kho.close()
+            keeper.administrator.close()
+            keeper.owner.close()
+        }
         let load = Task {
             await withTaskGroup(of: Void.self) { group in
+                group.addTask { await partner.run() }
+                group.addTask { await keeper.run() }
                 for (place, kho) in clients.enumerated() {
                     var client = Client(number: place + 1, kho: kho, traffic: traffic, seed: seed)
                     group.addTask { await client.run() }
@@ -86,6 +97,7 @@ import Synchronization
         await watch.look()
         tell("\(scenario.name): the load has ended; judging")
         try await judge(stage, trouble, watch, register, observations, &verdict)
+        verdict.checks.append(Self.judge(notes, register))
         verdict.faultCount = schedule.occurrences.count
         verdict.faults = trouble.notes
         verdict.leaderMemoryMax = watch.leaderMemoryMax
@@ -207,6 +219,15 @@ import Synchronization
         verdict.checks.append(.init(claim: "no process ended of itself, none broke an invariant", violations: watch.violations))
         verdict.checks.append(.init(claim: "no answer that no fault explains", violations: observations.oddities))
         verdict.checks.append(.init(claim: "the leader's memory and log are within their bounds", violations: excess(watch)))
+    }
+
+    /// What the partner was shown.
+    private static func judge(_ notes: RightsNotes, _ register: Register) -> Verdict.Check {
+        let changes = notes.changes
+        let check = RightsCheck(changes, notes.answers) { register.text($0) }
+        return .init(
+            claim: "\(HumanText.grouped(check.answers)) answers to a partner, \(HumanText.grouped(check.shown)) with a record, show what the right of that moment allows, and no more; it changed \(changes.count) times",
+            violations: check.violations)
     }
 
     /// What administrators have done must have come about; nil if they did nothing.

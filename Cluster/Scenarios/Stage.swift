@@ -80,6 +80,7 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
         try cluster.makeAuthority()
         try cluster.makeNodes(storage: storageCount, query: scenario.query + spareCount)
         try cluster.makeConsumer(agency: Register.agency, system: Register.system, name: "client")
+        try cluster.makeConsumer(agency: PartnerRight.agency, system: PartnerRight.system, name: "partner")
         if let proxy = network as? Proxy { for node in cluster.nodes { proxy.setTarget(node.name, port: node.peerPort) } }
         if let bytes = scenario.diskBytes {
             for node in cluster.storageNodes {
@@ -142,8 +143,7 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
         func addresses(_ names: [String]) -> String { names.compactMap { cluster.node($0)?.adminAddress }.joined(separator: ",") }
         let command = ["init", "--nodes", addresses(voters), "--query", addresses(queryNames)]
         try await wait(for: "the cluster to form", seconds: 60) { (try? cluster.command(command)) != nil }
-        let administrator = try AdminClient(
-            endpoints: voters.compactMap { cluster.node($0)?.adminAddress }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(30)))
+        let administrator = try administrator()
         defer { administrator.close() }
         for change in Register.catalogue(textBytesMax: scenario.workload.valueBytesMax) {
             _ = try await administrator.call("catalogue.apply", ["kind": .string(change.kind), "document": change.document], changes: true)
@@ -216,11 +216,17 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
             authority: "\(cluster.certificates)/ca.crt")
     }
 
-    func client(startingAt place: Int, deadline: Duration = .seconds(8)) throws -> KhoClient {
+    /// An administrator's client that asks whichever voter can answer.
+    func administrator() throws -> AdminClient {
+        try AdminClient(
+            endpoints: voters.compactMap { cluster.node($0)?.adminAddress }, tls: tls("admin"), settings: KhoSettings(deadline: .seconds(30)))
+    }
+
+    func client(startingAt place: Int, deadline: Duration = .seconds(8), as identity: String = "client") throws -> KhoClient {
         let endpoints = queryNames.compactMap { cluster.node($0)?.clientAddress }
         let first = place % endpoints.count
         return try KhoClient(
-            endpoints: Array(endpoints[first...] + endpoints[..<first]), tls: tls("client"),
+            endpoints: Array(endpoints[first...] + endpoints[..<first]), tls: tls(identity),
             settings: KhoSettings(deadline: deadline, connectTimeout: .seconds(2), silence: .seconds(1)))
     }
 
