@@ -8,7 +8,7 @@ struct Explanation {
     /// What could come next by its times, and cannot by the record.
     let waiting: [Int]
     let state: Register
-    let floor: UInt64
+    let floor: Floor
 
     /// Operations of the order's end that are shown.
     private static let shown = 6

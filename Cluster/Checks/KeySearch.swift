@@ -26,7 +26,7 @@ struct KeySearch {
     enum Result: Equatable {
         case linearizable
         /// There is no order. `placed` are the numbers of the longest beginning of one, `waiting` what could come next by its times.
-        case violation(placed: [Int], waiting: [Int], state: Register, floor: UInt64)
+        case violation(placed: [Int], waiting: [Int], state: Register, floor: Floor)
         /// The bound on steps was reached.
         case undecided
     }
@@ -47,7 +47,7 @@ struct KeySearch {
     private var maybeDone: BitSet
     private var remaining: Int
     private var state = Register()
-    private var floor: UInt64 = 0
+    private var floor = Floor()
     /// The state before the maybe that was placed last, while nothing was placed after it.
     private var before: Register?
 
@@ -57,7 +57,7 @@ struct KeySearch {
             case maybe(Int)
         }
         let what: What
-        let state: Register, floor: UInt64
+        let state: Register, floor: Floor
         let before: Register?
     }
 
@@ -156,7 +156,7 @@ struct KeySearch {
         calls.takeOut(place)
         remaining -= 1
         state = after
-        floor = max(floor, operation.index ?? 0)
+        floor.place(operation)
         before = nil
         return true
     }
@@ -165,7 +165,7 @@ struct KeySearch {
         let maybe = maybes[place]
         guard !maybeDone.contains(place), maybe.twin < 0 || maybeDone.contains(maybe.twin) else { return false }
         steps += 1
-        guard let after = state.step(maybe.operation, floor: 0, indexes), after != state, isMadePossible(maybe.operation) else { return false }
+        guard let after = state.step(maybe.operation, floor: Floor(), indexes), after != state, isMadePossible(maybe.operation) else { return false }
         maybeDone.insert(place)
         guard remember(after, before: state) else {
             maybeDone.remove(place)

@@ -16,8 +16,23 @@ struct RegisterOperation {
     var outcome: Operation.Outcome
     /// What it writes or, of a read, what it saw.
     var value: UInt64
-    /// Claimed, of an operation with an answer. The order of the operations of a key is that of the log.
+    /// Claimed, of an operation with an answer. The order of the writes of a key is that of the log.
     var index: UInt64?
+}
+
+/// The highest log indexes of the operations that are placed.
+struct Floor: Hashable {
+    /// Of the writes. A read shows the state at its index, so none of them may be above it.
+    private(set) var writes: UInt64 = 0
+    /// Of all. A read shows what its index makes of the record, so a write that comes later in the order is above it. Of two reads the later one may claim the lower index: what
+    /// the states differ in is about other keys then (docs/protocol.md, leases).
+    private(set) var all: UInt64 = 0
+
+    mutating func place(_ operation: RegisterOperation) {
+        guard let index = operation.index else { return }
+        all = max(all, index)
+        if operation.kind != .read { writes = max(writes, index) }
+    }
 }
 
 /// Where each value was written, as far as anybody was told.
@@ -43,11 +58,10 @@ extension Register {
         }
     }
 
-    /// The record after the operation; nil if it cannot happen here. `floor` is the highest log index of the operations before it.
-    func step(_ operation: RegisterOperation, floor: UInt64, _ indexes: ValueIndexes) -> Register? {
+    /// The record after the operation; nil if it cannot happen here. `floor`: of the operations before it.
+    func step(_ operation: RegisterOperation, floor: Floor, _ indexes: ValueIndexes) -> Register? {
         if let index = operation.index {
-            let isEntry = operation.kind != .read
-            guard isEntry ? index > floor : index >= floor else { return nil }
+            guard operation.kind == .read ? index >= floor.writes : index > floor.all else { return nil }
         }
         if operation.kind == .read { return value == operation.value ? self : nil }
         if operation.outcome == .refused { return holds(operation, indexes, assumed: false) ? nil : self }
@@ -56,10 +70,10 @@ extension Register {
     }
 
     /// Why `step` said no, for people.
-    func refusal(_ operation: RegisterOperation, floor: UInt64, _ indexes: ValueIndexes) -> String {
+    func refusal(_ operation: RegisterOperation, floor: Floor, _ indexes: ValueIndexes) -> String {
         if let index = operation.index {
-            if operation.kind == .read, index < floor { return "it shows the state at index \(index), but what is already placed reaches \(floor)" }
-            if operation.kind != .read, index <= floor { return "its index \(index) is not above \(floor), which is already placed" }
+            if operation.kind == .read, index < floor.writes { return "it shows the state at index \(index), but a write that is already placed has \(floor.writes)" }
+            if operation.kind != .read, index <= floor.all { return "its index \(index) is not above \(floor.all), which is already placed" }
         }
         let holds = self.text(indexes)
         if operation.kind == .read { return "it saw \(operation.value == 0 ? "no record" : "value \(operation.value)"), but \(holds)" }

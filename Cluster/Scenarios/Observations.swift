@@ -124,9 +124,6 @@ package final class Keys: Sendable {
         self.callsMax = callsMax
     }
 
-    /// The key that stands in this place now, for somebody whose calls are in no history.
-    func current(_ slot: Int) -> String { slots.withLock { "k-\(slot)-\($0[slot].generation)" } }
-
     /// The key that stands in this place now.
     package func key(_ slot: Int) -> String {
         slots.withLock { slots in

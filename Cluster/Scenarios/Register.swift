@@ -4,6 +4,8 @@ import KhoClient
 /// which is not whole shows.
 package struct Register: Sendable {
     package static let code = "so-thu-nghiem"
+    /// Another one of the same form that nobody sees without an agreement.
+    package static let privateCode = "so-rieng"
     package static let agency = "co-quan-thu"
     package static let system = "may-thu"
 
@@ -20,19 +22,21 @@ package struct Register: Sendable {
                 .init("name", .string(name)), .init("title", .string(name)), .init("kind", .string(kind)), .init("required", true), .init("sensitivity", "public"),
             ] + bound)
         }
+        let datasets: [(kind: String, document: Document)] = [(code, "open"), (privateCode, "sharedOnRequest")].map { code, sharing in
+            (
+                "dataset",
+                [
+                    "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": .string(sharing), "kind": "data", "key": "so",
+                    "fields": [field("number", "int64"), field("text", "string", maxBytes: textBytesMax)],
+                ]
+            )
+        }
         return [
             ("agency", ["code": .string(agency), "name": "Cơ quan thử nghiệm"]),
             ("principal", ["code": .string(system), "agency": .string(agency), "role": "consumer"]),
             ("agency", ["code": .string(PartnerRight.agency), "name": "Cơ quan đọc"]),
             ("principal", ["code": .string(PartnerRight.system), "agency": .string(PartnerRight.agency), "role": "consumer"]),
-            (
-                "dataset",
-                [
-                    "code": .string(code), "name": "Sổ thử nghiệm", "owner": .string(agency), "class": "sharedOnRequest", "kind": "data", "key": "so",
-                    "fields": [field("number", "int64"), field("text", "string", maxBytes: textBytesMax)],
-                ]
-            ),
-        ]
+        ] + datasets
     }
 
     /// nil if the description is not that of `catalogue`.

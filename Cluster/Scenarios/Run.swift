@@ -57,17 +57,15 @@ import Synchronization
         let clients = try (1...scenario.workload.clients).map { try stage.client(startingAt: $0, deadline: Client.deadline($0)) }
         defer { for client in clients { client.close() } }
         let notes = RightsNotes()
-        let partner = Partner(kho: try stage.client(startingAt: 1, as: "partner"), traffic: traffic, notes: notes, seed: seed)
-        let keeper = RightsKeeper(
-            administrator: try stage.administrator(), owner: try stage.client(startingAt: 0), traffic: traffic, notes: notes, seed: seed)
+        let (partner, keeper) = try await rights(stage, first, traffic, notes)
         defer {
-            partner.kho.close()
+            for client in [partner.kho, partner.owner] { client.close() }
             keeper.administrator.close()
-            keeper.owner.close()
         }
         let load = Task {
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await partner.run() }
+                group.addTask { await partner.read() }
+                group.addTask { await partner.write() }
                 group.addTask { await keeper.run() }
                 for (place, kho) in clients.enumerated() {
                     var client = Client(number: place + 1, kho: kho, traffic: traffic, seed: seed)
@@ -97,12 +95,24 @@ import Synchronization
         await watch.look()
         tell("\(scenario.name): the load has ended; judging")
         try await judge(stage, trouble, watch, register, observations, &verdict)
-        verdict.checks.append(Self.judge(notes, register))
+        verdict.checks.append(Self.judge(notes, partner.register))
         verdict.faultCount = schedule.occurrences.count
         verdict.faults = trouble.notes
         verdict.leaderMemoryMax = watch.leaderMemoryMax
         verdict.leaderLogMax = watch.leaderLogMax
         return verdict
+    }
+
+    /// Whoever reads through an agreement, and who changes it.
+    private func rights(_ stage: Stage, _ client: KhoClient, _ traffic: Traffic, _ notes: RightsNotes) async throws -> (Partner, RightsKeeper) {
+        guard let description = try await client.describe(code: Register.privateCode),
+            let register = Register(description, textBytesMax: scenario.workload.valueBytesMax)
+        else { throw ScenarioFailure("the dataset \(Register.privateCode) is not there") }
+        let owner = try stage.client(startingAt: 0)
+        return (
+            Partner(kho: try stage.client(startingAt: 1, as: "partner"), owner: owner, register: register, traffic: traffic, notes: notes, seed: seed),
+            RightsKeeper(administrator: try stage.administrator(), owner: owner, register: register, traffic: traffic, notes: notes, seed: seed)
+        )
     }
 
     // MARK: The faults, in time

@@ -60,12 +60,12 @@ struct AllOrders {
                 guard let place = unknown.firstIndex(of: number) else { return true }
                 return choice & (1 << place) != 0
             }
-            if canOrder(left, value: 0, highest: 0) { return true }
+            if canOrder(left, value: 0, highest: (0, 0)) { return true }
         }
         return false
     }
 
-    private func canOrder(_ left: [Int], value: UInt64, highest: UInt64) -> Bool {
+    private func canOrder(_ left: [Int], value: UInt64, highest: (ofWrites: UInt64, ofAll: UInt64)) -> Bool {
         if left.isEmpty { return true }
         for number in left {
             let operation = operations[number]
@@ -73,8 +73,8 @@ struct AllOrders {
             if left.contains(where: { (operations[$0].outcome == .unknown ? .max : operations[$0].returned ?? .max) < operation.called }) { continue }
             var highest = highest
             if let index = operation.index {
-                if index < highest || operation.isWrite && index == highest { continue }
-                highest = index
+                if operation.isWrite ? index <= highest.ofAll : index < highest.ofWrites { continue }
+                highest = (operation.isWrite ? index : highest.ofWrites, max(highest.ofAll, index))
             }
             guard let after = after(operation, value) else { continue }
             if canOrder(left.filter { $0 != number }, value: after, highest: highest) { return true }

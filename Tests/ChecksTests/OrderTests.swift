@@ -31,6 +31,30 @@ import Testing
         }
     }
 
+    /// Two query nodes that answer by leases, one of which has not applied yet what is about other keys.
+    @Test func aLaterReadMayClaimALowerIndexThanAnEarlierOne() throws {
+        func verdict(later: UInt64) throws -> Verdict {
+            try Script.verdict {
+                $0.put(1, 1...2, index: 10)
+                $0.read(1, 3...4, modified: 10, index: 15)
+                $0.read(1, 5...6, modified: 10, index: later)
+            }
+        }
+        #expect(try verdict(later: 13).conclusion == .noViolation)
+        #expect(try verdict(later: 10).conclusion == .noViolation)
+        #expect(try verdict(later: 9).conclusion == .violation)
+        // What was read at an index holds there: no write comes to stand before it afterwards.
+        func verdict(write: UInt64) throws -> Verdict {
+            try Script.verdict {
+                $0.put(1, 1...2, index: 10)
+                $0.read(1, 3...4, modified: 10, index: 15)
+                $0.put(2, 5...6, index: write)
+            }
+        }
+        #expect(try verdict(write: 16).conclusion == .noViolation)
+        #expect(try verdict(write: 14).conclusion == .violation)
+    }
+
     @Test func anUnknownWriteMayTakeEffectMuchLaterOrNever() throws {
         #expect(
             try Script.verdict {

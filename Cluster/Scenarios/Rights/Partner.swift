@@ -1,37 +1,57 @@
 import Core
 import KhoClient
 
-/// Who reads the register through an agreement that is changed under its hands, and who changes it.
+/// Who reads a register of its own through an agreement that is changed under its hands, while the register's owner writes it.
 struct Partner: Sendable {
     let kho: KhoClient
+    /// The register's owner, who writes it.
+    let owner: KhoClient
+    let register: Register
     let traffic: Traffic
     let notes: RightsNotes
     let seed: UInt64
 
+    /// Keys in use: few, so that each is written and read again and again.
+    private static let keys: UInt64 = 24
+
     /// Reads until the traffic ends, one key after the other, by chance also what may be old.
-    func run() async {
+    func read() async {
         var random = SeededRandom(seed: seed ^ 0xB1A5_ED00)
         while traffic.goesOn {
-            await read(&random)
+            await read("p-\(random.next() % Self.keys)", isStale: random.next() % 5 == 0)
             try? await Task.sleep(nanoseconds: random.next() % 10_000_000)
         }
     }
 
-    private func read(_ random: inout SeededRandom) async {
-        let key = traffic.someWritten(&random)?.key
-        let isStale = random.next() % 5 == 0
-        let chosen = random.next() % 2 == 0 ? key ?? "probe" : traffic.keys.current(Int(random.next() % UInt64(traffic.scenario.keys)))
+    private func read(_ key: String, isStale: Bool) async {
         let called = MonotonicTime.now().nanoseconds
         func note(_ policyIndex: UInt64, _ seen: PartnerAnswer.Seen) {
             notes.note(
-                PartnerAnswer(key: chosen, isStale: isStale, called: called, returned: MonotonicTime.now().nanoseconds, policyIndex: policyIndex, seen: seen))
+                PartnerAnswer(key: key, isStale: isStale, called: called, returned: MonotonicTime.now().nanoseconds, policyIndex: policyIndex, seen: seen))
         }
         do throws(KhoError) {
             let options = ReadOptions(consistency: isStale ? .stale(maxAgeMilliseconds: 3_000) : .linearizable)
-            let reply = try await kho.get(Array(chosen.utf8), from: traffic.register.dataset, options)
-            note(reply.info.policyIndex.rawValue, reply.value.map { traffic.register.seen($0) } ?? .nothing)
+            let reply = try await kho.get(Array(key.utf8), from: register.dataset, options)
+            note(reply.info.policyIndex.rawValue, reply.value.map { register.seen($0) } ?? .nothing)
         } catch {
+            // What else goes wrong shows nothing, and the other clients are there for it.
             if case let .node(refusal) = error, refusal.code == .denied { note(0, .denied) }
+        }
+    }
+
+    /// Writes until the traffic ends, numbers of first and of other clients. What became of a write is of no importance here.
+    func write() async {
+        var random = SeededRandom(seed: seed ^ 0x0117_E500)
+        var sequence: Int64 = 0
+        while traffic.goesOn {
+            sequence += 1
+            let number = Int64(1 + random.next() % 4) * 1_000_000_000 + sequence, key = Array("p-\(random.next() % Self.keys)".utf8)
+            if random.next() % 16 == 0 {
+                _ = try? await owner.delete(key, in: register.dataset)
+            } else {
+                _ = try? await owner.put(key, in: register.dataset, register.fields(number))
+            }
+            try? await Task.sleep(nanoseconds: random.next() % 60_000_000)
         }
     }
 }
@@ -41,6 +61,7 @@ struct RightsKeeper: Sendable {
     let administrator: AdminClient
     /// The register's owner, who is shown everything at any time.
     let owner: KhoClient
+    let register: Register
     let traffic: Traffic
     let notes: RightsNotes
     let seed: UInt64
@@ -82,7 +103,7 @@ struct RightsKeeper: Sendable {
     /// Asks for the index of the newest change.
     private func look(_ number: Int) async -> Bool {
         while traffic.goesOn {
-            if let reply = try? await owner.get(Array("probe".utf8), from: traffic.register.dataset) {
+            if let reply = try? await owner.get(Array("p-0".utf8), from: register.dataset) {
                 notes.known(number, at: reply.info.policyIndex.rawValue)
                 return true
             }

@@ -52,7 +52,7 @@ package enum PartnerRight: String, Sendable, CaseIterable {
     var change: Document {
         guard self != .nothing else { return ["kind": "agreement", "verb": "suspend", "document": ["code": .string(Self.code)]] }
         var members: [Document.Member] = [
-            .init("code", .string(Self.code)), .init("dataset", .string(Register.code)), .init("consumer", .string("\(Self.agency)/\(Self.system)")),
+            .init("code", .string(Self.code)), .init("dataset", .string(Register.privateCode)), .init("consumer", .string("\(Self.agency)/\(Self.system)")),
             .init("actions", ["get"]), .init("fields", .array(fields.map(\.rawValue).sorted().map { .string($0) })), .init("purpose", "thử nghiệm"),
             .init("state", "approved"),
         ]
