@@ -21,6 +21,10 @@ package struct FakeClock {
         try set(milliseconds: 0)
     }
 
+    /// What the node's process is started by: the library changes the environment of the first program that it stands before, and a Swift program whose environment
+    /// was changed before its beginning finds none of its arguments.
+    package static let launcher = ["/usr/bin/env"]
+
     /// For the node's process.
     package var environment: [String: String] {
         ["LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": file, "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"]

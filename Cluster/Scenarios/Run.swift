@@ -145,7 +145,6 @@ import Synchronization
             switch step {
             case let .begin(number):
                 try await trouble.begin(number, schedule.occurrences[number])
-                if schedule.occurrences[number].kind == .rolling { try await measure(stage, trouble, probe, register, &verdict) }
             case let .end(number):
                 try await trouble.end(number)
                 if trouble.isQuiet { try await measure(stage, trouble, probe, register, &verdict) }

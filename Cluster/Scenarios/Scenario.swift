@@ -153,7 +153,7 @@ package enum FaultKind: String, Sendable, CaseIterable {
     package var changesVoters: Bool { self == .removeVoter || self == .replaceVoter || self == .loseVoter }
 
     /// Whether an administrator's commands bring it about, one after the other, while other faults come and go.
-    package var isAdministration: Bool { changesVoters || self == .damageVoter || self == .transfer || self == .drain }
+    package var isAdministration: Bool { changesVoters || self == .damageVoter || self == .transfer || self == .drain || self == .rolling }
 }
 
 /// Which node a fault is for.

@@ -117,7 +117,10 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
         return { name in
             var placement = namespaces?.placement(of: name) ?? LocalCluster.Placement()
             placement.advertisedPeer = ports[name].map { "127.0.0.1:\($0)" }
-            if let clock = clocks[name] { placement.environment = clock.environment }
+            if let clock = clocks[name] {
+                placement.environment = clock.environment
+                placement.launcher += FakeClock.launcher
+            }
             return placement
         }
     }

@@ -18,6 +18,7 @@ extension Trouble {
             case .damageVoter: try await self.damageVoter(occurrence.target, bits: max(1, occurrence.amount))
             case .transfer: try await self.transfer()
             case .drain: try await self.drain(occurrence.target, number)
+            case .rolling: try await self.roll()
             default: break
             }
         }
@@ -31,6 +32,20 @@ extension Trouble {
         }
         changing = task
         return task
+    }
+
+    /// Stops every node in order and starts it again, the next once the one before follows a leader.
+    private func roll() async throws {
+        note("rolling \(stage.members.joined(separator: ", "))")
+        for name in stage.members {
+            reserved.insert(name)
+            defer { reserved.remove(name) }
+            await stop(name)
+            try restart(name)
+            try await stage.wait(for: "\(name) to follow after its restart", seconds: Self.patienceSeconds) {
+                await self.stage.ask("node.status", [name]).contains { ($0.answer["leader"]?.int ?? 0) > 0 }
+            }
+        }
     }
 
     // MARK: Voters come and go

@@ -24,6 +24,8 @@ import Harness
     var changing: Task<Void, Never>?
     /// Nodes that a change is about, so that no fault is meant for them alone.
     var reserved = Set<String>()
+    /// How often each node was killed.
+    private var kills: [String: Int] = [:]
     /// How often a voter has lost its data, and of damaged voters, how many and how many of them have rebuilt themselves.
     var lostVoters = 0
     var damagedVoters = 0
@@ -78,7 +80,6 @@ import Harness
         case .kill: kill(nodes)
         case .pause: for name in nodes { signal(name, SIGSTOP) }
         case .stop: for name in nodes { await stop(name) }
-        case .rolling: try await roll()
         case .isolate, .mute, .deafen, .badLink, .split, .ring, .slow, .throttle, .halfOpen:
             fault.conditions = await conditions(occurrence, first)
         case .reset: for name in nodes { (stage.network as? Proxy)?.reset(name) }
@@ -86,7 +87,7 @@ import Harness
         case .damage: try await damage(first, bits: max(1, occurrence.amount))
         case .clock: for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
         case .addLearner: if let name = try await stage.addSpare() { note("\(name) is a member") }
-        case .removeVoter, .replaceVoter, .loseVoter, .damageVoter, .transfer, .drain: break
+        case .removeVoter, .replaceVoter, .loseVoter, .damageVoter, .transfer, .drain, .rolling: break
         }
         active[number] = fault
         try applyConditions()
@@ -98,7 +99,10 @@ import Harness
     }
 
     func kill(_ names: [String]) {
-        for name in names { watch.leaves(name) }
+        for name in names {
+            watch.leaves(name)
+            kills[name, default: 0] += 1
+        }
         // All of them before the first is waited for.
         for name in names { signal(name, SIGKILL) }
         for name in names { cluster.kill(name) }
@@ -108,6 +112,9 @@ import Harness
 
     /// SIGTERM, which ends with 0. A node that another fault has paused goes on for it: paused, it would not hear.
     func stop(_ name: String) async {
+        // Another fault may have killed it, or kills it before it has ended.
+        guard cluster.isRunning(name) else { return }
+        let killed = kills[name]
         watch.leaves(name)
         signal(name, SIGTERM)
         signal(name, SIGCONT)
@@ -118,17 +125,7 @@ import Harness
             return cluster.kill(name)
         }
         let code = cluster.node(name)?.process?.wait() ?? -1
-        if code != 0 { watch.found("\(name) ended with \(code) after SIGTERM:\n\(watch.lastWords(name))") }
-    }
-
-    private func roll() async throws {
-        for name in stage.members {
-            await stop(name)
-            try restart(name)
-            try await stage.wait(for: "\(name) to follow after its restart", seconds: 30) {
-                await self.stage.ask("node.status", [name]).contains { ($0.answer["leader"]?.int ?? 0) > 0 }
-            }
-        }
+        if code != 0, kills[name] == killed { watch.found("\(name) ended with \(code) after SIGTERM:\n\(watch.lastWords(name))") }
     }
 
     private func conditions(_ occurrence: Schedule.Occurrence, _ node: String) async -> [Link: LinkCondition] {
