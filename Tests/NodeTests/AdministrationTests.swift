@@ -102,6 +102,21 @@ import Wire
         ("catalogue.show", ["kind": "agency", "code": "ops"]), ("access.explain", ["as": "ops/sys", "dataset": "d"]),
     ]
 
+    /// What is not taken of other nodes is counted and shown: here the node dials the second voter and finds itself.
+    @Test func refusedConnectionsAreShown() async throws {
+        try await with(voters: 2) { world in
+            let stack = try #require(world.runtime.stack)
+            var shown = AdminService.peers(stack)
+            for _ in 0..<200 where shown["refused"]?.array?.isEmpty != false {
+                try await Task.sleep(nanoseconds: 20_000_000)
+                shown = AdminService.peers(stack)
+            }
+            #expect(shown["refused"]?.array?.contains { $0["reason"] == "not the node expected" && ($0["count"]?.int ?? 0) > 0 } == true, "\(shown)")
+            // Nobody was there to take a message.
+            #expect(shown["sent"] == 0 && shown["received"] == 0 && shown["unreadable"] == 0)
+        }
+    }
+
     /// A node that was given no key gives no backup, rather than one that anybody can read; one that has a key gives each piece once more, and no other out of its order.
     @Test func aBackupComesPieceByPiece() async throws {
         let key = "/tmp/kho-key-\(SystemRandom.uint64())"

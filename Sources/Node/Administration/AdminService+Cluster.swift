@@ -140,7 +140,7 @@ extension AdminService {
             .init("draining", .bool(status.isDraining)), .init("readMode", .string(status.membership.readMode.text)),
             .init("readLease", .bool(stack.replica.beginLeaseRead() != nil)),
             .init("damage", status.damage.map { .string($0) } ?? .null),
-            .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("alarms", .array(alarms)),
+            .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("peers", Self.peers(stack)), .init("alarms", .array(alarms)),
             .init("members", .array(status.membership.members.map { $0.document(isVoter: status.membership.isVoter($0.id)) })),
             .init("followers", .array(status.followers.map { follower in
                 [
@@ -149,6 +149,19 @@ extension AdminService {
                 ]
             })),
         ])
+    }
+
+    /// What the node has heard of other nodes and not taken since it began, beside what it has: connections that were refused are counted by reason.
+    static func peers(_ stack: ReplicaStack) -> Document {
+        let counters = stack.peers.counters
+        let refused = counters.refused.sorted { $0.key.rawValue < $1.key.rawValue }
+        func count(_ number: UInt64) -> Document { .int(Int64(clamping: number)) }
+        return [
+            "sent": count(counters.sent), "received": count(counters.received), "dropped": count(counters.dropped),
+            "misbehaved": count(counters.misbehaved), "silent": count(counters.silent), "ended": count(counters.ended),
+            "unreadable": .int(Int64(stack.adapter.unreadableMessages)),
+            "refused": .array(refused.map { ["reason": .string("\($0.key)"), "count": count($0.value)] }),
+        ]
     }
 
     /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. Works without a quorum.

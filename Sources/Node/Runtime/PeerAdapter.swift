@@ -14,6 +14,7 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
 
     private let ends = Mutex(Ends())
     private let admission: Mutex<PeerAdmission>
+    private let unreadable = Atomic<Int>(0)
     private let refused: @Sendable (PeerIdentity, String, String) -> Void
     private let save: @Sendable (MetStarts) -> Void
     /// Writes one after the other, off the event loops.
@@ -54,7 +55,13 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
 
     // MARK: PeerDelegate
 
-    func received(_ bytes: [UInt8], from node: NodeID, lane: PeerLane) { ends.withLock { $0.replica }?.receive(bytes, from: node) }
+    func received(_ bytes: [UInt8], from node: NodeID, lane: PeerLane) {
+        if ends.withLock({ $0.replica })?.receive(bytes, from: node) == false { unreadable.add(1, ordering: .relaxed) }
+    }
+
+    /// Messages of admitted nodes that could not be read, or spoke in another's name: a newer version's, or a fault.
+    var unreadableMessages: Int { unreadable.load(ordering: .relaxed) }
+
     func connected(_ node: NodeID) {}
     func disconnected(_ node: NodeID) { ends.withLock { $0.replica }?.disconnected(node) }
 

@@ -26,7 +26,7 @@ final class ReplicaStack: Sendable {
     let query: QueryServer?
     let rescan = RescanJob()
     let backup = BackupJob()
-    private let adapter: PeerAdapter
+    let adapter: PeerAdapter
 
     /// Opens the files, which takes as long as the disk does, and puts the parts together; nothing listens yet.
     init(
