@@ -89,4 +89,33 @@ extension ProcessTests {
         try await allThere(acknowledged, client, dataset)
         _ = try await world.equalRecords(of: DemoCatalogue.households)
     }
+
+    /// The unmodified program's calls fail at the disk, by a tracer: the node ends with the disk's exit code at once, whatever it had under way; nothing that was acknowledged
+    /// is missing afterwards.
+    @Test(arguments: [("fdatasync", "EIO", 12), ("pwrite64", "EIO", 40), ("pwrite64", "ENOSPC", 80)])
+    func aNodeWhoseDiskFailsEndsInOrder(call: String, error: String, after count: Int) async throws {
+        let world = try await World.ready()
+        try await Units.imported(world)
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        let node = try #require(world.cluster.storageNodes.last)
+        world.cluster.kill(node.name)
+        // From this call of each thread on.
+        let failing = try world.begin(
+            program: "/usr/bin/strace",
+            ["-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):error=\(error):when=\(count)+", world.cluster.khod, "--config", node.configuration],
+            name: "failing")
+        var acknowledged: [[UInt8]] = []
+        for household in BusinessHouseholds(count: 60_000).dropFirst(45_000) {
+            guard failing.isRunning || acknowledged.count < 20 else { break }
+            acknowledged.append(try await put(household, client, dataset))
+        }
+        let result = try await failing.end(seconds: 20)
+        #expect(result.status == 74, "\(result.errors)")
+        #expect(result.errors.contains(error == "EIO" ? "Input/output error" : "No space left on device"), "\(result.errors)")
+        #expect(acknowledged.count > 10)
+        try await world.heal()
+        try await allThere(acknowledged, client, dataset)
+        _ = try await world.equalRecords(of: DemoCatalogue.households)
+    }
 }
