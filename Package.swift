@@ -159,7 +159,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Wire", "Transport", "Core"] + nio, path: "Tests/Support/TestSupport", swiftSettings: common),
         .target(name: "SimulatedDisk", dependencies: ["Core"], path: "Tests/Support/SimulatedDisk", swiftSettings: common),
         .target(
-            name: "CrashRig", dependencies: ["SegmentLog", "Store", "Catalogue", "Records", "SimulatedDisk", "Core"], path: "Tests/Support/CrashRig", swiftSettings: common),
+            name: "CrashRig", dependencies: ["SegmentLog", "Store", "Catalogue", "Records", "Cryptography", "SimulatedDisk", "Core"], path: "Tests/Support/CrashRig", swiftSettings: common),
         .executableTarget(
             name: "kho-crash", dependencies: ["CrashRig", "Core"], path: "Tests/Support/kho-crash", swiftSettings: common),
 
@@ -220,7 +220,7 @@ let package = Package(
             name: "RaftTests", dependencies: ["Raft", "Core"], path: "Tests/RaftTests", exclude: ["Transcripts"], swiftSettings: common),
         .testTarget(name: "SegmentLogTests", dependencies: ["SegmentLog", "CrashRig", "SimulatedDisk", "Core"], path: "Tests/SegmentLogTests", swiftSettings: common),
         .testTarget(
-            name: "StoreTests", dependencies: ["Store", "CrashRig", "Access", "Catalogue", "Records", "LMDB", "Core"], path: "Tests/StoreTests", swiftSettings: common),
+            name: "StoreTests", dependencies: ["kho-crash", "Store", "CrashRig", "Harness", "Access", "Catalogue", "Records", "LMDB", "Core"], path: "Tests/StoreTests", swiftSettings: common),
         .testTarget(name: "AccessTests", dependencies: ["Access", "Catalogue", "Records", "Core"], path: "Tests/AccessTests", swiftSettings: common),
         .testTarget(name: "CatalogueTests", dependencies: ["Catalogue", "Records", "Core"], path: "Tests/CatalogueTests", swiftSettings: common),
         .testTarget(name: "RecordsTests", dependencies: ["Records", "Core"], path: "Tests/RecordsTests", swiftSettings: common),

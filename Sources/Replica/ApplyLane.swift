@@ -164,12 +164,7 @@ final class ApplyLane: LaneWork {
             let batch = Array(rest.prefix(options.applyEntriesMax).prefix { entry in
                 weight += entry.weight
                 guard entry.index != first.index else { return true }
-                #if KHO_BUG_MARK_WITHIN_A_BATCH
-                // Bug: a batch goes on past a mark, so that the digest is of another index.
-                return weight <= options.applyBytesMax
-                #else
                 return weight <= options.applyBytesMax && mark(entry.time) == mark(first.time)
-                #endif
             })
             #if KHO_BUG_BATCH_SKIPS_ENTRIES
             // Bug: entries that the bound on bytes kept out of a batch are taken for applied.

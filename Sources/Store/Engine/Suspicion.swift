@@ -23,6 +23,10 @@ final class Suspicion: Sendable {
         let ended = try files.read(folder + "/" + Self.unreadableName)
         let before = try files.read(folder + "/" + Self.suspectName)
         guard let bytes = ended ?? before else { return nil }
+        #if KHO_BUG_UNREADABLE_IGNORED
+        // Bug: what has ended the process ends it at each start.
+        return nil
+        #else
         why = String(decoding: bytes, as: UTF8.self)
         guard ended == nil || before == nil else {
             throw .corrupt(
@@ -31,6 +35,7 @@ final class Suspicion: Sendable {
         self.folder = folder
         self.files = files
         if ended != nil { try files.rename(Self.unreadableName, to: Self.suspectName, in: folder) }
+        #endif
     }
 
     /// Reads every page that can be reached, with the checksums of records and the digests of datasets. What is wrong with them; nil if nothing is. Takes as

@@ -7,7 +7,11 @@ import Glibc
 /// Goes through seeds from S on until at least N points were tried, or one showed a violation; prints the figures of each workload and each violation with what
 /// repeats it. Exit code 1 if there is any, 64 if the command line is wrong.
 @main struct Main {
+    /// What a process of its own is told to do with an image.
+    static let judge = "--judge"
+
     static func main() async {
+        if CommandLine.arguments.dropFirst().first == Self.judge { StateDamageRig.judge(Array(CommandLine.arguments.dropFirst(2))) }
         guard let options = Options(CommandLine.arguments.dropFirst()) else {
             print("usage: kho-crash [--points N] [--seed S] [--jobs J] [--cuts C] [--workload NAME] [--quick]")
             exit(64)
@@ -115,11 +119,42 @@ struct Options {
         }
         let state = StoreRig(seed: seed, cuts: cuts, isThorough: !isQuick)
         shares.append(Share(name: "state") { state.run() })
+        let images = isQuick ? 200 : 1_000
+        shares.append(Share(name: "damaged state") { StateDamageRig(seed: seed).run(images: images) { Judge.run($0) } })
         shares.append(Share(name: "full disk") {
             var figures = Figures()
             for share in 0..<20 as Range<UInt64> { figures += FullDiskRig(seed: seed &* 20 &+ share).run() }
             return figures
         })
         return shares.filter { workload == nil || $0.name.utf8.elementsEqual(workload!.utf8) }
+    }
+}
+
+/// Runs this program once more, to judge an image.
+enum Judge {
+    private static let timeoutMilliseconds: UInt64 = 60_000
+
+    /// The exit code, 128 more than the signal that ended it; nil if it did not end in time.
+    static func run(_ arguments: [String]) -> Int32? {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // What the process says when a page ends it is not news, unless somebody asks for one seed.
+        for descriptor in [Int32(1), 2] where getenv("KHO_CRASH_TELL") == nil { posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0) }
+        let argv = (["kho-crash", Main.judge] + arguments).map { strdup($0) } + [nil]
+        defer { for word in argv { free(word) } }
+        var pid: pid_t = 0
+        guard posix_spawn(&pid, "/proc/self/exe", &actions, nil, argv, environ) == 0 else { return 71 }
+        let end = MonotonicTime.now().adding(milliseconds: timeoutMilliseconds)
+        var status: Int32 = 0
+        while waitpid(pid, &status, WNOHANG) == 0 {
+            guard MonotonicTime.now() < end else {
+                kill(pid, SIGKILL)
+                waitpid(pid, &status, 0)
+                return nil
+            }
+            usleep(500)
+        }
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
     }
 }
