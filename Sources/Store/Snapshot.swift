@@ -63,8 +63,8 @@ package struct SnapshotHeader: Equatable, Sendable {
 package final class SnapshotSource: @unchecked Sendable {
     package let header: SnapshotHeader
     let generation: Generation
-    /// What it is an image of; nil where nobody writes meanwhile.
-    private let store: StateStore?
+    /// What it is an image of; nil where nobody writes meanwhile. Not kept alive: its directory is held as long as it lives.
+    private weak let store: StateStore?
     /// What the state's file had left to grow, and how full its map was, when the image was taken.
     private let roomAtFirst: Int
     private let fullnessAtFirst: Fullness
