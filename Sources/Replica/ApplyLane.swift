@@ -158,13 +158,14 @@ final class ApplyLane: LaneWork {
         // What a snapshot has brought already.
         let applied = appliedIndex
         var rest = entries[...].drop { $0.index <= applied }
+        let newest = rest.last.map { mark($0.time) } ?? 0
         while let first = rest.first {
             invariant(first.index == appliedIndex.next, "entry \(first.index) is to be applied after \(appliedIndex)")
             var weight = 0
             let batch = Array(rest.prefix(options.applyEntriesMax).prefix { entry in
                 weight += entry.weight
                 guard entry.index != first.index else { return true }
-                return weight <= options.applyBytesMax && mark(entry.time) == mark(first.time)
+                return weight <= options.applyBytesMax && (mark(entry.time) == mark(first.time) || isPast(entry, newest))
             })
             #if KHO_BUG_BATCH_SKIPS_ENTRIES
             // Bug: entries that the bound on bytes kept out of a batch are taken for applied.
@@ -175,7 +176,7 @@ final class ApplyLane: LaneWork {
             let written = machine.writtenBytes
             let outcomes: [CommandOutcome?]
             do throws(StoreError) {
-                try digest(before: first)
+                if !isPast(first, newest) { try digest(before: first) }
                 outcomes = try machine.apply(batch)
             } catch {
                 guard error.isDamage, calls.canBeRebuilt() else { throw error }
@@ -193,11 +194,18 @@ final class ApplyLane: LaneWork {
     /// The last of the marks at which states are compared.
     private func mark(_ time: LogTime) -> Int64 { time.milliseconds / options.comparisonMilliseconds }
 
+    /// Whether so many marks follow that nobody remembers the entry's any more: who catches up does not stop at each.
+    private func isPast(_ entry: LogEntry, _ newest: Int64) -> Bool { newest - mark(entry.time) >= Int64(StateComparison.marksMax) }
+
     /// Tells what the state is, if the log's time passes a mark with this entry. Every node does so at the same index, however it takes entries together.
     private func digest(before entry: LogEntry) throws(StoreError) {
         let applied = machine.applied
-        guard applied.position.index > LogIndex(0), mark(entry.time) != mark(applied.time) else { return }
-        calls.digested(StateDigest(index: applied.position.index, value: try machine.digest()))
+        // Who is alone serves what can be read: nobody could tell it anything.
+        guard applied.position.index > LogIndex(0), mark(entry.time) != mark(applied.time), calls.canBeRebuilt() else { return }
+        do throws(StoreError) { calls.digested(StateDigest(index: applied.position.index, value: try machine.digest())) } catch {
+            // What is no damage will be met again by whoever needs it.
+            if error.isDamage { throw error }
+        }
     }
 
     /// Nobody hears from this state any more. Who waits hears that at once, and goes elsewhere.

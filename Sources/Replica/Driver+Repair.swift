@@ -31,6 +31,9 @@ extension Driver {
 
     // MARK: States that differ
 
+    /// Between two words of a dispute that lasts.
+    private static let disputePauseMilliseconds: UInt64 = 3_600_000
+
     func compare(own digest: StateDigest) {
         guard !repair.isUnderWay else { return }
         comparison.note(digest)
@@ -52,7 +55,11 @@ extension Driver {
         switch comparison.finding(on: options.node, in: core.membership) {
         case nil: break
         case let .isWrong(index): _ = surroundings.reportDamage("at log index \(index) it is not what a majority of the voters has")
-        case let .isDisputed(index): surroundings.repair(.disputed(index))
+        case let .isDisputed(index):
+            let now = host.now()
+            guard toldOfDispute.map({ now >= $0.adding(milliseconds: Self.disputePauseMilliseconds) }) ?? true else { return }
+            toldOfDispute = now
+            surroundings.repair(.disputed(index))
         }
     }
 }

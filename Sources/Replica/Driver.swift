@@ -9,7 +9,7 @@ final class Driver {
     let options: ReplicaOptions
     private unowned let loop: ReplicaLoop
     let surroundings: ReplicaLoop.Surroundings
-    private let host: ReplicaHost
+    let host: ReplicaHost
 
     /// Who asked for what the core is about to answer.
     private enum Asker {
@@ -43,6 +43,7 @@ final class Driver {
     var isDraining = false
     var repair: Repair
     var comparison = StateComparison()
+    var toldOfDispute: MonotonicTime?
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []

@@ -4,7 +4,9 @@ import Raft
 
 /// What a state is at an index: a digest of all that its entries have made of it.
 struct StateDigest: Equatable, Sendable {
-    /// Of what digests are made. Another number where a newer version makes them of something else: the two are not compared while nodes are upgraded one by one.
+    /// Of what digests are made. Another number where a newer version makes them of something else: the two are not compared while nodes are upgraded one by one. It does
+    /// not help a version that stores other bytes for the same entries: the first node of it would be judged wrong by those that are not upgraded yet. Such a version
+    /// must store the old form until every node can store the new one.
     static let scheme: UInt8 = 1
 
     let index: LogIndex
@@ -16,10 +18,10 @@ struct StateDigest: Equatable, Sendable {
 /// A state can be wrong though each of its records fits its checksum: an entry was applied otherwise than elsewhere. So each node takes the digest of its
 /// state whenever the log's time passes a mark (`ReplicaOptions.comparisonMilliseconds`), which is at the same index everywhere, and the voters tell
 /// theirs to all. A node whose digest is not the one that a majority of the voters tells knows of itself that it is wrong. Nobody is judged by fewer: where no majority is of one
-/// mind, nobody can say who is right.
+/// mind, nobody can say who is right; nor by one voter, where there is but one: it may be the one that is wrong, and all that follow it would go for its sake.
 struct StateComparison {
     /// How many marks are remembered of each node. One that lags by more is compared when it has caught up.
-    private static let marksMax = 8
+    static let marksMax = 8
 
     private var own: [StateDigest] = []
     private var others: [(node: NodeID, digests: [StateDigest])] = []
@@ -29,7 +31,7 @@ struct StateComparison {
     enum Finding: Equatable {
         /// A majority of the voters tells another digest than this node's.
         case isWrong(at: LogIndex)
-        /// Every voter has told, two of them differ, and none has a majority behind it.
+        /// Every voter has told, states differ, and none has a majority of two or more behind it.
         case isDisputed(at: LogIndex)
     }
 
@@ -62,7 +64,8 @@ struct StateComparison {
             /// Whether a majority tells this.
             func isTrue(_ value: Digest) -> Bool { membership.isQuorum { voter in all.contains { $0.node == voter && $0.value == value } } }
             if isTrue(mine.value) { return nil }
-            if told.contains(where: { $0.value != mine.value && isTrue($0.value) }) { return .isWrong(at: mine.index) }
+            // Of one voter alone nobody knows whether it is the one that is wrong.
+            if told.contains(where: { other in other.value != mine.value && isTrue(other.value) && told.count { $0.value == other.value } > 1 }) { return .isWrong(at: mine.index) }
             guard mine.index > disputed, told.contains(where: { $0.value != mine.value }), membership.hasHeard(from: all.map(\.node)) else { continue }
             disputed = mine.index
             return .isDisputed(at: mine.index)

@@ -99,7 +99,9 @@ package final class SnapshotSource: @unchecked Sendable {
     package var obstacle: String? {
         guard let store else { return nil }
         if !store.isInForce(self) { return "another node's state took the place of the one that it was of" }
-        guard store.room < roomAtFirst / 2 || store.fullness > fullnessAtFirst else { return nil }
+        // As long as it is no older than the checkpoint it keeps nothing that the checkpoint does not.
+        let isOldest = reader.transaction.id < generation.pinnedTransaction
+        guard store.room < roomAtFirst / 2 || isOldest && store.fullness > fullnessAtFirst else { return nil }
         return "much of the room that the state's file had is gone, and the image keeps it from being used again"
     }
 

@@ -236,8 +236,8 @@ package final class StateStore: Sendable {
     package var openReadViews: Int { current.withLock { $0.readers.open } }
 
     /// A digest of the state, the same on every replica at the same index: of how far the log is applied, the membership, each dataset's figures and the catalogue, all as
-    /// they are stored, and of how many sessions and answers there are. Of the records it takes the figures' word. Reads some hundred kilobytes at most, as large as
-    /// the catalogue is.
+    /// they are stored, and of how many sessions and answers there are. Of the records it takes the figures' word. Reads as much as the catalogue is
+    /// large: some hundred kilobytes mostly, and some milliseconds for each ten megabytes of one that comes near its limits.
     package func digest() throws(StoreError) -> Digest {
         try switching.withReadLock { () throws(StoreError) in
             let open = current.withLock { $0 }

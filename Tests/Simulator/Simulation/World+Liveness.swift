@@ -44,6 +44,8 @@ extension World {
         if settings.hasHours || settings.comparisonMilliseconds < .max {
             for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }
         }
+        // Where fewer than three vote nobody can say who is right.
+        if record.membership.voters.count < 3 { for node in nodes { node.machine?.isStray = false } }
         for node in nodes {
             node.pausedUntil = 0
             node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)
