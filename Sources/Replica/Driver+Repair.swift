@@ -57,8 +57,8 @@ extension Driver {
         case let .isWrong(index): _ = surroundings.reportDamage("at log index \(index) it is not what a majority of the voters has")
         case let .isDisputed(index):
             let now = host.now()
-            guard toldOfDispute.map({ now >= $0.adding(milliseconds: Self.disputePauseMilliseconds) }) ?? true else { return }
-            toldOfDispute = now
+            guard comparison.toldOfDispute.map({ now >= $0.adding(milliseconds: Self.disputePauseMilliseconds) }) ?? true else { return }
+            comparison.toldOfDispute = now
             surroundings.repair(.disputed(index))
         }
     }

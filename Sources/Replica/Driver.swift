@@ -43,7 +43,6 @@ final class Driver {
     var isDraining = false
     var repair: Repair
     var comparison = StateComparison()
-    var toldOfDispute: MonotonicTime?
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []

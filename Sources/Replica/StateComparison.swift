@@ -27,6 +27,8 @@ struct StateComparison {
     private var others: [(node: NodeID, digests: [StateDigest])] = []
     /// The last mark at which own and others' were found to differ without a majority.
     private var disputed = LogIndex(0)
+    /// When the owner told of a dispute last.
+    var toldOfDispute: MonotonicTime?
 
     enum Finding: Equatable {
         /// A majority of the voters tells another digest than this node's.
