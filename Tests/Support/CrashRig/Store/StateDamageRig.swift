@@ -101,7 +101,7 @@ package struct StateDamageRig: Sendable {
         let store: StateStore
         do throws(StoreError) {
             store = try StateStore(directory: folder + "/state", cluster: StoreHistory.cluster, options: StoreHistory.options)
-        } catch { 
+        } catch {
             print(error)
             exit(error.isDamage ? Judgement.refused.rawValue : 65)
         }
