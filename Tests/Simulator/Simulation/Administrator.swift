@@ -7,7 +7,7 @@ extension World {
         let pause = dice.within(settings.electionNanoseconds...5 * settings.electionNanoseconds)
         queue.push(.administrator, at: time + (settings.spares > 0 ? pause / 3 : pause))
         trace.mix(0xAD)
-        if nodes.contains(where: \.isPutBack), dice.permille(300) { replacePutBack() }
+        if nodes.contains(where: \.isToBeReplaced), dice.permille(300) { replaceRefused() }
         guard let leader = nodes.first(where: { $0.isLeader && $0.pausedUntil <= time }), let replica = leader.replica, let next = wanted(leader.seenMembership) else {
             return
         }
@@ -27,7 +27,7 @@ extension World {
     /// With a node less, for good, or with a new one under the next number; nil if there is neither to be done.
     private func exchanged(_ membership: Membership) -> Membership? {
         let isSmall = membership.members.count <= settings.voters
-        if let comer = nodes.first(where: { $0.isSpare && $0.life == 0 }), membership.nextID == comer.id, nobodyIsPutBack, isSmall || dice.permille(400) {
+        if let comer = nodes.first(where: { $0.isSpare && $0.life == 0 }), membership.nextID == comer.id, nobodyIsToBeReplaced, isSmall || dice.permille(400) {
             return membership.adding(learner: member(comer))
         }
         guard !isSmall else { return nil }

@@ -20,15 +20,21 @@ struct Backup {
         start = node.start
     }
 
+    /// The node's own directory is gone from now on.
     func restore(to node: SimulatedNode) {
+        copy(to: node)
+        node.backup = nil
+        node.isPutBack = true
+    }
+
+    /// Gives a node that has none the copy for its directory.
+    func copy(to node: SimulatedNode) {
         node.disk = disk
         node.truth = truth
         node.storage = storage
         node.met = met
         node.isFounder = isFounder
         node.start = start
-        node.backup = nil
-        node.isPutBack = true
         node.isMarked = storage.damage != nil
     }
 }

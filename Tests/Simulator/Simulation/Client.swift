@@ -89,7 +89,7 @@ extension World {
     private func ask(_ number: Int) {
         clients[number].step += 1
         let step = clients[number].step
-        let node = nodes[clients[number].place]
+        let node = reached(at: clients[number].place)
         if settings.usesLeases, case .read? = clients[number].wish, node.isUp, node.pausedUntil > time, dice.permille(500) {
             // It reads there in the moment in which the node goes on, and has heard of nothing that happened meanwhile.
             return queue.push(.client(number, step: step), at: node.pausedUntil + dice.within(0...100_000))

@@ -43,7 +43,7 @@ package struct FaultSet: OptionSet, Sendable {
         ("members", .members, "voters come and go by joint consensus"),
         ("transfer", .transfer, "leadership is handed over"),
         ("rot", .rot, "a state is found to be damaged, by a reader, by an entry, by a checkpoint, by comparison with the others or at a start that cannot open it: it must be rebuilt and meanwhile serve nobody"),
-        ("putBack", .putBack, "a directory is put back to an earlier state under the same identity: it must be refused until it is replaced"),
+        ("putBack", .putBack, "a directory is put back to an earlier state under the same identity, or a copy of it runs beside it: it must be refused until it is replaced"),
     ]
 
     package static let all: FaultSet = named.reduce(into: []) { $0.formUnion($1.fault) }

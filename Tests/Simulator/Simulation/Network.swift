@@ -14,7 +14,7 @@ struct Network {
     /// Counts the changes of the links: a later healing of an older partition does nothing.
     var epoch = 0
 
-    init(nodes count: Int) {
+    init(places count: Int) {
         self.count = count
         cuts = [Bool](repeating: false, count: count * count)
         lateUntil = [UInt64](repeating: 0, count: count * count)
@@ -42,12 +42,12 @@ extension World {
     /// A message leaves. False if the sender is told that it surely does not arrive.
     func send(_ bytes: [UInt8], from node: SimulatedNode, to other: NodeID, bulk: Bool) -> Bool {
         let place = Int(other.rawValue) - 1
-        guard nodes.indices.contains(place), place != node.place else { return false }
+        guard nodes.indices.contains(place), other != node.id else { return false }
         if bytes.first == Self.raftKind { checkSent(bytes, by: node) }
-        let receiver = nodes[place]
+        let receiver = reached(at: place)
         // A node that knows nobody yet was told whom to talk to when it was added.
         guard node.admission.dials(other) || node.admission.membership.members.isEmpty else { return false }
-        if !receiver.isUp || network.isCut(node.place, place) || network.isLate(node.place, place, at: time) {
+        if !receiver.isUp || network.isCut(node.place, receiver.place) || network.isLate(node.place, receiver.place, at: time) {
             counts.lost += 1
             // The connection may be known to be gone, or not yet.
             return dice.permille(300)
@@ -57,7 +57,7 @@ extension World {
             return true
         }
         let packet = Packet(
-            from: node.place, to: place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing, bytes: bytes)
+            from: node.place, to: receiver.place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing, bytes: bytes)
         dispatch(packet, bulk: bulk)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
@@ -84,7 +84,7 @@ extension World {
     }
 
     func deliver(_ packet: Packet) {
-        let receiver = nodes[packet.to], sender = nodes[packet.from]
+        let receiver = node(at: packet.to), sender = node(at: packet.from)
         guard let replica = receiver.replica else {
             counts.lost += 1
             return
@@ -113,9 +113,10 @@ extension World {
     }
 
     /// What `PeerAdmission` says of the connection, on both sides, as in their handshake. What comes late from an earlier life has passed its
-    /// handshake then; it is judged as one that tells no start.
+    /// handshake then; it is judged as one that tells no start; but a twin never passed any.
     private func admits(_ receiver: SimulatedNode, _ sender: SimulatedNode, _ packet: Packet) -> Bool {
         let isOpen = packet.life == sender.life && packet.receiverLife == receiver.life
+        guard isOpen || sender !== twin && receiver !== twin else { return false }
         var peer = PeerIdentity(cluster: cluster, node: sender.id, incarnation: Incarnation(packet.incarnation))
         if isOpen {
             peer.start = sender.start

@@ -61,6 +61,10 @@ final class SimulatedNode: @unchecked Sendable {
     var backup: Backup?
     /// It goes on from the copy, and has forgotten what came after it.
     var isPutBack = false
+    /// A copy of the directory runs beside it, under the same identity: the others may come to refuse both.
+    var isCopied = false
+    /// The others refuse it, or will: somebody gives it an empty directory.
+    var isToBeReplaced: Bool { isPutBack || isCopied }
 
     // While it runs.
     var life = 0
@@ -107,6 +111,22 @@ final class SimulatedNode: @unchecked Sendable {
         isVoterAtFirst = isVoter
         isFounder = isVoter
         incarnation = dice.next() | 1
+        offset = dice.within(1_000_000_000...100_000_000_000)
+        diskNanoseconds = dice.within(50_000...2_000_000)
+    }
+
+    /// Another machine, to run a copy of the node's directory.
+    init(twinOf node: SimulatedNode, place: Int, _ dice: inout Dice) {
+        self.place = place
+        id = node.id
+        name = node.name
+        admission = PeerAdmission(node: id, incarnation: Incarnation(node.incarnation))
+        isVoterAtFirst = node.isVoterAtFirst
+        isSpare = node.isSpare
+        isFounder = node.isFounder
+        incarnation = node.incarnation
+        drift = node.drift
+        wallOffset = node.wallOffset
         offset = dice.within(1_000_000_000...100_000_000_000)
         diskNanoseconds = dice.within(50_000...2_000_000)
     }

@@ -137,7 +137,7 @@ extension World {
 
     /// A node without a vote, by anybody's log, loses its directory. It has a new incarnation; the administrator adds it again.
     private func wipeLearner() {
-        guard nobodyIsPutBack, nobodyIsRotten, let node = nodes.last(where: { isIn($0) && !mayVote($0) }) else { return }
+        guard nobodyIsToBeReplaced, nobodyIsRotten, let node = nodes.last(where: { isIn($0) && !mayVote($0) }) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -145,7 +145,7 @@ extension World {
 
     /// A voter loses its directory, votes and all. Nobody may hear the new one before it was made a learner and added again.
     private func loseVoter(_ node: SimulatedNode) {
-        guard nobodyIsPutBack, nobodyIsRotten, isIn(node), mayVote(node), isSpare(node) else { return }
+        guard nobodyIsToBeReplaced, nobodyIsRotten, isIn(node), mayVote(node), isSpare(node) else { return }
         if node.isUp { crash(node) }
         counts.wipes += 1
         loseDirectory(node)
@@ -172,7 +172,7 @@ extension World {
         guard node.isUp, isIn(node), let machine = node.machine, nodes.allSatisfy({ !$0.isRotten }) else { return }
         // Never the last good copy.
         let applied = machine.applied.position.index
-        guard nodes.contains(where: { $0 !== node && !$0.isPutBack && ($0.machine?.applied.position.index ?? LogIndex(0)) >= applied }) else { return }
+        guard nodes.contains(where: { $0 !== node && !$0.isToBeReplaced && ($0.machine?.applied.position.index ?? LogIndex(0)) >= applied }) else { return }
         // A query node that has just begun knows nobody yet.
         guard node.seenMembership.members.count > 1 else { return }
         counts.rots += 1
@@ -211,16 +211,16 @@ extension World {
         }
     }
 
-    /// A copy is made; then the node starts a few times more, so that the others meet it; then the copy takes the directory's place.
+    /// A copy is made; then the node starts a few times more, so that the others meet it; then the copy takes the directory's place, or runs beside it.
     private func goOnPuttingBack() {
-        if let node = nodes.first(where: canBePutBack) { return putBack(node) }
+        if let node = nodes.first(where: canBePutBack) { return dice.permille(500) ? putBack(node) : runTwice(node) }
         guard let node = nodes.first(where: { $0.backup != nil }) else { return backUp(dice.pick(nodes)) }
         if let backup = node.backup, node.start.number < backup.start.number + 2 { crash(node) }
     }
 
     /// A copy of the directory is made, as a power cut would leave it.
     private func backUp(_ node: SimulatedNode) {
-        guard node.files == nil, node.folder == nil, !node.isPutBack, !node.isRotten, node.start.number > 0 else { return }
+        guard node.files == nil, node.folder == nil, !node.isToBeReplaced, !node.isRotten, node.start.number > 0 else { return }
         node.backup = Backup(of: node, &dice)
         trace.line("\(moment) \(node.id)'s directory is copied, at its start \(node.start.number)")
     }
@@ -229,7 +229,7 @@ extension World {
     /// One at a time, and only where the others have met a later start than the one with which it will come. What was committed with its help alone may be
     /// on one other disk: it stays, for those who have it not cannot lead without those who have.
     private func canBePutBack(_ node: SimulatedNode) -> Bool {
-        guard settings.votersLeast > 1, let backup = node.backup, nobodyIsPutBack, nobodyIsRotten, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
+        guard settings.votersLeast > 1, let backup = node.backup, nobodyIsToBeReplaced, nobodyIsRotten, !mayVote(node) || isSpare(node, othersHaveAll: false) else { return false }
         let comes = PeerStart(number: backup.start.number + 1, mark: 0)
         let peer = PeerIdentity(cluster: cluster, node: node.id, incarnation: Incarnation(node.incarnation), start: comes)
         return nodes.allSatisfy { $0 === node || $0.life == 0 || $0.met.objection(to: peer) != nil }
@@ -254,16 +254,17 @@ extension World {
         return !nodes.allSatisfy { $0 === node || $0.life == 0 || $0.met.objection(to: peer) != nil }
     }
 
-    /// Somebody notices that the others refuse it, and gives it an empty directory.
-    func replacePutBack() {
-        for node in nodes where node.isPutBack {
+    /// Somebody notices that the others refuse it, and gives it an empty directory. Its twin is found and ended too; or not, where it can do no harm any more.
+    func replaceRefused() {
+        if !isCalm || dice.permille(500) { endTwin() }
+        for node in nodes where node.isToBeReplaced {
             if node.isUp { crash(node) }
             loseDirectory(node)
         }
     }
 
     /// A member with an empty directory has met nobody, and would hear a directory that the others refuse: one of the limits in docs/architecture.md.
-    var nobodyIsPutBack: Bool { nodes.allSatisfy { !$0.isPutBack } }
+    var nobodyIsToBeReplaced: Bool { nodes.allSatisfy { !$0.isToBeReplaced } }
     /// What a state that rots is rebuilt from must not be lost: it may be the last good copy.
     private var nobodyIsRotten: Bool { nodes.allSatisfy { !$0.isRotten } }
 
@@ -281,7 +282,7 @@ extension World {
         guard let term = record.committedTerm(at: index) else { return false }
         return membership.voters.allSatisfy { id in
             let voter = nodes[Int(id.rawValue) - 1]
-            return voter === node || voter.isUp && !voter.isDamaged && !voter.isPutBack
+            return voter === node || voter.isUp && !voter.isDamaged && !voter.isToBeReplaced
                 && (!othersHaveAll || voter.truth.hasDurably(LogPosition(index: index, term: term))) && membership.member(id)?.incarnation.rawValue == voter.incarnation
         }
     }

@@ -44,7 +44,7 @@ extension World {
 
     func run(_ slot: LaneSlot) {
         slot.due = nil
-        let node = nodes[slot.place]
+        let node = node(at: slot.place)
         guard node.lanes.contains(where: { $0 === slot }) else { return }
         if node.pausedUntil > time { return plan(slot, at: node.pausedUntil + dice.within(0...100_000)) }
         trace.mix(UInt64(node.place) << 8 | UInt64(slot.lane.kind.number))
@@ -75,7 +75,7 @@ extension World {
 
     /// Waits for the end of a lane that was closed: runs it until then.
     private func finish(_ slot: LaneSlot) {
-        let node = nodes[slot.place]
+        let node = node(at: slot.place)
         while violation == nil, node.lanes.contains(where: { $0 === slot }) { step(slot, node) }
     }
 

@@ -44,11 +44,11 @@ extension World {
     }
 
     private func takeSnapshot(_ read: inout LeasedRead) {
-        read.snapshot = nodes[read.place].machine?.applied.position.index
+        read.snapshot = node(at: read.place).machine?.applied.position.index
     }
 
     func goOn(_ read: LeasedRead) {
-        let node = nodes[read.place]
+        let node = node(at: read.place)
         guard node.life == read.life, let replica = node.replica else { return }
         if node.pausedUntil > time { return queue.push(.leasedRead(read), at: node.pausedUntil + dice.within(0...100_000)) }
         trace.mix(UInt64(read.client) << 8 | 0xC4)

@@ -39,7 +39,7 @@ extension World {
         isCalm = true
         network.heal()
         network.connectAll()
-        replacePutBack()
+        replaceRefused()
         // A log's time that is ahead of all clocks stands still, and states are compared by it: the clocks are set right.
         if settings.hasHours || settings.comparisonMilliseconds < .max {
             for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }

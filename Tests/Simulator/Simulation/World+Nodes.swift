@@ -114,6 +114,7 @@ extension World {
         // Of one that was put back, what was lost before counts: the copy held less.
         if !node.isPutBack { node.lost = node.truth }
         node.isPutBack = false
+        node.isCopied = false
         node.backup = nil
         node.start = PeerStart(number: 0, mark: 0)
         node.met = MetStarts()
@@ -181,13 +182,15 @@ extension World {
     }
 
     func restart(_ place: Int, _ life: Int) {
-        guard nodes[place].life == life, !nodes[place].isUp else { return }
-        start(nodes[place])
+        let node = node(at: place)
+        guard node.life == life, !node.isUp else { return }
+        start(node)
     }
 
     func disconnect(_ place: Int, _ life: Int, _ from: Int) {
-        guard nodes[place].life == life else { return }
-        nodes[place].replica?.disconnected(nodes[from].id)
+        let node = node(at: place)
+        guard node.life == life else { return }
+        node.replica?.disconnected(self.node(at: from).id)
     }
 
     // MARK: Failed disks
@@ -201,8 +204,9 @@ extension World {
     }
 
     func stopFailed(_ place: Int, _ life: Int) {
-        guard nodes[place].life == life else { return }
-        stop(nodes[place])
+        let node = node(at: place)
+        guard node.life == life else { return }
+        stop(node)
     }
 
     private func hear(_ event: RepairEvent, of node: SimulatedNode) {
