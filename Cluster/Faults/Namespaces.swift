@@ -20,11 +20,7 @@ package final class Namespaces: FaultyNetwork {
     private static let nowhere = "02:00:00:00:00:fe"
 
     /// Whether this process may make namespaces and has the programs for it.
-    package static var isPossible: Bool { geteuid() == 0 && program("ip") != nil && program("nsenter") != nil }
-
-    private static func program(_ name: String) -> String? {
-        ["/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
-    }
+    package static var isPossible: Bool { geteuid() == 0 && SystemProgram.path("ip") != nil && SystemProgram.path("nsenter") != nil }
 
     /// Makes bridge and namespaces for nodes of these names, of at most 4 bytes each. The names of what it makes in the system begin with `kb` and `kho-`.
     package init(nodes: [String]) throws(FaultError) {
@@ -76,7 +72,7 @@ package final class Namespaces: FaultyNetwork {
 
     /// Where a node of a `LocalCluster` is placed.
     package func placement(of node: String) -> LocalCluster.Placement {
-        let program = Self.program("nsenter") ?? "nsenter"
+        let program = SystemProgram.path("nsenter") ?? "nsenter"
         return LocalCluster.Placement(host: address(of: node), launcher: [program, "--net=/run/netns/\(namespace(node))", "--"])
     }
 
@@ -100,11 +96,5 @@ package final class Namespaces: FaultyNetwork {
         try? ip(["link", "delete", bridge])
     }
 
-    private func ip(_ arguments: [String]) throws(FaultError) {
-        let command = "ip " + arguments.joined(separator: " ")
-        do throws(HarnessError) {
-            let result = try ChildProcess.run(Self.program("ip") ?? "ip", arguments, timeoutMilliseconds: 20_000)
-            guard result.status == 0 else { throw HarnessError.failed(command, status: result.status, output: result.errors) }
-        } catch { throw .command(command, output: "\(error)") }
-    }
+    private func ip(_ arguments: [String]) throws(FaultError) { try SystemProgram.run("ip", arguments) }
 }

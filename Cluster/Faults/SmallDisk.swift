@@ -1,21 +1,48 @@
 import Glibc
 import Harness
 
-/// A file system of its own for one node's data, in memory and of a bounded size, so that its disk can be filled and nobody else's. Needs root.
+/// A file system of its own for one node's data, of a bounded size, so that its disk can be filled and nobody else's: ext4 in a file, mounted as a loop
+/// device; in memory where there are none, as in most containers. Needs root.
 package final class SmallDisk {
+    package enum Kind: String, Sendable {
+        case loop, memory
+    }
+
     package let path: String
+    package let kind: Kind
     private var isMounted = false
     private var ballast: String { path + "/ballast" }
+    private var image: String { path + ".image" }
 
     /// Whether this process may mount file systems.
     package static var isPossible: Bool { geteuid() == 0 }
+    /// What a disk is made of on this machine.
+    package static var kind: Kind {
+        ["mkfs.ext4", "mount"].allSatisfy { SystemProgram.path($0) != nil } && access("/dev/loop-control", R_OK | W_OK) == 0 ? .loop : .memory
+    }
 
     /// Mounts it at `path`, an existing empty folder.
-    package init(at path: String, bytes: Int) throws(FaultError) {
+    package init(at path: String, bytes: Int, kind: Kind = SmallDisk.kind) throws(FaultError) {
         self.path = path
+        self.kind = kind
         guard Self.isPossible else { throw .unsupported("a disk that can be filled is a mount of its own, which needs root") }
-        guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else { throw .system("mount \(path)", errno: errno) }
+        switch kind {
+        case .loop: try mountImage(bytes)
+        case .memory: guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else { throw .system("mount \(path)", errno: errno) }
+        }
         isMounted = true
+    }
+
+    private func mountImage(_ bytes: Int) throws(FaultError) {
+        let file = open(image, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .system("open \(image)", errno: errno) }
+        defer { close(file) }
+        guard ftruncate(file, bytes) == 0 else { throw .system("ftruncate \(image)", errno: errno) }
+        // Nothing set aside for root, who runs the nodes.
+        try SystemProgram.run("mkfs.ext4", ["-q", "-F", "-m", "0", image])
+        try SystemProgram.run("mount", ["-o", "loop", image, path])
+        // A data directory begins empty.
+        rmdir(path + "/lost+found")
     }
 
     deinit { unmount() }
@@ -46,5 +73,7 @@ package final class SmallDisk {
         isMounted = false
         // Lazily: a file may be open still.
         umount2(path, Int32(MNT_DETACH))
+        // The loop device goes with the mount, and the file with the device.
+        if kind == .loop { unlink(image) }
     }
 }

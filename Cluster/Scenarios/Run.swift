@@ -53,6 +53,7 @@ import Synchronization
         var verdict = Verdict(scenario: scenario.name, seed: seed, seconds: seconds, storage: scenario.storage, query: scenario.query)
         verdict.about = scenario.about
         verdict.network = stage.networkName
+        verdict.disks = stage.disks.values.first?.kind.rawValue
 
         let clients = try (1...scenario.workload.clients).map { try stage.client(startingAt: $0, deadline: Client.deadline($0)) }
         defer { for client in clients { client.close() } }

@@ -17,6 +17,8 @@ package struct Verdict: Sendable {
     package var storage: Int
     package var query: Int
     package var network = ""
+    /// What the storage nodes' own disks are made of, where they have such: `loop` or `memory`.
+    package var disks: String?
     package var calls: [(kind: String, count: Int)] = []
     package var unknown = 0
     package var refused = 0
@@ -44,7 +46,7 @@ package struct Verdict: Sendable {
             return "median \(Int(sorted[sorted.count / 2].rounded())) ms, longest \(Int((sorted.last ?? 0).rounded())) ms of \(figures.count)"
         }
         func size(_ bytes: Int) -> String { "\((bytes + (1 << 19)) >> 20) MiB" }
-        var lines = ["\(scenario): \(storage) storage and \(query) query nodes, \(seconds) s, seed \(seed), network \(network)"]
+        var lines = ["\(scenario): \(storage) storage and \(query) query nodes, \(seconds) s, seed \(seed), network \(network)\(disks.map { ", disks: \($0)" } ?? "")"]
         if !about.isEmpty { lines.append(line("about", about)) }
         let counts = calls.map { "\(HumanText.grouped($0.count)) \($0.kind)" }.joined(separator: ", ")
         lines.append(line("load", "\(HumanText.grouped(operations)) operations: \(counts)"))
@@ -69,7 +71,7 @@ package struct Verdict: Sendable {
         func figures(_ values: [Double]) -> Document { .array(values.map { .int(Int64($0.rounded())) }) }
         return [
             "schema": "kho.scenario/1", "scenario": .string(scenario), "seed": .string(String(seed)), "seconds": .int(Int64(seconds)),
-            "storage": .int(Int64(storage)), "query": .int(Int64(query)), "network": .string(network), "holds": .bool(holds),
+            "storage": .int(Int64(storage)), "query": .int(Int64(query)), "network": .string(network), "disks": disks.map { .string($0) } ?? .null, "holds": .bool(holds),
             "operations": .int(Int64(operations)), "unknown": .int(Int64(unknown)), "refused": .int(Int64(refused)),
             "faults": .int(Int64(faultCount)), "leaderAfterHealMilliseconds": figures(leaderAfterHeal),
             "writeAfterHealMilliseconds": figures(writeAfterHeal), "leaderMemoryMax": .int(Int64(leaderMemoryMax)),

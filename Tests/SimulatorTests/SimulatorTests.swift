@@ -69,6 +69,18 @@ import Testing
         #expect(rebuilt > 0, "\(rots) states rotted")
     }
 
+    /// A directory that was put back, and one that runs twice at once, are refused, and nothing is lost by either.
+    @Test func copiedDirectoriesAreRefused() {
+        var putBacks = 0, twins = 0, refusals = 0
+        for seed in [5, 9] as [UInt64] {
+            let counts = run(WorldSettings(seed: seed, faults: [.putBack, .partition, .loss]), events: 10_000)
+            putBacks += counts.putBacks
+            twins += counts.twins
+            refusals += counts.refusals
+        }
+        #expect(putBacks > 0 && twins > 0 && refusals > 0)
+    }
+
     @discardableResult
     private func run(_ settings: WorldSettings, events: Int) -> World.Counts {
         let result = Run.world(settings, events: events, sink: nil)
