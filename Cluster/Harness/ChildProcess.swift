@@ -91,6 +91,16 @@ package final class ChildProcess {
         if isRunning { kill(pid, number) }
     }
 
+    /// Whether it leaves this signal to whoever waits for it, as `khod` does with SIGTERM from its first milliseconds on. Before, the signal ends it as it ends any process. Of the
+    /// thread that the program began with, as the kernel tells it in `/proc/<pid>/status`.
+    package func blocks(_ number: Int32) -> Bool {
+        guard isRunning, let status = try? Files.text("/proc/\(pid)/status"),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
+            let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
+        else { return false }
+        return mask >> UInt64(number - 1) & 1 == 1
+    }
+
     /// Waits for its end. The exit code, or 128 and the signal's number.
     @discardableResult
     package func wait() -> Int32 {

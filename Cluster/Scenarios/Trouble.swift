@@ -116,8 +116,9 @@ import Harness
         guard cluster.isRunning(name) else { return }
         let killed = kills[name]
         watch.leaves(name)
-        signal(name, SIGTERM)
         signal(name, SIGCONT)
+        await untilItHears(name)
+        signal(name, SIGTERM)
         let end = MonotonicTime.now().adding(milliseconds: 20_000)
         while cluster.isRunning(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 10_000_000) }
         guard !cluster.isRunning(name) else {
@@ -126,6 +127,14 @@ import Harness
         }
         let code = cluster.node(name)?.process?.wait() ?? -1
         if code != 0, kills[name] == killed { watch.found("\(name) ended with \(code) after SIGTERM:\n\(watch.lastWords(name))") }
+    }
+
+    /// Another fault may have started it this very moment: before it waits for signals, SIGTERM ends it as any process.
+    private func untilItHears(_ name: String) async {
+        let end = MonotonicTime.now().adding(milliseconds: 10_000)
+        while let process = cluster.node(name)?.process, process.isRunning, !process.blocks(SIGTERM), MonotonicTime.now() < end {
+            try? await Task.sleep(nanoseconds: 2_000_000)
+        }
     }
 
     private func conditions(_ occurrence: Schedule.Occurrence, _ node: String) async -> [Link: LinkCondition] {
