@@ -27,14 +27,19 @@ package final class SmallDisk {
         self.kind = kind
         guard Self.isPossible else { throw .unsupported("a disk that can be filled is a mount of its own, which needs root") }
         switch kind {
-        case .loop: try mountImage(bytes)
+        case .loop:
+            do { try mountImage(bytes) } catch {
+                unlink(image)
+                throw error
+            }
         case .memory: guard mount("tmpfs", path, "tmpfs", 0, "size=\(bytes)") == 0 else { throw .system("mount \(path)", errno: errno) }
         }
         isMounted = true
     }
 
+    /// An image of an earlier try that failed is nobody's.
     private func mountImage(_ bytes: Int) throws(FaultError) {
-        let file = open(image, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let file = open(image, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .system("open \(image)", errno: errno) }
         defer { close(file) }
         guard ftruncate(file, bytes) == 0 else { throw .system("ftruncate \(image)", errno: errno) }

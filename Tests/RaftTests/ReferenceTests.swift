@@ -199,12 +199,28 @@ private struct ReferenceWorld {
         let answers = said.filter(isAnswer)
         guard answers == expected.filter(isAnswer) else { return "it answers \(answers), the reference \(expected.filter(isAnswer))" }
         for message in said {
+            if let wrong = judge(message) { return wrong }
             guard case let .append(previous, entries, commit) = message.body else { continue }
             guard Int(previous.index.rawValue) <= shadow.log.count, shadow.position(Int(previous.index.rawValue)) == previous, commit <= core.commitIndex,
                 entries == shadow.entries(after: Int(previous.index.rawValue), atMost: entries.count)
             else { return "it sends what its log does not have: \(message)" }
         }
         return nil
+    }
+
+    /// What it asks or says of its own accord says what it is.
+    private func judge(_ message: RaftMessage) -> String? {
+        let next = Term(shadow.term.rawValue + 1)
+        let isTrue =
+            switch message.body {
+            case let .preVote(last): shadow.role == .preCandidate && message.term == next && last == shadow.last
+            case let .vote(last, transfer, _): shadow.role == .candidate && message.term == shadow.term && last == shadow.last && !transfer
+            case .append: shadow.role == .leader && message.term == shadow.term
+            case let .heartbeat(commit, _, _):
+                shadow.role == .leader && message.term == shadow.term && commit.rawValue <= UInt64(min(shadow.match[message.to] ?? 0, shadow.commit))
+            default: true
+            }
+        return isTrue && message.from == shadow.id ? nil : "it says as \(shadow.role) of term \(shadow.term): \(message)"
     }
 
     private func isAnswer(_ message: RaftMessage) -> Bool {

@@ -71,14 +71,14 @@ import Testing
 
     /// A directory that was put back, and one that runs twice at once, are refused, and nothing is lost by either.
     @Test func copiedDirectoriesAreRefused() {
-        var putBacks = 0, twins = 0, refusals = 0
+        var putBacks = 0, twins = 0, twinRefusals = 0
         for seed in [5, 9] as [UInt64] {
             let counts = run(WorldSettings(seed: seed, faults: [.putBack, .partition, .loss]), events: 10_000)
             putBacks += counts.putBacks
             twins += counts.twins
-            refusals += counts.refusals
+            twinRefusals += counts.twinRefusals
         }
-        #expect(putBacks > 0 && twins > 0 && refusals > 0)
+        #expect(putBacks > 0 && twins > 0 && twinRefusals > 0)
     }
 
     @discardableResult

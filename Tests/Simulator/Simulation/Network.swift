@@ -98,8 +98,10 @@ extension World {
         }
         guard admits(receiver, sender, packet) else {
             counts.refusals += 1
+            if sender === twin || receiver === twin { counts.twinRefusals += 1 }
             return
         }
+        if sender === twin || receiver === twin { return fail("\(receiver.id) hears \(sender.id), and one of them is a copy that the others have a later start of") }
         if receiver.pausedUntil > time {
             queue.push(.deliver(packet), at: receiver.pausedUntil + dice.within(0...200_000))
             return

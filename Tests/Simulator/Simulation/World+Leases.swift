@@ -94,7 +94,7 @@ extension World {
 
     /// As long as a lease lives, nobody leads a newer term than that of the leader that granted it.
     func checkNoLeaseLives(before term: Term, leader: SimulatedNode) {
-        for node in nodes {
+        for node in nodes + [twin].compactMap({ $0 }) {
             guard let lease = node.replica?.readLease, lease.term < term, lease.validUntil > node.clock(time) else { continue }
             fail("\(leader.id) leads term \(term), and \(node.id) holds a lease of term \(lease.term)")
         }
@@ -102,7 +102,7 @@ extension World {
 
     /// Nothing is known as committed, to anybody, that somebody who holds a lease has not received.
     func checkHolders(have index: LogIndex, as leader: SimulatedNode) {
-        for node in nodes {
+        for node in nodes + [twin].compactMap({ $0 }) {
             guard let lease = node.replica?.readLease, lease.validUntil > node.clock(time), lease.receivedIndex < index else { continue }
             fail("\(leader.id) knows \(index) as committed, and \(node.id) holds a lease and has received \(lease.receivedIndex)")
         }

@@ -40,7 +40,7 @@ package final class World: @unchecked Sendable {
     /// What happened, so that a run in which nothing happens is seen.
     package struct Counts: Sendable {
         package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
-        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, digests = 0, strays = 0, putBacks = 0, twins = 0
+        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, digests = 0, strays = 0, putBacks = 0, twins = 0, twinRefusals = 0
         /// Nodes that came under a new number, and those that were removed; steps of a log's time that was far behind; sessions that ended meanwhile.
         package var comers = 0, removals = 0, timeSteps = 0, endedSessions = 0
         package var delivered = 0, lost = 0
