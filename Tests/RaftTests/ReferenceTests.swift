@@ -54,6 +54,10 @@ private struct ReferenceWorld {
     private let eagerness: Int
     /// Nothing comes from or to the core.
     private var isAlone = false
+    /// What the core gave to its disk and to its state machine.
+    private var disk: [LogEntry] = []
+    private var diskState = HardState()
+    private var handedOver: [LogEntry] = []
     private(set) var counts = Counts()
 
     init(seed: UInt64, servers count: Int) {
@@ -140,24 +144,50 @@ private struct ReferenceWorld {
     private mutating func step(_ event: RaftEvent, _ takes: (inout SlowServer) -> [RaftMessage]) -> String? {
         let before = shadow
         let expected = takes(&shadow)
-        var said = messages(of: one.step(event))
-        said += messages(of: one.persist())
+        let effects = one.step(event) + one.persist()
+        let said = messages(of: effects)
         // When it loses patience is its own choice, but not too early.
         if said.contains(where: { if case .preVote = $0.body { true } else { false } }) {
             guard shadow.role != .leader, shadow.sinceLeader >= shadow.patience else { return "it asks for votes \(shadow.sinceLeader) ticks after it heard its leader" }
             shadow.askForPreVotes()
         }
-        // What it writes as the leader is its own choice too.
-        if shadow.role == .leader {
-            for entry in one.core.log.entries(after: shadow.last.index, through: one.core.log.lastIndex) {
-                guard entry.term == shadow.term else { return "it writes an entry of term \(entry.term) as the leader of \(shadow.term)" }
-                shadow.add(entry)
-            }
-            shadow.countCopies()
-        }
+        if shadow.role == .leader, let wrong = takeOwnEntries(event, isNew: before.role != .leader) { return wrong }
+        if let wrong = carryOut(effects) { return wrong }
         network += said
         note(expected, before)
         return compare(said, expected)
+    }
+
+    /// What a leader writes is what was proposed; one entry when it comes to lead; and now and then the time.
+    private mutating func takeOwnEntries(_ event: RaftEvent, isNew: Bool) -> String? {
+        let own = one.core.log.entries(after: shadow.last.index, through: one.core.log.lastIndex)
+        var payloads: [[UInt8]] = []
+        if case let .propose(proposals) = event { payloads = proposals.map(\.payload) }
+        let isDue =
+            if isNew { own.count == 1 && (own[0].kind == .empty || own[0].kind == .membership) } else if !payloads.isEmpty {
+                own.map(\.payload) == payloads && own.allSatisfy { $0.kind == .command }
+            } else if case .tick = event { own.allSatisfy { $0.kind == .time } } else { own.isEmpty }
+        guard isDue, own.allSatisfy({ $0.term == shadow.term }) else { return "as the leader of term \(shadow.term) it writes \(own) by \(event)" }
+        for entry in own { shadow.add(entry) }
+        shadow.countCopies()
+        return nil
+    }
+
+    /// What it has given to the disk is its log and its vote; what it has handed over is what is committed, in order and once.
+    private mutating func carryOut(_ effects: [RaftEffect]) -> String? {
+        for effect in effects {
+            switch effect {
+            case let .append(append):
+                if let hardState = append.hardState { diskState = hardState }
+                if let first = append.entries.first { disk.removeSubrange(min(disk.count, Int(first.index.rawValue) - 1)...) }
+                disk += append.entries
+            case let .apply(entries): handedOver += entries
+            default: break
+            }
+        }
+        guard disk == shadow.log, diskState == HardState(term: shadow.term, vote: shadow.vote) else { return "its disk has \(diskState) and ends at \(disk.last.map { "\($0.index)" } ?? "0"), the reference at \(shadow.last)" }
+        guard handedOver == shadow.entries(after: 0, atMost: shadow.commit) else { return "it has handed over \(handedOver.count) entries, or others than those that are committed, \(shadow.commit)" }
+        return nil
     }
 
     private func messages(of effects: [RaftEffect]) -> [RaftMessage] {

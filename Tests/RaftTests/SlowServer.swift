@@ -3,7 +3,8 @@ import Core
 @testable import Raft
 
 /// Raft as the paper's figure 2 has it, with pre-votes and the two rules that go with them, in the plainest words: a reference for `RaftCore`. It keeps its whole log in
-/// an array, looks for what it needs from the front, has a disk that is never late, and neither leases nor memberships that change.
+/// an array, looks for what it needs from the front, has a disk that is never late, and neither leases nor memberships that change; and it never restarts. So what it cannot show are
+/// faults in the order of writing and sending: transcripts, search and simulator have those.
 struct SlowServer {
     enum Role {
         case follower, preCandidate, candidate, leader

@@ -27,7 +27,7 @@ struct Backup {
         node.isPutBack = true
     }
 
-    /// Gives a node that has none the copy for its directory.
+    /// Gives a node without a directory the copy as its own.
     func copy(to node: SimulatedNode) {
         node.disk = disk
         node.truth = truth
