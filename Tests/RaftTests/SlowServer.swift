@@ -183,8 +183,7 @@ struct SlowServer {
             if place == log.count { log.append(entry) }
         }
         // What is committed is the leader's too.
-        let compared = max(previous + entries.count, min(commit, log.count))
-        let end = previous < commit ? compared : previous + entries.count
+        let end = max(previous + entries.count, commit)
         verified = max(verified, end)
         commit = max(commit, min(leaderCommit, end))
         return [message(.appendAccepted(match: LogIndex(UInt64(end))), to: from)]

@@ -102,12 +102,13 @@ final class SimulatedNode: @unchecked Sendable {
     /// How long a sync takes, in nanoseconds.
     var diskNanoseconds: UInt64
 
-    init(place: Int, isVoter: Bool, isSpare: Bool = false, dice: inout Dice) {
+    /// - Parameter id: the number that comes with its place, if there is none.
+    init(place: Int, id: NodeID? = nil, isVoter: Bool, isSpare: Bool = false, dice: inout Dice) {
         self.isSpare = isSpare
         self.place = place
-        id = NodeID(UInt32(place + 1))
-        name = "\(id)"
-        admission = PeerAdmission(node: id, incarnation: Incarnation(0))
+        self.id = id ?? NodeID(UInt32(place + 1))
+        name = "\(self.id)"
+        admission = PeerAdmission(node: self.id, incarnation: Incarnation(0))
         isVoterAtFirst = isVoter
         isFounder = isVoter
         incarnation = dice.next() | 1
@@ -116,19 +117,10 @@ final class SimulatedNode: @unchecked Sendable {
     }
 
     /// Another machine, to run a copy of the node's directory.
-    init(twinOf node: SimulatedNode, place: Int, _ dice: inout Dice) {
-        self.place = place
-        id = node.id
-        name = node.name
-        admission = PeerAdmission(node: id, incarnation: Incarnation(node.incarnation))
-        isVoterAtFirst = node.isVoterAtFirst
-        isSpare = node.isSpare
-        isFounder = node.isFounder
+    convenience init(twinOf node: SimulatedNode, place: Int, dice: inout Dice) {
+        self.init(place: place, id: node.id, isVoter: node.isVoterAtFirst, isSpare: node.isSpare, dice: &dice)
         incarnation = node.incarnation
-        drift = node.drift
-        wallOffset = node.wallOffset
-        offset = dice.within(1_000_000_000...100_000_000_000)
-        diskNanoseconds = dice.within(50_000...2_000_000)
+        (drift, wallOffset) = (node.drift, node.wallOffset)
     }
 
     /// What its state survives a power cut with: a checkpoint, or a snapshot that was installed.

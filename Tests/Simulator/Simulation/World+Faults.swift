@@ -254,7 +254,7 @@ extension World {
         return !nodes.allSatisfy { $0 === node || $0.life == 0 || $0.met.objection(to: peer) != nil }
     }
 
-    /// Somebody notices that the others refuse it, and gives it an empty directory. Its twin is found and ended too; or not, where it can do no harm any more.
+    /// Somebody notices that the others refuse it, and gives it an empty directory. Its twin is found and ended too, or runs on when all is calm.
     func replaceRefused() {
         if !isCalm || dice.permille(500) { endTwin() }
         for node in nodes where node.isToBeReplaced {

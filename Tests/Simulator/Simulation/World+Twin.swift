@@ -20,8 +20,7 @@ extension World {
     /// The copy of the node's directory is started on a machine of its own.
     func runTwice(_ node: SimulatedNode) {
         guard let backup = node.backup else { return }
-        endTwin()
-        let copy = SimulatedNode(twinOf: node, place: nodes.count, &dice)
+        let copy = SimulatedNode(twinOf: node, place: nodes.count, dice: &dice)
         // What was to happen to an earlier twin is not for this one.
         copy.life = (twin?.life ?? 0) + 1
         backup.copy(to: copy)
