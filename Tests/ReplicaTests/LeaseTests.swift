@@ -70,7 +70,7 @@ import Testing
         try cluster.wait("the lease to end") { cluster.replicas[n4]?.beginLeaseRead() == nil }
         try cluster.apply(try cluster.put("k", at: leader), at: leader)
         #expect(try cluster.recordsByLease(n4) == nil)
-        #expect(try cluster.barrier(at: n4) == .passed)
+        try cluster.passBarrier(at: n4)
         #expect(try cluster.records(n4) == 1)
     }
 }

@@ -226,6 +226,9 @@ final class ReplicaCluster {
         return try #require(answer.take(atMostNanoseconds: 20_000_000_000)?.first)
     }
 
+    /// Waits until a barrier passes. One that falls into a change of leaders, which a busy machine brings about, says rightly that no quorum answered.
+    func passBarrier(at node: NodeID) throws { try wait("a barrier at \(node)") { try barrier(at: node) == .passed } }
+
     func applied(_ node: NodeID) -> LogIndex { stores[node]?.applied.position.index ?? LogIndex(0) }
 
     /// Waits until everybody has applied as much as the furthest, and compares what they hold.

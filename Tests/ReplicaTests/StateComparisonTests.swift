@@ -118,7 +118,7 @@ import Testing
         if node == NodeID(4) {
             try cluster.add(node, incarnation: 4, at: leader)
             try cluster.start(node, membership: Membership.empty)
-            try cluster.wait("the query node to serve") { try cluster.barrier(at: node) == .passed }
+            try cluster.passBarrier(at: node)
         }
         try cluster.expectEqualStates()
         return (cluster, { try #require(machines[node]) })
@@ -134,7 +134,7 @@ import Testing
             return cluster.repairs.texts.contains { $0.hasPrefix("\(node): damaged") && $0.contains("majority") }
         }
         try cluster.wait("\(node) to be rebuilt") { cluster.replicas[node]?.damage == nil }
-        try cluster.wait("\(node) to serve") { try cluster.barrier(at: node) == .passed }
+        try cluster.passBarrier(at: node)
         try cluster.expectEqualStates()
         #expect(cluster.failures.texts.isEmpty, "\(cluster.failures.texts)")
         // Nobody else was taken for wrong.
@@ -165,7 +165,7 @@ import Testing
             let leader = try cluster.leader()
             for i in 0..<60 { try cluster.apply(try cluster.put("k\(i)", text: "\(round)", at: leader), at: leader) }
             try cluster.start(stopped)
-            try cluster.wait("a barrier") { try cluster.barrier(at: stopped) == .passed }
+            try cluster.passBarrier(at: stopped)
         }
         try cluster.expectEqualStates()
         #expect(cluster.repairs.texts.isEmpty && cluster.failures.texts.isEmpty, "\(cluster.repairs.texts) \(cluster.failures.texts)")

@@ -9,7 +9,9 @@ final class LogTruth {
     /// Terms of the entries after `base`.
     var terms: [Term] = []
     /// The last entry that a sync has made durable.
-    var durable = LogIndex(0)
+    var durable = LogIndex(0) { didSet { durableBefore = min(durableBefore, durable) } }
+    /// What had been durable before the last sync that had entries to write: of these the entries since say that they are.
+    var durableBefore = LogIndex(0)
     /// After a call that failed: what stood there before it, which may still stand there.
     var doubt: (hardState: HardState, base: LogPosition, terms: [Term])?
     var last: LogIndex { LogIndex(base.index.rawValue + UInt64(terms.count)) }
@@ -22,6 +24,7 @@ final class LogTruth {
         copy.base = base
         copy.terms = terms
         copy.durable = durable
+        copy.durableBefore = durableBefore
         copy.doubt = doubt
         return copy
     }
@@ -129,6 +132,7 @@ final class WatchedLog: DurableLog, @unchecked Sendable {
 
     func sync() throws(LogError) {
         try calling((truth.hardState, truth.base, truth.terms)) { () throws(LogError) in try log.sync() }
+        if truth.last > truth.durable { truth.durableBefore = truth.durable }
         truth.durable = truth.last
     }
 

@@ -55,6 +55,7 @@ extension World {
             node.isMarked = false
             node.seenCommit = machine.applied.position.index
             let (log, recovered) = try openLog(node)
+            if hasLostItsLastSync(node, recovered) { return replaceDamaged(node) }
             let watched = WatchedLog(log, recovered: recovered, truth: node.truth, node: node.id, world: self)
             let life = node.life
             let replica = try Replica(
@@ -102,11 +103,30 @@ extension World {
             node.files?.restart()
             node.files?.capacityBytes = .max
         } else if node.isDamaged {
-            loseDirectory(node)
+            return replaceDamaged(node)
         } else {
             return fail("\(node.id) cannot start: \(error)")
         }
+        startLater(node)
+    }
+
+    private func replaceDamaged(_ node: SimulatedNode) {
+        node.machine = nil
+        loseDirectory(node)
+        startLater(node)
+    }
+
+    private func startLater(_ node: SimulatedNode) {
         queue.push(.restart(place: node.place, life: node.life), at: time + dice.within(1_000_000...settings.electionNanoseconds))
+    }
+
+    /// The bit that flipped lay in what was synced last, and power was lost before the disk could say so: nobody can tell it from a write that was cut short
+    /// (docs/disk-format.md, "The limit"). The node would go on with less than it has acknowledged, so the world counts it as lost.
+    private func hasLostItsLastSync(_ node: SimulatedNode, _ recovered: RecoveredLog) -> Bool {
+        let last = recovered.entries.last?.index ?? recovered.base.index
+        guard node.isDamaged, last < node.truth.durable, last >= node.truth.durableBefore else { return false }
+        trace.line("\(moment) \(node.id)'s log ends at \(last), and \(node.truth.durable) was synced last")
+        return true
     }
 
     /// The disk is as empty as a new one. The node has another incarnation from now on.
