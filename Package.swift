@@ -126,7 +126,7 @@ let package = Package(
 
         // Measuring.
         .executableTarget(
-            name: "kho-bench", dependencies: ["BenchReport", "BenchEngine", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Harness", "Core", arguments],
+            name: "kho-bench", dependencies: ["BenchReport", "BenchEngine", "BenchTargets", "BenchLoad", "BenchMeasure", "Configuration", "Harness", "Cryptography", "Core", arguments],
             path: "Bench/KhoBench", swiftSettings: common),
         .executableTarget(name: "kho-counts", dependencies: ["BenchEngine", "Harness", "CKhoCounters"], path: "Bench/Counts", swiftSettings: common),
         .target(name: "CKhoCounters", path: "Bench/CKhoCounters", cSettings: [.enableWarning("all"), .treatAllWarnings(as: .error)]),

@@ -13,6 +13,10 @@ package final class EngineData {
     let raw: Environment
     let rawRecords: Database
     let dataset: DatasetID
+    /// Records applied each second while the state was made, in key order and without a log.
+    package let appliedPerSecond: Double
+    /// Bytes of a record as it lies in LMDB, mean.
+    package let recordBytes: Double
     /// Sees everything; eight of ten fields; eight of ten fields of the records whose region is 1, a tenth of all.
     let owner: PrincipalID, masked: PrincipalID, filtered: PrincipalID
     private let folder: String
@@ -62,21 +66,21 @@ package final class EngineData {
         (owner, masked, filtered) = (try principal("own", "own"), try principal("see", "mask"), try principal("see", "rows"))
         let begin = MonotonicTime.now()
         try feed.fill(dataset, owner, records)
-        let seconds = MonotonicTime.now().milliseconds(since: begin) / 1_000
-        print("\(records) records applied in \(Int(seconds)) s, \(Int(Double(records) / max(0.001, seconds)))/s in key order, without a log")
+        appliedPerSecond = Double(records) / max(0.001, MonotonicTime.now().milliseconds(since: begin) / 1_000)
 
         let rawFolder = folder + "/raw"
         guard mkdir(rawFolder, 0o755) == 0 else { throw EngineError("no folder \(rawFolder): errno \(errno)") }
         raw = try Environment(folder: rawFolder, options: .init(mapBytes: bytes))
         rawRecords = try raw.openDatabase("records")
-        try Self.copy(of: store, to: raw, rawRecords)
+        recordBytes = Double(try Self.copy(of: store, to: raw, rawRecords)) / Double(records)
     }
 
     /// Entries that put new records, to be applied in their order; nothing else may be applied before them.
     func entries(_ count: Int, putsPerEntry: Int) -> [LogEntry] { feed.entries(count, putsPerEntry: putsPerEntry, dataset, owner) }
 
-    /// Every record of the state, as it lies there.
-    private static func copy(of store: StateStore, to raw: Environment, _ database: Database) throws {
+    /// Every record of the state, as it lies there. Returns the bytes of all values.
+    private static func copy(of store: StateStore, to raw: Environment, _ database: Database) throws -> Int {
+        var bytes = 0
         let source = try store.exportSnapshot()
         while let chunk = try source.nextChunk() {
             var transaction = try raw.beginWrite()
@@ -86,9 +90,13 @@ package final class EngineData {
                 while !reader.isAtEnd { entries.append((try reader.readUInt8(), try reader.copiedBytes16(), try reader.copiedBytes32())) }
             }
             // 3: the records; see docs/disk-format.md.
-            for entry in entries where entry.database == 3 { try transaction.put(database, entry.key, entry.value, appending: true) }
+            for entry in entries where entry.database == 3 {
+                try transaction.put(database, entry.key, entry.value, appending: true)
+                bytes += entry.value.count
+            }
             try transaction.commit()
         }
+        return bytes
     }
 
     /// Removes the folder of the data.

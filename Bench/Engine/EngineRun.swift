@@ -6,7 +6,7 @@ import Records
 import Store
 import Wire
 
-/// Measures in turns and prints medians.
+/// Measures in turns.
 package struct EngineRun {
     private static let batch = 64
     /// GETs whose records are fetched from memory together.
@@ -24,13 +24,22 @@ package struct EngineRun {
         keys = (0..<Self.prepared * Self.batch).map { _ in EngineData.key(Int.random(in: 0..<data.records, using: &random)) }
     }
 
-    /// So many rounds of so many seconds for each figure; prints to the standard output.
-    package func run(rounds: Int, seconds: Double) throws {
+    /// One way through the code and what it took.
+    package struct Figure: Sendable {
+        package var name: String
+        /// What the time is of.
+        package var unit: String
+        /// Of one, in each round.
+        package var nanoseconds: [Double] = []
+    }
+
+    /// So many rounds of so many seconds for each figure, all figures in turns; the first is `mdb_get` alone, and the last a scan. Requests share a read transaction by
+    /// batches of 64, on both sides.
+    package func run(rounds: Int, seconds: Double) throws -> [Figure] {
         let frames = try requests()
-        var figures: [(name: String, nanoseconds: [Double])] = [
-            ("mdb_get and a copy", []), ("GET, every field", []), ("GET, 8 of 10 fields", []), ("GET, 8 of 10 fields where f1 = 1", []),
-            ("scan, a tenth visible, per record examined", []),
-        ]
+        let get = "GET"
+        var figures = ["mdb_get and a copy", "every field", "8 of 10 fields", "8 of 10 fields where f1 = 1"].map { Figure(name: $0, unit: get) }
+        figures.append(Figure(name: "scan, a tenth visible", unit: "record examined"))
         // One pass to touch every page.
         _ = try raw(.nanoseconds(0.5))
         for _ in 0..<rounds {
@@ -40,16 +49,8 @@ package struct EngineRun {
             }
             figures[4].nanoseconds.append(try scan(.nanoseconds(seconds)))
         }
-        print("median of \(rounds) rounds of \(seconds) s, one thread, batches of \(Self.batch) in a read transaction")
-        let base = Self.median(figures[0].nanoseconds)
-        for (place, figure) in figures.enumerated() {
-            let median = Self.median(figure.nanoseconds)
-            let share = place < 4 ? ", \(Int((base / median * 100).rounded())) % of mdb_get" : ", \(Int((1_000 / median).rounded(.down))) M/s"
-            print("\(figure.name): \(Int(median.rounded())) ns (\(Int(figure.nanoseconds.min() ?? 0)) – \(Int(figure.nanoseconds.max() ?? 0)))\(share)")
-        }
+        return figures
     }
-
-    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     /// The frames that ask for the keys, batch by batch.
     func requests() throws -> [[UInt8]] {

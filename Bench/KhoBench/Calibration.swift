@@ -1,68 +1,72 @@
-import ArgumentParser
 import BenchMeasure
 import BenchTargets
 import Foundation
 
-/// What the generator gives against the null server, by shape: its ceiling on this machine.
-struct Calibration: Codable {
-    var ceilings: [String: Double] = [:]
+/// What the generator gives against the null server: its ceiling on this machine, kept in a file below the results.
+struct Calibration {
+    /// What a ceiling belongs to: another machine, program or number of threads has another one.
+    struct Maker: Codable, Equatable {
+        var processor: String
+        var processors: Int
+        /// As `MeasuredProgram` describes it.
+        var program: String
+        var threads: Int
 
-    private static var path: String { Places.results + "/calibration.json" }
-
-    /// The last one; empty if there is none.
-    static func read() -> Calibration {
-        guard let data = FileManager.default.contents(atPath: path) else { return Calibration() }
-        return (try? JSONDecoder().decode(Calibration.self, from: data)) ?? Calibration()
-    }
-
-    func write() throws {
-        try FileManager.default.createDirectory(atPath: Places.results, withIntermediateDirectories: true)
-        try JSONEncoder().encode(self).write(to: URL(fileURLWithPath: Self.path))
-    }
-}
-
-/// `kho-bench calibrate`
-struct CalibrateCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "calibrate", abstract: "Measures the generator against a server that knows nothing.",
-        discussion: """
-            The null server answers every GET over KHO/1 and TLS with the same record. A run of kho that reaches more than 70 % of what is found here in \
-            the same shape says "bound by the generator" from then on.
-            """)
-
-    @Option(help: "Shapes, with commas.") var shapes = "1x1,16x16,64x1,64x16,64x64"
-    @Option(help: "Rounds in turns; the medians are kept.") var rounds = 3
-    @OptionGroup var options: MeasureOptions
-
-    func run() async throws {
-        let shapes = try shapes.split(separator: ",").map { try LoadShape(String($0)) }
-        let environment = MeasureOptions.environment()
-        let workload = try Places.workload("lgsp-lookup")
-        try await Stage.whileSet {
-            let session = try await Stage.session("null", records: 1_000, [workload])
-            var rates: [LoadShape: [Double]] = [:]
-            for _ in 0..<rounds {
-                for shape in shapes {
-                    let result = try await session.measure(workload, options.request(shape, environment, ceilings: [:])).result
-                    Output.say(Output.line(result, shape: shape.description))
-                    rates[shape, default: []].append(result.operations[0].perSecond)
-                }
-            }
-            var calibration = Calibration.read()
-            for shape in shapes { calibration.ceilings[shape.description] = rates[shape].flatMap { Statistics.median($0) } }
-            try calibration.write()
+        init(_ environment: RunEnvironment, threads: Int) {
+            processor = environment.processor
+            processors = environment.processors
+            program = environment.programs?.first { $0.hasPrefix("kho-bench ") } ?? "unknown"
+            self.threads = threads
         }
     }
-}
+    private let maker: Maker
+    private let file: String
+    /// Operations a second, by shape.
+    private(set) var ceilings: [String: Double] = [:]
 
-/// `kho-bench null-server`, which `calibrate` starts.
-struct NullServerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "null-server", abstract: "Answers every request with the same bytes.", shouldDisplay: false)
+    /// What this maker has found so far; none of another one, and none if the file cannot be read.
+    init(of maker: Maker, file: String = Places.results + "/calibration.json") {
+        self.maker = maker
+        self.file = file
+        guard let data = FileManager.default.contents(atPath: file), let kept = try? JSONDecoder().decode(Kept.self, from: data), kept.maker == maker
+        else { return }
+        ceilings = kept.ceilings
+    }
 
-    @Option var port: Int
-    @Option var cert: String
-    @Option var key: String
-    @Option var ca: String
+    /// Measures these shapes in turns and keeps the medians.
+    mutating func measure(_ shapes: [LoadShape], rounds: Int, _ request: (LoadShape) -> TargetSession.Request) async throws {
+        guard !shapes.isEmpty else { return }
+        let workload = try Places.workload("lgsp-lookup")
+        let session = try await Stage.session("null", records: 1_000, [workload])
+        var rates: [String: [Double]] = [:]
+        for _ in 0..<rounds {
+            for shape in shapes {
+                let result = try await session.measure(workload, request(shape)).result
+                Output.say(Output.line(result, shape: shape.description))
+                rates[shape.description, default: []].append(result.operations[0].perSecond)
+            }
+        }
+        try keep(rates)
+    }
 
-    func run() async throws { try await NullServer.serve(port: port, certificate: cert, key: key, authority: ca) }
+    /// Keeps the median of each shape's rounds, in the file too.
+    mutating func keep(_ rates: [String: [Double]]) throws {
+        for (shape, rounds) in rates { ceilings[shape] = Statistics.median(rounds) }
+        let file = URL(fileURLWithPath: file)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try JSONEncoder().encode(Kept(maker: maker, ceilings: ceilings)).write(to: file)
+    }
+
+    /// The file's contents.
+    private struct Kept: Codable {
+        var maker: Maker
+        var ceilings: [String: Double]
+    }
+
+    /// Of these shapes, those without a ceiling, each once. Open loads have none: what is due is given.
+    func missing(of shapes: [LoadShape]) -> [LoadShape] {
+        var missing: [LoadShape] = []
+        for shape in shapes where shape.ratePerSecond == nil && ceilings[shape.description] == nil && !missing.contains(shape) { missing.append(shape) }
+        return missing
+    }
 }

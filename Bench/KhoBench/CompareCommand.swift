@@ -11,8 +11,8 @@ struct CompareCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Gives the same work to several targets in turns, round after round, and compares.",
         discussion: """
-            Every target is started and loaded once. With --table the runs are those that Kho's aims need, and the aims are computed; otherwise they are \
-            every target with every workload in every shape. Writes comparison.json and a folder for each run.
+            Every target is started and loaded once, after the generator's own ceilings were measured. With --table the runs are those that Kho's aims need, and \
+            the aims are computed; otherwise they are every target with every workload in every shape. Writes comparison.json and a folder for each run.
             """)
 
     @Flag(help: "The runs and the aims of the documentation's table.") var table = false
@@ -42,13 +42,22 @@ struct CompareCommand: AsyncParsableCommand {
         let environment = MeasureOptions.environment()
         let folder = options.out ?? Places.resultFolder("comparison")
         var comparison = Comparison(beganAt: WallClock.now() / 1_000, environment: environment, rounds: rounds, runs: [], warnings: [], aims: [])
+        let calibrated = options.calibration(environment)
+        let ceilings = try await Stage.whileSet {
+            var calibration = calibrated
+            let missing = calibration.missing(of: plan.lines.filter { $0.target == "kho" }.map(\.shape))
+            if !missing.isEmpty { Output.say("the generator's ceiling in \(missing.map(\.description).joined(separator: ", "))") }
+            var short = options
+            (short.warmUp, short.seconds) = (min(0.5, options.warmUp), min(1, options.seconds))
+            try await calibration.measure(missing, rounds: 3) { short.request($0, environment, ceilings: [:]) }
+            return calibration.ceilings
+        }
         try await Stage.whileSet {
             var sessions: [String: TargetSession] = [:]
             for name in plan.targets {
                 let own = plan.lines.filter { $0.target == name }.compactMap { workloads[$0.workload] }
                 sessions[name] = try await Stage.session(name, records: options.records ?? own.map(\.records).max() ?? 0, own, queryNodes: options.queryNodes)
             }
-            let ceilings = Calibration.read().ceilings
             var queryNodeBytes: Double?
             for round in 1...rounds {
                 Output.say("round \(round) of \(rounds)")
@@ -59,10 +68,7 @@ struct CompareCommand: AsyncParsableCommand {
                     try RunFolder.write(result, histograms: histograms, to: folder + "/" + place)
                     Output.say(Output.line(result, shape: line.shape.description))
                     Output.remarks(result)
-                    comparison.runs.append(Self.run(round, line, place, result))
-                    for warning in result.warnings + result.checks.filter({ !$0.passed }).map({ "FAILED: \($0.name): \($0.detail)" }) {
-                        comparison.warnings.append("\(line.target), \(line.workload), \(line.shape), round \(round): \(warning)")
-                    }
+                    comparison.add(result, line, round: round, folder: place)
                     if let bytes = result.usage?.anonymousBytesByProcess?.filter({ $0.key.hasPrefix("query") }).values.max() {
                         queryNodeBytes = max(queryNodeBytes ?? 0, Double(bytes))
                     }
@@ -73,20 +79,13 @@ struct CompareCommand: AsyncParsableCommand {
             var medians = Self.medians(comparison.runs)
             medians.queryNodeBytes = queryNodeBytes
             comparison.aims = plan.goals.compactMap { goal in
-                goal.reached(medians).map { Comparison.Aim(name: goal.name, atLeast: goal.atLeast, reached: $0, unit: goal.unit) }
+                goal.reached(medians).map { Aim(name: goal.name, atLeast: goal.atLeast, reached: $0, unit: goal.unit) }
             }
             try RunFolder.write(comparison, to: folder)
             try ReportWriter.write(for: folder)
             Self.show(plan, medians, comparison)
             Output.say("written to \(folder); read \(folder)/report.html")
         }
-    }
-
-    private static func run(_ round: Int, _ line: ComparisonPlan.Line, _ folder: String, _ result: RunResult) -> Comparison.Run {
-        let latencies = result.own.first.map { $0.response ?? $0.service }
-        return Comparison.Run(
-            round: round, target: line.target, workload: line.workload, shape: line.shape.description, folder: folder,
-            perSecond: result.own.reduce(0) { $0 + $1.perSecond }, p50: latencies?.p50, p99: latencies?.p99, processorNanoseconds: result.processorNanoseconds)
     }
 
     private static func medians(_ runs: [Comparison.Run]) -> ComparisonPlan.Medians {
@@ -115,17 +114,22 @@ struct CompareCommand: AsyncParsableCommand {
             let name = "\(Output.padded(line.target, 10)) \(Output.padded(line.workload, 23)) \(Output.padded(line.shape.description, 9))"
             Output.say("\(name) \(Output.padded(Output.grouped(median), 9, right: true))/s \(range)")
         }
-        if !comparison.aims.isEmpty { Output.say("\naims") }
-        for aim in comparison.aims {
-            if aim.atLeast == 0 {
-                Output.say("         \(aim.name): \(String(format: "%.2f", aim.reached))\(aim.unit)")
-                continue
-            }
-            let figures = aim.unit == "×" ? String(format: "%.2f× of at least %.2f×", aim.reached, aim.atLeast)
-                : "\(Output.grouped(aim.reached)) of at least \(Output.grouped(aim.atLeast)) \(aim.unit)"
-            Output.say("\(aim.isMet ? "met     " : "NOT MET ") \(aim.name): \(figures)")
-        }
+        Output.aims(comparison.aims)
         if comparison.rounds < 5 { Output.say("warning: fewer than 5 rounds; medians of so few are not to be quoted") }
         if !comparison.warnings.isEmpty { Output.say("\(comparison.warnings.count) warnings; they stand beside the runs above") }
+    }
+}
+
+extension Comparison {
+    /// One more run, with its warnings and what of its checks failed; its folder is below the comparison's.
+    mutating func add(_ result: RunResult, _ line: ComparisonPlan.Line, round: Int, folder: String) {
+        let latencies = result.own.first.map { $0.response ?? $0.service }
+        runs.append(
+            Run(
+                round: round, target: line.target, workload: line.workload, shape: line.shape.description, folder: folder,
+                perSecond: result.own.reduce(0) { $0 + $1.perSecond }, p50: latencies?.p50, p99: latencies?.p99, processorNanoseconds: result.processorNanoseconds))
+        for warning in result.warnings + result.checks.filter({ !$0.passed }).map({ "FAILED: \($0.name): \($0.detail)" }) {
+            warnings.append("\(line.target), \(line.workload), \(line.shape), round \(round): \(warning)")
+        }
     }
 }

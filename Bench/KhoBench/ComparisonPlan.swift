@@ -79,7 +79,9 @@ extension ComparisonPlan {
             against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s64x1, 1.0),
             against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s16x16, 1.25),
             against("redis-tls", "GET by field mask, read lease", "lgsp-lookup", s64x64, 1.6),
-            reported("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s1x1),
+            reported("redis", "GET by field mask, read lease, in the clear for redis", s1x1), reported("redis", "GET by field mask, read lease, in the clear for redis", s64x1),
+            reported("redis", "GET by field mask, read lease, in the clear for redis", s16x16), reported("redis", "GET by field mask, read lease, in the clear for redis", s64x64),
+            mapped, reported("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s1x1),
             reported("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s64x1),
             within("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s16x16, 0.6),
             within("GET by ReadIndex, of that by lease", "lgsp-lookup-read-index", "lgsp-lookup", s64x64, 0.6),
@@ -99,6 +101,9 @@ extension ComparisonPlan {
         return (Goal(name: "\(name), \(shape), against \(target)", atLeast: atLeast, unit: "×") { $0.ratio(own, other) }, [own, other])
     }
 
+    /// A ratio without an aim.
+    private static func reported(_ target: String, _ name: String, _ shape: LoadShape) -> (Goal, [Line]) { against(target, name, "lgsp-lookup", shape, 0) }
+
     private static func within(_ name: String, _ workload: String, _ of: String, _ shape: LoadShape, _ atLeast: Double) -> (Goal, [Line]) {
         let own = Line(target: "kho", workload: workload, shape: shape), other = Line(target: "kho", workload: of, shape: shape)
         return (Goal(name: "\(name), \(shape)", atLeast: atLeast, unit: "×") { $0.ratio(own, other) }, [own, other])
@@ -113,6 +118,12 @@ extension ComparisonPlan {
         let line = Line(target: "kho", workload: workload, shape: s4x4)
         return (Goal(name: "\(name), 400 B, 4x4 batches of 256", atLeast: atLeast, unit: "records/s") { $0.perSecond[line] }, [line])
     }
+
+    /// What LMDB gives without sockets and rights: what is possible at the most.
+    private static let mapped: (Goal, [Line]) = {
+        let line = Line(target: "lmdb", workload: "lgsp-lookup", shape: LoadShape(connections: 2, depth: 64))
+        return (Goal(name: "mdb_get and a copy in one process, two threads", atLeast: 0, unit: "GET/s") { $0.perSecond[line] }, [line])
+    }()
 
     /// A ratio of times, turned round: more is better, as everywhere.
     private static let underImport: (Goal, [Line]) = {

@@ -30,14 +30,22 @@ struct MeasureOptions: ParsableArguments {
     /// - Parameter round: from 1; each draws other keys.
     func request(_ shape: LoadShape, _ environment: RunEnvironment, ceilings: [String: Double], round: Int = 1) -> TargetSession.Request {
         TargetSession.Request(
-            shape: shape, warmUpSeconds: warmUp, seconds: seconds, threads: threads ?? max(1, environment.processors / 2), seed: seed &+ UInt64(round - 1),
+            shape: shape, warmUpSeconds: warmUp, seconds: seconds, threads: threads(on: environment), seed: seed &+ UInt64(round - 1),
             arrivals: LoadDescription.Arrivals(rawValue: arrivals) ?? .poisson, environment: environment, ceilings: ceilings)
     }
 
+    private func threads(on environment: RunEnvironment) -> Int { threads ?? max(1, environment.processors / 2) }
+
+    /// The ceilings that are known of this program on this machine.
+    func calibration(_ environment: RunEnvironment) -> Calibration { Calibration(of: .init(environment, threads: threads(on: environment))) }
+
     /// Looks at the machine; says at once what spoils every figure.
     static func environment() -> RunEnvironment {
-        let environment = EnvironmentProbe.look(folder: FileManager.default.temporaryDirectory.path, checkout: Places.checkout)
-        if environment.build == "debug" { Output.say("warning: a debug build; its figures say nothing") }
+        var environment = EnvironmentProbe.look(folder: FileManager.default.temporaryDirectory.path, checkout: Places.checkout)
+        let programs = MeasuredProgram.all
+        environment.programs = programs.map(\.description)
+        environment.programsAreOlderThanSources = Places.checkout.map { checkout in programs.contains { $0.isOlder(thanSourcesIn: checkout) } }
+        for warning in Warnings.of(environment) { Output.say("warning: \(warning)") }
         return environment
     }
 }
@@ -89,6 +97,19 @@ enum Output {
         text += "  p50 \(milliseconds(latencies?.p50))  p99 \(milliseconds(latencies?.p99))  max \(milliseconds(latencies?.max)) ms"
         if let nanoseconds = result.processorNanoseconds { text += String(format: "  %.1f µs processor", nanoseconds / 1_000) }
         return text
+    }
+
+    static func aims(_ aims: [Aim]) {
+        if !aims.isEmpty { say("\naims") }
+        for aim in aims {
+            if aim.atLeast == 0 {
+                say("         \(aim.name): \(aim.unit == "×" ? String(format: "%.2f×", aim.reached) : "\(grouped(aim.reached)) \(aim.unit)")")
+                continue
+            }
+            let figures = aim.unit == "×" ? String(format: "%.2f× of at least %.2f×", aim.reached, aim.atLeast)
+                : "\(grouped(aim.reached)) of at least \(grouped(aim.atLeast)) \(aim.unit)"
+            say("\(aim.isMet ? "met     " : "NOT MET ") \(aim.name): \(figures)")
+        }
     }
 
     static func remarks(_ result: RunResult) {

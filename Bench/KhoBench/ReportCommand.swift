@@ -3,10 +3,10 @@ import BenchReport
 
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "report", abstract: "Writes report.html of a run's or a comparison's folder anew.",
+        commandName: "report", abstract: "Writes report.html of a folder of results anew.",
         discussion: "A comparison's runs get theirs too. Each is one file that needs no other and no network.")
 
-    @Argument(help: "The folder, with summary.json or comparison.json in it.") var folder: String
+    @Argument(help: "The folder, with summary.json, comparison.json or engine.json in it.") var folder: String
 
     func run() throws { print(try ReportWriter.write(for: folder)) }
 }

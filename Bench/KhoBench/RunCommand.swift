@@ -25,7 +25,7 @@ struct RunCommand: AsyncParsableCommand {
         let folder = options.out ?? Places.resultFolder("\(target)-\(workload.name)-\(shape)")
         try await Stage.whileSet {
             let session = try await Stage.session(target, records: options.records ?? workload.records, [workload], queryNodes: options.queryNodes)
-            let (result, histograms) = try await session.measure(workload, options.request(shape, environment, ceilings: Calibration.read().ceilings))
+            let (result, histograms) = try await session.measure(workload, options.request(shape, environment, ceilings: options.calibration(environment).ceilings))
             try RunFolder.write(result, histograms: histograms, to: folder)
             try ReportWriter.write(for: folder)
             Output.say(Output.line(result, shape: shape.description))

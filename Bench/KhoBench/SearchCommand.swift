@@ -1,6 +1,8 @@
 import ArgumentParser
 import BenchMeasure
+import BenchReport
 import BenchTargets
+import Core
 import Foundation
 
 /// What latencies must keep to: `p99=5ms`.
@@ -40,7 +42,10 @@ struct Objective: Equatable {
 struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "search", abstract: "Finds the highest rate of an open load at which an objective holds.",
-        discussion: "Doubles the rate until it does not hold, then halves the interval until it is 5 % wide. A rate holds if no request was skipped or failed.")
+        discussion: """
+            Doubles the rate until it does not hold, then halves the interval until it is 5 % wide. A rate holds if no request was skipped or failed. Writes a \
+            comparison of the rates.
+            """)
 
     @Option(help: "kho, redis, redis-tls, etcd, postgres.") var target = "kho"
     @Option(help: "The name of a file of Bench/Workloads, or a path.") var workload = "lgsp-lookup"
@@ -52,6 +57,8 @@ struct SearchCommand: AsyncParsableCommand {
         let workload = try Places.workload(workload), objective = try Objective(slo)
         let environment = MeasureOptions.environment()
         let folder = options.out ?? Places.resultFolder("search-\(target)-\(workload.name)")
+        // A comparison of one target: its report has the picture of the rate against p99.
+        var comparison = Comparison(beganAt: WallClock.now() / 1_000, environment: environment, rounds: 1, runs: [], warnings: [], aims: [])
         try await Stage.whileSet {
             let session = try await Stage.session(target, records: options.records ?? workload.records, [workload], queryNodes: options.queryNodes)
             var held: Double?
@@ -59,8 +66,11 @@ struct SearchCommand: AsyncParsableCommand {
             var rate = from
             while failed == nil || failed! / (held ?? 1) > 1.05 {
                 let shape = LoadShape(connections: LoadShape.openConnections, depth: LoadShape.openDepth, ratePerSecond: rate.rounded())
+                let line = ComparisonPlan.Line(target: target, workload: workload.name, shape: shape)
                 let (result, histograms) = try await session.measure(workload, options.request(shape, environment, ceilings: [:]))
                 try RunFolder.write(result, histograms: histograms, to: "\(folder)/runs/\(shape)")
+                comparison.add(result, line, round: 1, folder: "runs/\(shape)")
+                try RunFolder.write(comparison, to: folder)
                 let holds = holds(result, objective)
                 Output.say(Output.line(result, shape: shape.description) + (holds ? "  holds" : "  does not hold"))
                 if holds { held = rate } else { failed = rate }
@@ -68,10 +78,13 @@ struct SearchCommand: AsyncParsableCommand {
                 rate = failed == nil ? rate * 2 : held == nil ? rate / 2 : (rate + (holds ? failed! : held!)) / 2
                 if rate > 10_000_000 { break }
             }
+            comparison.aims = [Aim(name: "highest rate at which \(slo) holds", atLeast: 0, reached: (held ?? 0).rounded(), unit: "requests/s")]
+            try RunFolder.write(comparison, to: folder)
+            try ReportWriter.write(for: folder)
             guard let held else {
                 throw BenchError("\(slo) does not hold at \(Int(failed ?? from)) requests a second", remedy: "begin lower with --from, or allow more time")
             }
-            Output.say("\(slo) holds at \(Output.grouped(held)) requests a second; the runs are in \(folder)")
+            Output.say("\(slo) holds at \(Output.grouped(held)) requests a second; written to \(folder); read \(folder)/report.html")
         }
     }
 

@@ -7,7 +7,7 @@ import Core
 @Conductor final class TargetSession {
     let target: any Target
     let records: Int
-    private let shape: DataShape
+    let shape: DataShape
     private let shared: OperationSource.Shared
     /// The first number of records that an import will write.
     private var importNext: UInt64
@@ -17,7 +17,7 @@ import Core
     /// Batches of a load that may be refused and sent again, as when a leader was not in time for its followers.
     private static let repeats = 10_000
     /// Records that are read to verify a load, and after a run to check it.
-    private static let samples = 1_000
+    static let samples = 1_000
 
     init(_ target: any Target, records: Int, valueBytes: Int) {
         self.target = target
@@ -33,7 +33,7 @@ import Core
     // MARK: Load and verify
 
     /// The owner's workload for loading and checking.
-    private static func plain(_ operations: String) throws -> Workload {
+    static func plain(_ operations: String) throws -> Workload {
         try Workload("name = \"loading\"\nabout = \"Loading and checking\"\n[operations]\n\(operations) = 100\n", file: "loading")
     }
 
@@ -63,31 +63,38 @@ import Core
         let step = max(1, records / Self.samples)
         let answers = try await read(stride(from: 0, to: records, by: step).map { UInt64($0) }, workload)
         for answer in answers {
-            guard answer.outcome == .found else {
-                throw BenchError("\(target.name): record \(answer.operation.record) was loaded and is not found \(answer.failure)")
-            }
-            guard let seen = target.seen(answer, workload) else { continue }
-            for (field, value) in seen.fields.enumerated() where field != DataShape.numberField {
-                let expected = shape.text(field, of: answer.operation.record, stamp: 0)
-                guard value == expected else {
-                    let found = value.map { String(decoding: $0, as: UTF8.self) } ?? "nothing"
-                    throw BenchError("\(target.name): record \(answer.operation.record) does not hold what was loaded: f\(field) is \(found)")
-                }
+            if let difference = difference(answer, workload) {
+                throw BenchError("\(target.name): record \(answer.operation.record) was loaded and \(difference)")
             }
         }
     }
 
+    /// In what a record differs from what was loaded or imported under its number: "is not found"; nil if in nothing, or if the target's answers cannot be told apart.
+    func difference(_ answer: CapturedAnswer, _ workload: Workload) -> String? {
+        guard answer.outcome == .found else { return "is not found \(answer.failure)" }
+        guard let seen = target.seen(answer, workload) else { return nil }
+        for (field, value) in seen.fields.enumerated() where field != DataShape.numberField && value != shape.text(field, of: answer.operation.record, stamp: 0) {
+            return "does not hold what it must: f\(field) is \(value.map { String(decoding: $0, as: UTF8.self) } ?? "nothing")"
+        }
+        return nil
+    }
+
     /// Reads these as the workload's reader does and keeps the answers.
-    private func read(_ numbers: [UInt64], _ workload: Workload) async throws -> [CapturedAnswer] {
+    func read(_ numbers: [UInt64], _ workload: Workload) async throws -> [CapturedAnswer] {
+        try await answers(to: numbers.map { Operation(.get, record: $0) }, workload)
+    }
+
+    /// Each of these is asked once, as the workload's reader.
+    func answers(to operations: [Operation], _ workload: Workload) async throws -> [CapturedAnswer] {
         let load = LoadDescription(model: .closed, connections: 1, depth: 16, threads: 1, ratePerSecond: nil, arrivals: nil)
         var job = LoadJob(
-            endpoints: [], tls: nil, load: load, source: .list(numbers.map { Operation(.get, record: $0) }), shared: .init(records: UInt64(records)),
+            endpoints: [], tls: nil, load: load, source: .list(operations), shared: .init(records: UInt64(records)),
             warmUpSeconds: 0, seconds: nil)
         job.captures = true
         var reader = workload
-        reader.shares = [.init(kind: .get, percent: 100)]
+        reader.shares = [.init(kind: operations.first?.kind ?? .get, percent: 100)]
         let captured = try await target.run(job, reader) { _ in }.captured
-        guard captured.count == numbers.count else { throw BenchError("\(target.name): \(captured.count) answers to \(numbers.count) reads") }
+        guard captured.count == operations.count else { throw BenchError("\(target.name): \(captured.count) answers to \(operations.count) reads") }
         return captured
     }
 
@@ -135,7 +142,7 @@ import Core
         let usage = course.usage
         importNext += (workload.imports ? Self.imported(outcome, job) : 0) + (beside.map { Self.imported($0.outcome, $0.job) } ?? 0)
         let checkBegin = MonotonicTime.now()
-        let checks = try await check(workload, outcome)
+        let checks = try await check(workload, outcome, imported: outcome.ledger.batches + (beside?.outcome.ledger.batches ?? []))
         let checkSeconds = MonotonicTime.now().milliseconds(since: checkBegin) / 1_000
         var kinds = workload.shares.map(\.kind)
         var operations = kinds.compactMap { kind in outcome[kind].map { self.operation(kind, $0, outcome) } }
@@ -151,7 +158,8 @@ import Core
             beganAt: began, environment: environment, target: target.description(of: workload),
             workload: WorkloadDescription(name: workload.name, file: workload.text, records: records, valueBytes: shape.valueBytes, seed: request.seed), load: job.load,
             seconds: StageSeconds(load: loadSeconds, warmUp: request.warmUpSeconds, measure: outcome.seconds, check: checkSeconds), operations: operations,
-            series: outcome.series?.points(events: events) ?? [], usage: usage, checks: checks,
+            series: outcome.series?.points(events: events) ?? [], usage: usage,
+            ceilingPerSecond: request.ceilings[request.shape.description], checks: checks,
             warnings: Warnings.of(outcome, operations, request, busyShare: busy, isFaulty: workload.fault != nil, protocolName: target.name))
         return (result, histograms)
     }
@@ -179,62 +187,5 @@ import Core
             kind: kind.name, count: count, perSecond: Double(count) / max(0.001, outcome.seconds), errors: recorder.errors, denied: recorder.denied,
             late: outcome.late, skipped: outcome.skipped, service: recorder.service.summary, response: recorder.response?.summary,
             errorSamples: recorder.errorSamples)
-    }
-
-    // MARK: Check
-
-    private func check(_ workload: Workload, _ outcome: LoadOutcome) async throws -> [CheckResult] {
-        var checks: [CheckResult] = []
-        if outcome.unanswered > 0 {
-            checks.append(CheckResult(name: "every request was answered", passed: false, detail: "\(outcome.unanswered) were not, five seconds after the end"))
-        }
-        if !outcome.ledger.sent.isEmpty, target.name != "null" { checks.append(try await checkWrites(outcome.ledger)) }
-        if workload.rights != .none, ["kho", "postgres"].contains(target.name) { checks.append(try await checkRights(workload)) }
-        return checks
-    }
-
-    /// Of a sample of the records that were written, that none shows an older state than the last acknowledged write of it left.
-    private func checkWrites(_ ledger: WriteLedger) async throws -> CheckResult {
-        let name = "no acknowledged write is lost"
-        let workload = try Self.plain("get")
-        try await target.prepare(workload)
-        let sample = ledger.sent.keys.sorted().striding(Self.samples)
-        var lost = 0
-        for answer in try await read(sample, workload) {
-            let stamp = answer.outcome == .found ? target.seen(answer, workload)?.stamp : nil
-            let sent = ledger.sent[answer.operation.record] ?? 0
-            // Of two that were under way together either may have been the last.
-            if (stamp ?? 0) + ledger.longest < sent { lost += 1 }
-        }
-        return CheckResult(name: name, passed: lost == 0, detail: "\(sample.count) records read of \(ledger.sent.count) written, \(lost) lost")
-    }
-
-    /// Of a sample, that a reader is shown what it may see and nothing else.
-    private func checkRights(_ workload: Workload) async throws -> CheckResult {
-        let sample = (0..<UInt64(records)).striding(200)
-        var wrong = 0
-        for answer in try await read(sample, workload) {
-            let isHidden = (workload.rights == .row || workload.rights == .both) && answer.operation.record % 10 == 9
-            guard !isHidden, answer.outcome == .found else {
-                if answer.outcome == .found || !isHidden { wrong += 1 }
-                continue
-            }
-            guard let seen = target.seen(answer, workload) else {
-                wrong += 1
-                continue
-            }
-            let isMasked = workload.rights == .field || workload.rights == .both
-            for field in 0..<DataShape.fields where (seen.fields[field] != nil) != (!isMasked || field < DataShape.shownFields) { wrong += 1 }
-        }
-        return CheckResult(
-            name: "nothing withheld was shown, and nothing else was withheld", passed: wrong == 0, detail: "\(sample.count) records read, \(wrong) wrong")
-    }
-}
-
-extension Collection<UInt64> {
-    /// At most so many, evenly spread.
-    func striding(_ most: Int) -> [UInt64] {
-        let step = Swift.max(1, (count + most - 1) / most)
-        return enumerated().filter { $0.offset % step == 0 }.map(\.element)
     }
 }

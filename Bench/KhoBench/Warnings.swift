@@ -8,12 +8,19 @@ enum Warnings {
     /// Of the generator's ceiling, and of its threads' time.
     static let ceilingShareMax = 0.7, generatorShareMax = 0.9
 
+    /// What spoils every figure of this machine and build. `busyShare` is of all processors' time, 0 to 1.
+    static func of(_ environment: RunEnvironment, busyShare: Double = 0) -> [String] {
+        var warnings: [String] = []
+        if environment.build == "debug" { warnings.append("a debug build: its figures say nothing") }
+        if environment.programsAreOlderThanSources == true { warnings.append("a file of the sources is newer than the programs: the revision says nothing of them") }
+        if busyShare > busyShareMax { warnings.append("the machine was busy before the run: \(percent(busyShare)) of its processors' time went to others") }
+        return warnings
+    }
+
     static func of(
         _ outcome: LoadOutcome, _ operations: [OperationResult], _ request: TargetSession.Request, busyShare: Double, isFaulty: Bool, protocolName: String
     ) -> [String] {
-        var warnings: [String] = []
-        if request.environment.build == "debug" { warnings.append("a debug build: its figures say nothing") }
-        if busyShare > busyShareMax { warnings.append("the machine was busy before the run: \(percent(busyShare)) of its processors' time went to others") }
+        var warnings = of(request.environment, busyShare: busyShare)
         for operation in operations where operation.service.p99 == nil {
             warnings.append("too few samples of \(operation.kind) for p99: \(operation.service.samples)")
         }

@@ -37,12 +37,13 @@ package struct KindRecorder: Sendable {
 }
 
 /// The writes of a thread as far as a check needs them: of each record, when the last acknowledged write of it was sent. A record's final stamp must not be
-/// older than that by more than the longest write took, or an acknowledged write was lost.
+/// older than that by more than the longest write took, or an acknowledged write was lost. Of imports, which write each record once, the acknowledged batches.
 package struct WriteLedger: Sendable {
     package private(set) var sent: [UInt64: UInt64] = [:]
     package private(set) var longest: UInt64 = 0
+    package private(set) var batches: [Operation] = []
     /// More are not remembered: enough to check a sample.
-    package static let recordsMax = 200_000
+    package static let recordsMax = 200_000, batchesMax = 200_000
 
     mutating func acknowledged(_ record: UInt64, sentAt: UInt64, now: UInt64) {
         longest = max(longest, now - sentAt)
@@ -53,7 +54,10 @@ package struct WriteLedger: Sendable {
         }
     }
 
+    mutating func acknowledged(_ batch: Operation) { if batches.count < Self.batchesMax { batches.append(batch) } }
+
     mutating func add(_ other: WriteLedger) {
+        batches += other.batches
         longest = max(longest, other.longest)
         sent.merge(other.sent) { max($0, $1) }
     }

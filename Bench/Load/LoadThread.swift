@@ -275,8 +275,8 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         _ answer: Answer, _ operation: Operation, sentAt: UInt64, dueAt: UInt64, _ now: UInt64, _ bytes: UnsafeRawBufferPointer, failure: () -> String
     ) {
         underWay -= 1
-        if operation.kind.writes, answer.outcome == .written, operation.kind != .importBatch {
-            ledger.acknowledged(operation.record, sentAt: operation.stamp, now: now)
+        if operation.kind.writes, answer.outcome == .written {
+            if operation.kind == .importBatch { ledger.acknowledged(operation) } else { ledger.acknowledged(operation.record, sentAt: operation.stamp, now: now) }
         }
         if captures { capture(answer, operation, bytes, failure) }
         // Of an open load what was due in the measured time, however late its answer: a stall at the end is seen too.

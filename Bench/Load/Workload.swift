@@ -70,6 +70,7 @@ package struct Workload: Sendable, Equatable {
     }
 
     package var writes: Bool { shares.contains { $0.kind.writes } }
+    package var scans: Bool { shares.contains { $0.kind == .scan } }
     package var imports: Bool { shares.contains { $0.kind == .importBatch } }
     package var shape: DataShape { DataShape(valueBytes: valueBytes) }
 

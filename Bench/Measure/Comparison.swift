@@ -50,22 +50,4 @@ package struct Comparison: Codable, Sendable, Equatable {
             self.processorNanoseconds = processorNanoseconds
         }
     }
-
-    package struct Aim: Codable, Sendable, Equatable {
-        /// "GET 64x64, read lease, against redis-tls".
-        package var name: String
-        /// A ratio, at least; or a figure with its unit.
-        package var atLeast: Double
-        /// Medians of the rounds.
-        package var reached: Double
-        package var unit: String
-        package var isMet: Bool { reached >= atLeast }
-
-        package init(name: String, atLeast: Double, reached: Double, unit: String) {
-            self.name = name
-            self.atLeast = atLeast
-            self.reached = reached
-            self.unit = unit
-        }
-    }
 }

@@ -9,14 +9,15 @@ package enum EnvironmentProbe {
     ///   - checkout: the folder of the sources, for their revision.
     package static func look(folder: String, checkout: String?) -> RunEnvironment {
         #if DEBUG
-        let build = "debug"
+        let build = "debug", settings = "-Onone"
         #else
-        let build = "release"
+        let build = "release", settings = "-O, whole modules"
         #endif
+        let isDynamic = text("/proc/self/maps")?.contains("libswiftCore.so") ?? false
         return RunEnvironment(
             processor: processor ?? "unknown", processors: ProcessInfo.processInfo.activeProcessorCount,
             memoryBytes: ProcessInfo.processInfo.physicalMemory, kernel: kernel, diskSyncNanoseconds: diskSync(in: folder), build: build,
-            revision: checkout.flatMap(revision) ?? "unknown", loadBefore: load)
+            settings: "\(settings); the standard library is linked \(isDynamic ? "dynamically" : "statically")", compiler: compiler, revision: checkout.flatMap(revision) ?? "unknown", loadBefore: load)
     }
 
     private static var processor: String? {
@@ -63,10 +64,16 @@ package enum EnvironmentProbe {
         return revision.trimmingCharacters(in: .whitespacesAndNewlines) + (changes.isEmpty ? "" : "+")
     }
 
-    private static func git(_ checkout: String, _ arguments: [String]) -> String? {
+    private static func git(_ checkout: String, _ arguments: [String]) -> String? { printed(by: ["git", "-C", checkout] + arguments) }
+
+    /// The first line of `swift --version`.
+    private static var compiler: String? { printed(by: ["swift", "--version"])?.split(separator: "\n").first.map(String.init) }
+
+    /// What a program found by PATH prints; nil if there is none, or it ends with an error.
+    private static func printed(by command: [String]) -> String? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["git", "-C", checkout] + arguments
+        process.arguments = command
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Writes the folder of a run or of a comparison.
+/// Writes the folder of a run, of a comparison, or of the access path in one process.
 package enum RunFolder {
     /// `summary.json`, `series.csv` and a `.hgrm` for each kind of operation.
     package static func write(_ result: RunResult, histograms: [(kind: String, histogram: LatencyHistogram)], to folder: String) throws {
@@ -16,6 +16,12 @@ package enum RunFolder {
     package static func write(_ comparison: Comparison, to folder: String) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try json(comparison).write(to: URL(fileURLWithPath: folder + "/comparison.json"))
+    }
+
+    /// `engine.json`.
+    package static func write(_ result: EngineResult, to folder: String) throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try json(result).write(to: URL(fileURLWithPath: folder + "/engine.json"))
     }
 
     private static func json(_ value: some Encodable) throws -> Data {

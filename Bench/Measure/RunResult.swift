@@ -18,6 +18,8 @@ package struct RunResult: Codable, Sendable, Equatable {
     package var series: [SeriesPoint]
     /// Processor time and memory of the processes of the target, summed, over the measurement.
     package var usage: ProcessUsage?
+    /// What the generator gave in this shape against the null server, operations a second; absent if nobody measured it.
+    package var ceilingPerSecond: Double?
     /// What was checked after the load, and whether it held.
     package var checks: [CheckResult]
     /// Why this run must not be quoted without a word: a debug build, a busy machine, too few samples, bound by the generator.
@@ -25,7 +27,8 @@ package struct RunResult: Codable, Sendable, Equatable {
 
     package init(
         beganAt: Int64, environment: RunEnvironment, target: TargetDescription, workload: WorkloadDescription, load: LoadDescription,
-        seconds: StageSeconds, operations: [OperationResult], series: [SeriesPoint], usage: ProcessUsage?, checks: [CheckResult], warnings: [String]
+        seconds: StageSeconds, operations: [OperationResult], series: [SeriesPoint], usage: ProcessUsage?, ceilingPerSecond: Double? = nil,
+        checks: [CheckResult], warnings: [String]
     ) {
         self.beganAt = beganAt
         self.environment = environment
@@ -36,6 +39,7 @@ package struct RunResult: Codable, Sendable, Equatable {
         self.operations = operations
         self.series = series
         self.usage = usage
+        self.ceilingPerSecond = ceilingPerSecond
         self.checks = checks
         self.warnings = warnings
     }
@@ -51,13 +55,22 @@ package struct RunEnvironment: Codable, Sendable, Equatable {
     package var diskSyncNanoseconds: UInt64?
     /// `release` or `debug`.
     package var build: String
-    /// The revision of Kho, with `+` if files were changed.
+    /// With which settings that build is made, and how the standard library is linked; absent in results of before.
+    package var settings: String?
+    /// What `swift --version` says where this ran; absent if there is none, or in results of before.
+    package var compiler: String?
+    /// The revision of the checkout, with `+` if files were changed.
     package var revision: String
+    /// The programs that were measured, each with the first 12 hexadecimal digits of its SHA-256: "khod 0123456789ab".
+    package var programs: [String]?
+    /// Whether a file of the sources is newer than a program: then the revision says nothing of it.
+    package var programsAreOlderThanSources: Bool?
     /// Runnable threads of others per processor when the measurement began, from `/proc/loadavg`.
     package var loadBefore: Double
 
     package init(
-        processor: String, processors: Int, memoryBytes: UInt64, kernel: String, diskSyncNanoseconds: UInt64?, build: String, revision: String,
+        processor: String, processors: Int, memoryBytes: UInt64, kernel: String, diskSyncNanoseconds: UInt64?, build: String, settings: String? = nil,
+        compiler: String? = nil, revision: String, programs: [String]? = nil, programsAreOlderThanSources: Bool? = nil,
         loadBefore: Double
     ) {
         self.processor = processor
@@ -66,7 +79,11 @@ package struct RunEnvironment: Codable, Sendable, Equatable {
         self.kernel = kernel
         self.diskSyncNanoseconds = diskSyncNanoseconds
         self.build = build
+        self.settings = settings
+        self.compiler = compiler
         self.revision = revision
+        self.programs = programs
+        self.programsAreOlderThanSources = programsAreOlderThanSources
         self.loadBefore = loadBefore
     }
 }

@@ -8,7 +8,7 @@ package enum ComparisonReport {
         let view = ComparisonView(comparison, results: runs)
         let head = Prose.when(comparison.beganAt, comparison.environment) + Boxes.failures(view.failures) + Boxes.warnings(view.warnings) + Prose.lead(of: view)
         var page = Page(title: title(of: view), head: head)
-        page.section("Aims", aims(comparison))
+        page.section("Aims", Aims.section(comparison.aims))
         for workload in view.workloads {
             page.section("Throughput: \(workload)", ComparisonThroughput.section(workload, view, &page))
         }
@@ -28,24 +28,6 @@ package enum ComparisonReport {
         let names = Numbers.list(view.targets.map(\.name))
         guard view.workloads.count <= 2 else { return "\(names): \(Numbers.word(view.workloads.count)) workloads compared" }
         return "\(names): \(Numbers.list(view.workloads))"
-    }
-
-    private static func aims(_ comparison: Comparison) -> Markup {
-        guard !comparison.aims.isEmpty else { return "" }
-        var table = Table(columns: [.words("aim"), .figures("at least"), .figures("reached"), .figures("reached of the aim"), .words("")])
-        table.rows = comparison.aims.map { aim in
-            func figure(_ value: Double) -> String { Numbers.figure(value) + (aim.unit.isEmpty ? "" : " " + aim.unit) }
-            let share = aim.atLeast > 0 ? Numbers.fixed(100 * aim.reached / aim.atLeast, decimals: 0) + " %" : Numbers.absent
-            return [
-                "\(aim.name)", "\(aim.atLeast > 0 ? figure(aim.atLeast) : Numbers.absent)", "\(figure(aim.reached))", "\(share)",
-                aim.atLeast == 0 ? "reported" : aim.isMet ? "<span class=\"met nowrap\">✔ met</span>" : "<span class=\"unmet nowrap\">✘ not met</span>",
-            ]
-        }
-        // A figure without an aim is reported and not judged.
-        let judged = comparison.aims.filter { $0.atLeast > 0 }
-        let met = judged.filter(\.isMet).count
-        let share = met == judged.count ? "All" : "\(met) of"
-        return "<p>\(share) \(Numbers.count(judged.count, "aim")) met, by medians of the rounds.</p>\n\(table.markup)"
     }
 
     /// Beside each promise the figures that were paid for it: the medians at the shape with the most under way.

@@ -28,6 +28,7 @@ package enum ReportError: Error, Equatable, CustomStringConvertible {
 package enum ResultFolder {
     package static let runFile = "summary.json"
     package static let comparisonFile = "comparison.json"
+    package static let engineFile = "engine.json"
 
     /// The run whose folder this is.
     package static func run(at folder: String) throws(ReportError) -> RunResult {
@@ -50,8 +51,17 @@ package enum ResultFolder {
         return (comparison, runs)
     }
 
-    package static func isComparison(_ folder: String) -> Bool {
-        FileManager.default.fileExists(atPath: URL(fileURLWithPath: folder).appendingPathComponent(comparisonFile).path)
+    /// What `kho-bench engine` wrote into this folder.
+    package static func engine(at folder: String) throws(ReportError) -> EngineResult {
+        let path = URL(fileURLWithPath: folder).appendingPathComponent(engineFile).path
+        return try decode(EngineResult.self, format: EngineResult.formatNow, try bytes(of: path), path: path)
+    }
+
+    package static func isComparison(_ folder: String) -> Bool { holds(comparisonFile, folder) }
+    package static func isEngine(_ folder: String) -> Bool { holds(engineFile, folder) }
+
+    private static func holds(_ file: String, _ folder: String) -> Bool {
+        FileManager.default.fileExists(atPath: URL(fileURLWithPath: folder).appendingPathComponent(file).path)
     }
 
     /// Every run at or below the folder, in the order in which they began: a run's folder, a comparison's, or one that holds several of either.

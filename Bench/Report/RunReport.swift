@@ -118,8 +118,9 @@ package enum RunReport {
 
     private static func stages(_ run: RunResult) -> [(String, Markup)] {
         let seconds = run.seconds
+        let ceiling = run.ceilingPerSecond.map { "\(Numbers.figure($0)) a second against a server that knows nothing" } ?? Numbers.absent
         return [
-            ("threads of the generator", "\(run.load.threads)"),
+            ("threads of the generator", "\(run.load.threads)"), ("its ceiling in this shape", "\(ceiling)"),
             (
                 "stages",
                 """

@@ -183,8 +183,20 @@ final class KhoTarget: Target {
             consistency: workload.reads == .lease ? "linearizable, read lease" : "linearizable, ReadIndex", configuration: ["storage.map_size = 32GiB"])
     }
 
-    func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord? {
-        guard let record = try? Record(decoding: answer.value, key: DataShape.key(answer.operation.record)) else { return nil }
+    func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord? { Self.seen(answer.value, DataShape.key(answer.operation.record)) }
+
+    func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? {
+        guard let rows = try? ScanBatch(decoding: answer.value).rows else { return nil }
+        var records: [(UInt64, SeenRecord)] = []
+        for row in rows {
+            guard let number = UInt64(String(decoding: row.key, as: UTF8.self)), let seen = Self.seen(row.record, row.key) else { return nil }
+            records.append((number, seen))
+        }
+        return records
+    }
+
+    private static func seen(_ bytes: [UInt8], _ key: [UInt8]) -> SeenRecord? {
+        guard let record = try? Record(decoding: bytes, key: key) else { return nil }
         var fields = [[UInt8]?](repeating: nil, count: DataShape.fields)
         for place in fields.indices {
             switch record[FieldID(UInt16(place + 1))] {

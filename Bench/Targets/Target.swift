@@ -35,6 +35,8 @@ package struct BenchError: Error, Sendable, CustomStringConvertible {
     func run(_ job: LoadJob, _ workload: Workload, began: @escaping @Sendable (MonotonicTime) -> Void) async throws -> LoadOutcome
     /// What a captured answer shows, by field; nil if it cannot be told apart.
     func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord?
+    /// The records that a captured answer to a scan shows, with their numbers, in its order; nil if it cannot be told apart.
+    func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]?
     /// Begins a fault and gives what was done, then ends it.
     func begin(_ fault: Workload.Fault.Kind) async throws -> String
     func end(_ fault: Workload.Fault.Kind) async throws -> String
@@ -75,6 +77,7 @@ package struct SeenRecord: Sendable {
 }
 
 extension Target {
+    package func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? { nil }
     package func begin(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }
     package func end(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }
 }

@@ -18,17 +18,26 @@ import Testing
         run.environment.processor = hostile
         run.environment.kernel = hostile
         run.environment.revision = hostile
+        run.environment.settings = hostile
+        run.environment.compiler = hostile
+        run.environment.programs = [hostile]
         run.operations[0].kind = hostile
         run.operations[0].errorSamples = [hostile]
         run.checks[0] = CheckResult(name: hostile, passed: false, detail: hostile)
         run.warnings = [hostile]
         run.usage?.byProcess = [hostile]
-        let aim = Comparison.Aim(name: hostile, atLeast: 1, reached: 2, unit: hostile)
+        let aim = Aim(name: hostile, atLeast: 1, reached: 2, unit: hostile)
         let comparison = Comparison(
             beganAt: 0, environment: run.environment, rounds: 1,
             runs: [Comparison.Run(round: 1, target: hostile, workload: hostile, shape: hostile, folder: hostile, perSecond: 1, p50: 1, p99: 1, processorNanoseconds: 1)],
             warnings: [hostile], aims: [aim])
-        for html in [RunReport.html(of: run), ComparisonReport.html(of: comparison, runs: [hostile: run])] {
+        var engine = samples.engine()
+        engine.environment = run.environment
+        engine.figures[1].name = hostile
+        engine.figures[1].unit = hostile
+        engine.aims = [aim]
+        engine.warnings = [hostile]
+        for html in [RunReport.html(of: run), ComparisonReport.html(of: comparison, runs: [hostile: run]), EngineReport.html(of: engine)] {
             #expect(!html.contains("<script>alert"))
             #expect(html.contains(safe))
             #expect(html.components(separatedBy: "<script").count == 2, "only the report's own")
@@ -39,7 +48,7 @@ import Testing
         var samples = Samples()
         let run = samples.run(load: Samples.open(5_000), perSecond: 5_000, middle: 3e5, events: [3: "n1 is killed"])
         let (comparison, runs) = samples.comparison(rounds: 2)
-        for html in [RunReport.html(of: run), ComparisonReport.html(of: comparison, runs: runs)] {
+        for html in [RunReport.html(of: run), ComparisonReport.html(of: comparison, runs: runs), EngineReport.html(of: samples.engine())] {
             try expectWellFormed(html)
             let ids = html.matches(of: /\sid="([^"]+)"/).map { String($0.1) }
             #expect(Set(ids).count == ids.count)
@@ -124,6 +133,36 @@ import Testing
         #expect(html.contains("<p>2 of 3 aims met, by medians of the rounds.</p>"))
         #expect(html.contains("<td class=\"n\">300,000 /s</td><td class=\"n\">291,300 /s</td><td class=\"n\">97 %</td><td><span class=\"unmet nowrap\">✘ not met</span></td>"))
         #expect(html.contains("<td class=\"n\">101 %</td><td><span class=\"met nowrap\">✔ met</span></td>"))
+    }
+
+    @Test func theEngineIsComparedWithWhatIsOfItsUnit() {
+        var result = Samples(seed: 1)
+        var engine = result.engine()
+        engine.figures[0].nanoseconds = [900, 1_000, 1_100]
+        engine.figures[1].nanoseconds = [1_250, 1_200, 1_300]
+        engine.figures[2].nanoseconds = [200, 250, 400]
+        #expect(engine.figures.map { engine.share($0) } == [1, 0.8, nil])
+        let html = EngineReport.html(of: engine)
+        #expect(html.contains("<td class=\"n\">800,000</td><td class=\"n\">1.25\u{A0}µs</td><td class=\"n\">1.20\u{A0}µs – 1.30\u{A0}µs</td><td class=\"n\">80 %</td>"))
+        #expect(html.contains("<td class=\"n\">4,000,000</td>") && html.contains("<p>1 of 2 aims met, by medians of the rounds.</p>"))
+        #expect(html.components(separatedBy: "<figure>").count == 3, "a picture for each unit")
+    }
+
+    @Test func whatWasBuiltIsSaid() {
+        var samples = Samples()
+        var run = samples.run(perSecond: 50_000, middle: 1e6)
+        #expect(!RunReport.html(of: run).contains("SHA-256"), "results of before have no programs")
+        run.environment.settings = "-O, whole modules"
+        run.environment.compiler = "Swift version 1"
+        run.environment.programs = ["khod 0123456789ab"]
+        run.ceilingPerSecond = 900_000
+        let html = RunReport.html(of: run)
+        for words in ["release: -O, whole modules", "Swift version 1", "<code>khod 0123456789ab</code>", "900,000 a second against a server that knows nothing"] {
+            #expect(html.contains(words))
+        }
+        #expect(!html.contains("a file of the sources is newer"))
+        run.environment.programsAreOlderThanSources = true
+        #expect(RunReport.html(of: run).contains("a file of the sources is newer than they are"))
     }
 
     @Test func missingRunsAreSaidAndTheirFiguresShown() {

@@ -62,6 +62,26 @@ import Testing
         #expect(try ResultFolder.comparison(at: folder.path).runs.count == runs.count - 1)
     }
 
+    @Test func theEnginesFolderIsReadAndItsReportWritten() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("bench-engine-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var samples = Samples()
+        let engine = samples.engine()
+        try RunFolder.write(engine, to: folder.path)
+        #expect(try ResultFolder.engine(at: folder.path) == engine)
+        let report = try ReportWriter.write(for: folder.path)
+        #expect(try String(contentsOfFile: report, encoding: .utf8) == EngineReport.html(of: engine))
+    }
+
+    /// What was written before a member came has it not.
+    @Test func resultsOfBeforeAreRead() throws {
+        var samples = Samples()
+        let run = samples.run(perSecond: 1_000, middle: 1e6)
+        let text = String(decoding: try encoded(run), as: UTF8.self)
+        for member in ["settings", "compiler", "programs", "programsAreOlderThanSources", "ceilingPerSecond"] { #expect(!text.contains("\"\(member)\"")) }
+        #expect(try ResultFolder.run(from: Data(text.utf8), path: "s") == run)
+    }
+
     @Test func missingFoldersAreNamed() {
         let nowhere = "/nonexistent/results"
         #expect(throws: ReportError.unreadable(path: nowhere, reason: "not a folder")) { try ResultFolder.allRuns(below: nowhere) }

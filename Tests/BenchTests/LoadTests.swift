@@ -91,6 +91,7 @@ import Testing
         let outcome = try await run(job)
         #expect(outcome.errors == 0)
         #expect(outcome[.importBatch]?.records == 128 * 256)
+        #expect(outcome.ledger.batches.map(\.record).sorted() == (0..<128).map { UInt64($0 * 256) }, "each acknowledged batch is remembered")
         #expect(server.commands == 128)
         try await server.stop()
     }

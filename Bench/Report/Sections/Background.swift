@@ -33,10 +33,15 @@ enum Background {
             ["memory", "\(Numbers.bytes(environment.memoryBytes))"],
             ["kernel", "\(environment.kernel)"],
             ["write of 4 KiB and sync of the disk, median", "\(Numbers.optional(environment.diskSyncNanoseconds) { Numbers.duration(nanoseconds: $0) })"],
-            ["build of the harness", "\(environment.build)"],
-            ["revision", isChanged ? "<code>\(environment.revision)</code> (files were changed after it)" : "<code>\(environment.revision)</code>"],
+            ["build of the harness", "\(environment.build)\(environment.settings.map { ": " + $0 } ?? "")"],
+            ["compiler", "\(environment.compiler ?? Numbers.absent)"],
+            ["revision of the checkout", isChanged ? "<code>\(environment.revision)</code> (files were changed after it)" : "<code>\(environment.revision)</code>"],
             ["threads of others that could run, a processor, at the beginning", "\(Numbers.fixed(environment.loadBefore, decimals: 2))"],
         ]
+        if let programs = environment.programs, !programs.isEmpty {
+            let older = environment.programsAreOlderThanSources == true ? "<br>a file of the sources is newer than they are" as Markup : ""
+            table.rows.append(["programs, with the beginnings of their SHA-256", programs.map { "<code>\($0)</code>" as Markup }.joined("<br>") + older])
+        }
         for (name, value) in more { table.rows.append(["\(name)", value]) }
         return table.markup
     }
