@@ -92,8 +92,8 @@ final class Requester: Sendable {
         // A condition that does not hold is an answer of the write itself; any other refusal may be of this attempt alone.
         case .never: throw error.code == .conflict ? .node(error) : attempt.verdict(.node(error))
         case .later:
-            // Another node may be better off; a throttling one is left in peace, and kept.
-            if error.errorClass != .throttled, connector.hasAlternatives { connector.leave(connection) }
+            // Another node may be better off; a throttling one is left in peace, and kept, as is one that says what any other would.
+            if error.errorClass != .throttled, error.code != .lowSpace, connector.hasAlternatives { connector.leave(connection) }
         case .elsewhere: connector.leave(connection)
         case .sameSequence: try uncertain(true, &attempt)
         }

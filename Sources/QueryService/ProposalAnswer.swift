@@ -13,6 +13,7 @@ enum ProposalAnswer: Equatable {
         switch result {
         case let .applied(outcome, _): self.init(outcome)
         case .refused(.busy): self = .failed(WireError(.throttled, retryAfterMilliseconds: 50))
+        case .refused(.diskFull): self = .failed(WireError(.lowSpace, retryAfterMilliseconds: 1_000))
         case .refused(.tooLarge): self = .failed(WireError(.tooLarge))
         case .refused: self = .failed(WireError(.unavailable, retryAfterMilliseconds: 200))
         case .unknown: self = .failed(WireError(.outcomeUnknown, retryAfterMilliseconds: 200))

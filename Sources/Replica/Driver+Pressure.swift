@@ -15,14 +15,14 @@ extension Driver {
         return repair.isUnderWay && commit >= surroundings.applyLane.appliedIndex && core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
     }
 
-    /// Whether the command is refused because the log's disk or the state's map is nearly full: then only what makes room is taken. Where next to nothing is
-    /// left, not even that before a checkpoint has let go what was removed before.
+    /// Whether the command is refused because the log's disk or the state's map is nearly full: then only what makes room, and what takes a right away, is taken. Where next
+    /// to nothing is left, not even that before a checkpoint has let go what was removed before.
     func isRefusedForSpace(_ payload: [UInt8]) -> Bool {
         let machine = surroundings.machine
         switch machine.fullness {
-        case .roomy: return surroundings.logLane.figuresNow.isLowOnSpace && !Command.onlyDeletes(payload)
-        case .nearlyFull: return !Command.onlyDeletes(payload)
-        case .full: return !Command.onlyDeletes(payload) || machine.checkpointed != machine.applied.position
+        case .roomy: return surroundings.logLane.figuresNow.isLowOnSpace && !Command.isTakenWithoutRoom(payload)
+        case .nearlyFull: return !Command.isTakenWithoutRoom(payload)
+        case .full: return !Command.isTakenWithoutRoom(payload) || machine.checkpointed != machine.applied.position
         }
     }
 

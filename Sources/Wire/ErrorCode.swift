@@ -35,6 +35,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
     case goingAway = 5003
     case shuttingDown = 5004
     case outcomeUnknown = 5005
+    case lowSpace = 5006
 
     case sessionEnded = 6001
     case sequenceTooOld = 6002
@@ -64,7 +65,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         case .conflict: .conflict
         case .schemaViolation, .invalidCondition, .invalidToken, .invalidRequest, .refused: .invalid
         case .throttled: .throttled
-        case .unavailable, .goingAway, .shuttingDown, .outcomeUnknown: .unavailable
+        case .unavailable, .goingAway, .shuttingDown, .outcomeUnknown, .lowSpace: .unavailable
         case .stale: .stale
         case .sessionEnded, .sequenceTooOld: .sessionEnded
         case .cancelled: .cancelled
@@ -75,7 +76,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
     /// What a client may do with the same request.
     public var retry: RetryAdvice {
         switch self {
-        case .throttled, .unavailable, .stale: .later
+        case .throttled, .unavailable, .stale, .lowSpace: .later
         case .goingAway, .shuttingDown: .elsewhere
         // A frame that was damaged on its way was not carried out; but those before it on the connection may have been.
         case .outcomeUnknown, .badChecksum: .sameSequence
@@ -114,6 +115,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         case .goingAway: "the node takes no new requests on this connection"
         case .shuttingDown: "the node is shutting down"
         case .outcomeUnknown: "it is not known whether the write took effect"
+        case .lowSpace: "the cluster is short of room: it takes deletions alone"
         case .sessionEnded: "the session has ended"
         case .sequenceTooOld: "the sequence number is too old for its answer to be known"
         case .cancelled: "the request was cancelled"
@@ -152,6 +154,7 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable {
         case .goingAway: "nút không nhận thêm yêu cầu trên kết nối này"
         case .shuttingDown: "nút đang dừng"
         case .outcomeUnknown: "không rõ thao tác ghi đã có hiệu lực hay chưa"
+        case .lowSpace: "cụm sắp hết dung lượng lưu trữ: chỉ nhận thao tác xóa"
         case .sessionEnded: "phiên làm việc đã kết thúc"
         case .sequenceTooOld: "số thứ tự quá cũ, không còn biết kết quả"
         case .cancelled: "yêu cầu đã bị hủy"

@@ -10,7 +10,7 @@ import Testing
         let expected: [ErrorCode: Console.ExitStatus] = [
             .unauthenticated: .noPermission, .denied: .noPermission, .unknownHandle: .noPermission, .notFound: .failure, .conflict: .failure,
             .schemaViolation: .badData, .invalidCondition: .badData, .invalidRequest: .badData, .tooLarge: .badData, .refused: .failure,
-            .throttled: .tryAgain, .sessionEnded: .tryAgain, .outcomeUnknown: .tryAgain, .unavailable: .unreachable, .stale: .unreachable,
+            .throttled: .tryAgain, .sessionEnded: .tryAgain, .outcomeUnknown: .tryAgain, .lowSpace: .tryAgain, .unavailable: .unreachable, .stale: .unreachable,
             .shuttingDown: .unreachable, .internal: .bug, .badFrame: .bug,
         ]
         for (code, status) in expected {

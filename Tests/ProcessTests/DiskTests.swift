@@ -34,6 +34,7 @@ extension ProcessTests {
         let dataset = try await client.dataset(named: DemoCatalogue.households)
         let households = Array(BusinessHouseholds(count: 30_020).dropFirst(30_000))
         let first = try await put(households[0], client, dataset), second = try await put(households[1], client, dataset)
+        let third = try await put(households[5], client, dataset)
 
         // No disk has so much free.
         let (enough, scarce) = ("low_space = \"1MiB\"", "low_space = \"1024TiB\"")
@@ -47,9 +48,15 @@ extension ProcessTests {
                 _ = try await put(household, hasty, dataset)
                 Issue.record("a write was taken though the leader's disk is nearly full")
             } catch let error as KhoError {
-                #expect(error != .outcomeUnknown, "a refused write is known to be none")
+                guard case let .node(refusal) = error else { return #expect(Bool(false), "a refused write is known to be none: \(error)") }
+                #expect(refusal.code == .lowSpace, "\(refusal)")
             }
         }
+        // A client that comes only now can delete: it opens a session of its own.
+        let late = try world.client(DemoCatalogue.publisher.identity)
+        defer { late.close() }
+        try await late.delete(third, in: dataset.id)
+        #expect(try await late.get(third, from: dataset.id).value == nil)
         let command = try await world.run(["dataset", "list"])
         #expect(command.status == 0, "\(command.errors)")
         #expect(try await client.get(first, from: dataset.id).value != nil)
@@ -59,7 +66,7 @@ extension ProcessTests {
         #expect(alarms == world.cluster.storageNodes.map(\.name))
 
         try await restart(world, replacing: scarce, with: enough)
-        for household in households[4...] { _ = try await put(household, client, dataset) }
+        for household in households[6...] { _ = try await put(household, client, dataset) }
         #expect(try await client.get(first, from: dataset.id).value != nil)
         #expect(try await client.get(DemoFailover.operation(households[2], dataset).key, from: dataset.id).value == nil, "what was refused is not there")
         _ = try await world.equalRecords(of: DemoCatalogue.households)

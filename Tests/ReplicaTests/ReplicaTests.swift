@@ -1,3 +1,4 @@
+import Catalogue
 import Core
 import Glibc
 import Raft
@@ -29,6 +30,18 @@ import Testing
         }
         #expect(count > 150 && cluster.failures.texts.isEmpty, "\(count) \(cluster.failures.texts)")
         #expect(try cluster.status(leader).isLowOnSpace)
+        // Whoever comes to delete needs a session first, and who must lose a right must lose it now; a new right can wait.
+        let writer = try #require(cluster.stores[leader]).withReadView { view throws(StoreError) in view.catalogue.principal(path: "a/sys")?.id }
+        guard case .sessionOpened = try cluster.apply(.openSession(try #require(writer)), at: leader) else { return #expect(Bool(false), "no session") }
+        func agreement(_ verb: CatalogueChange.Verb) throws -> ProposalResult {
+            let change = CatalogueChange(verb: verb, kind: .agreement, document: ["code": "none"])
+            return try cluster.propose(.catalogue(.init(actor: PrincipalID(2), change: change)), at: leader)
+        }
+        for verb in [CatalogueChange.Verb.suspend, .revoke] {
+            let result = try agreement(verb)
+            guard case .applied(.rejected, _) = result else { return #expect(Bool(false), "\(verb): \(result)") }
+        }
+        for verb in [CatalogueChange.Verb.apply, .approve] { #expect(try agreement(verb) == .refused(.diskFull)) }
         // A start does not forget it, and room is made after it all the same.
         cluster.stopAll()
         for node in cluster.voters.voters { try cluster.start(node) }

@@ -68,10 +68,15 @@ package enum Command: Equatable, Sendable {
         return out.bytes
     }
 
-    /// Whether the bytes are a command that takes no space: a write of deletions alone.
-    package static func onlyDeletes(_ bytes: [UInt8]) -> Bool {
-        guard case let .write(write)? = try? Command(decoding: bytes) else { return false }
-        return write.operations.allSatisfy { $0.kind == .delete }
+    /// Whether the bytes are a command that is taken where room is short: one that makes room (a write of deletions alone), that whoever deletes needs before (the opening
+    /// of a session, of which there are `Limits.sessions` at the most), or that takes a right away.
+    package static func isTakenWithoutRoom(_ bytes: [UInt8]) -> Bool {
+        switch try? Command(decoding: bytes) {
+        case let .write(write)?: write.operations.allSatisfy { $0.kind == .delete }
+        case .openSession?: true
+        case let .catalogue(command)?: command.change.verb == .suspend || command.change.verb == .revoke
+        case .genesis?, nil: false
+        }
     }
 
     package init(decoding bytes: [UInt8]) throws(DecodingError) {

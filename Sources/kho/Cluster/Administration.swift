@@ -30,7 +30,7 @@ struct Administration: Sendable {
         let error = CommandError(failure, target: target)
         switch failure {
         case .timedOut: throw await explained(error)
-        case let .node(wire) where wire.errorClass == .unavailable && wire.code != .outcomeUnknown: throw await explained(error)
+        case let .node(wire) where wire.errorClass == .unavailable && wire.code != .outcomeUnknown && wire.code != .lowSpace: throw await explained(error)
         default: throw error
         }
     }

@@ -56,7 +56,7 @@ extension CommandError {
     static func status(of error: WireError) -> ExitStatus {
         switch error.code {
         case .refused?: return error.path.isEmpty ? .failure : .badData
-        case .outcomeUnknown?: return .tryAgain
+        case .outcomeUnknown?, .lowSpace?: return .tryAgain
         default: break
         }
         return switch error.errorClass {
@@ -78,6 +78,7 @@ extension CommandError {
         case .conflict?: "kho get, then decide again"
         case .throttled?, .sessionEnded?, .sequenceTooOld?: "the same again in a moment"
         case .unavailable?, .goingAway?, .shuttingDown?: "kho cluster status"
+        case .lowSpace?: "kho delete, or ask an administrator for room: kho cluster status shows where it is short"
         case .stale?: "a larger age in --consistency, or no --consistency"
         case .outcomeUnknown?: "look whether it did, then repeat it"
         case .unsupportedVersion?, .unsupported?: "kho version, and the version of the node in kho cluster status"
