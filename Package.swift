@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: common),
         // A state in a sealed file.
         .target(name: "Backup", dependencies: ["Configuration", "Cryptography", "Core", "CZlib"], swiftSettings: common),
-        .target(name: "Configuration", dependencies: ["Catalogue", "Core"], swiftSettings: common),
+        .target(name: "Configuration", dependencies: ["Catalogue", "Core", "CKhoPlatform"], swiftSettings: common),
 
         // The edge: KHO/1 seen from the client and from the query node.
         .target(

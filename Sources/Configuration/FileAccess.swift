@@ -1,3 +1,4 @@
+import CKhoPlatform
 import Core
 import Glibc
 
@@ -65,6 +66,30 @@ package enum FileAccess {
         unlink(temporary)
         try create(temporary, bytes, mode: mode)
         guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
+        try syncFolder(of: path)
+    }
+
+    /// As `replace`, of a file that is written again and again and must be where the disk is full too: what was replaced stays beside it as `PATH.new`, the next contents are
+    /// written over that, into the block that it has, and the two change places. Needs room the first two times, and for contents that outgrow their blocks (4 KiB); where the
+    /// file system cannot exchange files, each time.
+    package static func exchange(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o640) throws(FileError) {
+        let spare = path + ".new"
+        let file = open(spare, O_WRONLY | O_CREAT | O_CLOEXEC, mode)
+        guard file >= 0 else { throw FileError(operation: "create", path: spare, code: errno) }
+        do {
+            defer { close(file) }
+            try writeAll(bytes, to: file, path: spare)
+            // Only now: a file without bytes would have let go its block.
+            guard ftruncate(file, off_t(bytes.count)) == 0, fchmod(file, mode) == 0, fsync(file) == 0 else {
+                throw FileError(operation: "sync", path: spare, code: errno)
+            }
+        }
+        let code = kho_exchange_files(spare, path)
+        if code != 0 {
+            // There is nothing to change places with, or no way to do it.
+            guard [ENOENT, EINVAL, ENOSYS].contains(code) else { throw FileError(operation: "exchange", path: path, code: code) }
+            guard rename(spare, path) == 0 else { throw FileError(operation: "rename", path: path, code: errno) }
+        }
         try syncFolder(of: path)
     }
 

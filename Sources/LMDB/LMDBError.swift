@@ -8,7 +8,7 @@ package struct LMDBError: Error, Equatable, Sendable, CustomStringConvertible {
 
     package static func == (a: LMDBError, b: LMDBError) -> Bool { a.code == b.code && a.operation.description == b.operation.description }
 
-    package var description: String { unsafe "\(operation): \(String(cString: mdb_strerror(code)))" }
+    package var description: String { unsafe "\(operation): \(String(cString: mdb_strerror(code)))" + (code > 0 ? " (errno \(code))" : "") }
 
     /// The key is empty, longer than 511 bytes, or not above every other where it is appended.
     package var isImpossibleKey: Bool { code == MDB_BAD_VALSIZE || code == MDB_KEYEXIST }

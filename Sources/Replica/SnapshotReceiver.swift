@@ -37,6 +37,10 @@ final class SnapshotReceiver: LaneWork {
     private let owned = LaneOwned(Owned())
     private let host: ReplicaHost
     private let heardNanoseconds = Atomic<UInt64>(0)
+    /// Chunks that wait to be written.
+    private let waiting = Atomic<Int>(0)
+    /// At most: twice what a sender has under way, since it sends it again while the disk stands still. One more is as if it had been lost.
+    static let waitingMax = 2 * SnapshotSender.window
 
     init(machine: any StateMachine, host: ReplicaHost, calls: Calls) {
         self.machine = machine
@@ -52,7 +56,16 @@ final class SnapshotReceiver: LaneWork {
     var heardAt: MonotonicTime { MonotonicTime(nanoseconds: heardNanoseconds.load(ordering: .relaxed)) }
 
     /// A message of a transfer has come.
-    func hear(_ message: ReplicaMessage, from node: NodeID) { lane.post(.message(message, from: node)) }
+    func hear(_ message: ReplicaMessage, from node: NodeID) {
+        if case .snapshotChunk = message, waiting.wrappingAdd(1, ordering: .relaxed).newValue > Self.waitingMax {
+            waiting.wrappingSubtract(1, ordering: .relaxed)
+            return
+        }
+        lane.post(.message(message, from: node))
+    }
+
+    /// Chunks that wait now, for any thread.
+    var waitingNow: Int { waiting.load(ordering: .relaxed) }
 
     // MARK: The work
 
@@ -60,6 +73,7 @@ final class SnapshotReceiver: LaneWork {
 
     func take(_ items: [Item]) -> LanePause {
         for item in items {
+            if case .message(.snapshotChunk, _) = item { waiting.wrappingSubtract(1, ordering: .relaxed) }
             do throws(StoreError) {
                 switch item {
                 case let .message(message, node): try take(message, from: node)

@@ -12,7 +12,7 @@ final class SnapshotSender: LaneWork {
     }
 
     /// Chunks under way.
-    private static let window = 8
+    static let window = 8
     private static let resendMilliseconds: UInt64 = 1_000
     private static let giveUpMilliseconds: Double = 30_000
 

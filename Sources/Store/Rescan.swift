@@ -30,6 +30,13 @@ extension ReadView {
     }
 }
 
+extension SnapshotSource {
+    /// The same of an image that stands apart: nobody who wants to put another state in the place of this one waits for it.
+    package func rescan(every: Int = 10_000, _ goOn: (_ examined: UInt64) -> Bool = { _ in true }) throws(StoreError) -> [RescannedDataset]? {
+        try RescannedDataset.read(reader.transaction, generation.databases, every: every, goOn)
+    }
+}
+
 extension RescannedDataset {
     /// See `ReadView.rescan`.
     static func read(

@@ -68,7 +68,7 @@ package final class SnapshotSource: @unchecked Sendable {
     /// What the state's file had left to grow, and how full its map was, when the image was taken.
     private let roomAtFirst: Int
     private let fullnessAtFirst: Fullness
-    private let reader: Reader
+    let reader: Reader
     private var database = 0
     private var after: [UInt8]?
     private var number: UInt32 = 0

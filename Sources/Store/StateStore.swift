@@ -34,6 +34,7 @@ package final class StateStore: Sendable {
     private let switching = ReadWriteLock()
     private let written = Atomic(0)
     private let counted = Mutex<Counted?>(nil)
+    private let digested = Mutex<[FiguresAtIndex]>([])
     /// How far the state had come that the summary on the disk speaks of; 0 if none was written by this process.
     private let summarised = Mutex(LogIndex(0))
 
@@ -184,9 +185,16 @@ package final class StateStore: Sendable {
             return outcomes
         } catch {
             applier.restore(before)
-            if let error = error as? LMDBError { throw .environment(error) }
-            throw (error as? StoreError) ?? .corrupt(path: directory, what: "\(error)")
+            if let error = error as? LMDBError { throw named(.environment(error)) }
+            throw named((error as? StoreError) ?? .corrupt(path: directory, what: "\(error)"))
         }
+    }
+
+    /// An error of the system that LMDB met, with the file that it met it in. A write that a full disk cut short LMDB calls an input/output error.
+    private func named(_ error: StoreError) -> StoreError {
+        guard case let .environment(cause) = error, cause.code > 0 else { return error }
+        let isCutShort = cause.code == EIO && (try? files.calling { () throws(DiskError) in try files.disk.openFolder(directory).freeBytes() }) ?? .max < 1 << 20
+        return .file(operation: "\(cause.operation)", path: current.withLock { $0.generation }.dataFile, errno: isCutShort ? ENOSPC : cause.code)
     }
 
     /// Bytes of pages that applying has written since the store was opened, nearly: those that it took the places of, and those by which the file grew. However
@@ -207,7 +215,8 @@ package final class StateStore: Sendable {
     /// what is applied, and may be cut through there when this returns.
     @discardableResult
     package func checkpoint() throws(StoreError) -> LogPosition {
-        let summary = try current.withLock { $0.generation }.checkpoint()
+        let summary: StateSummary
+        do throws(StoreError) { summary = try current.withLock { $0.generation }.checkpoint() } catch { throw named(error) }
         try save(summary)
         return summary.applied
     }
@@ -243,9 +252,23 @@ package final class StateStore: Sendable {
             let open = current.withLock { $0 }
             let reader = try open.readers.take()
             defer { open.readers.give(reader) }
-            return try StateDigestion.digest(reader.transaction, open.generation.databases)
+            let digest = try StateDigestion.digest(reader.transaction, open.generation.databases)
+            let index = try AppliedState.read(reader.transaction, open.generation.databases).position.index
+            let figures = try DatasetFigures.readAll(reader.transaction, open.generation.databases).map { (dataset: $0, figures: $1) }
+            digested.withLock { marks in
+                marks.removeAll { $0.index >= index }
+                marks.append(FiguresAtIndex(index: index, figures: figures))
+                if marks.count > Self.marksMax { marks.removeFirst() }
+            }
+            return digest
         }
     }
+
+    /// The datasets' figures at the indexes at which digests were taken last, ascending: the same indexes on every replica, whatever each has applied by now. Of this state only:
+    /// none after another took its place, or after a start.
+    package var figuresAtMarks: [FiguresAtIndex] { digested.withLock { $0 } }
+    /// How many of them are kept.
+    private static let marksMax = 4
 
     /// Calls with a snapshot of what is applied. Keep it short: LMDB cannot use pages again that an older snapshot shows.
     package func withReadView<T>(_ body: (borrowing ReadView) throws(StoreError) -> T) throws(StoreError) -> T {
@@ -289,6 +312,7 @@ package final class StateStore: Sendable {
             open = opened
             return old
         } }
+        digested.withLock { $0 = [] }
         try save(StateSummary(sink.header))
         withExtendedLifetime(old) { Self.removeGenerations(of: directory, files) { $0 < generation.number } }
     }

@@ -60,3 +60,9 @@ package struct DatasetFigures: Equatable, Sendable {
         return all
     }
 }
+
+/// What the datasets of a state added up to at an index, by number.
+package struct FiguresAtIndex: Sendable {
+    package let index: LogIndex
+    package let figures: [(dataset: DatasetID, figures: DatasetFigures)]
+}

@@ -46,6 +46,31 @@ import Testing
         }
     }
 
+    /// The file that was replaced is written over by the next contents: its inode, and so its block, comes back each second time.
+    @Test func exchangedFilesTakeTurns() throws {
+        try withFolder { folder in
+            let path = folder + "/f"
+            func inode(_ path: String) -> ino_t? {
+                var status = stat()
+                return stat(path, &status) == 0 ? status.st_ino : nil
+            }
+            var inodes: [ino_t?] = []
+            for contents in [[UInt8](repeating: 1, count: 300), [2], [], [UInt8](repeating: 3, count: 5_000), [4, 4]] {
+                try FileAccess.exchange(path, contents)
+                #expect(try FileAccess.bytes(path) == contents)
+                #expect(mode(path) == 0o640)
+                inodes.append(inode(path))
+            }
+            #expect(inodes[2] == inodes[0] && inodes[4] == inodes[0] && inodes[3] == inodes[1] && inodes[0] != inodes[1])
+            #expect(inode(path + ".new") == inodes[1], "what was replaced waits beside it")
+            // Whatever lies there, as after a crash in the middle of it.
+            unlink(path + ".new")
+            try FileAccess.create(path + ".new", [UInt8](repeating: 9, count: 10_000), mode: 0o600)
+            try FileAccess.exchange(path, [5])
+            #expect(try FileAccess.bytes(path) == [5])
+        }
+    }
+
     @Test func missingFilesAndFoldersAreErrorsWithTheirPath() throws {
         try withFolder { folder in
             #expect(throws: FileError(operation: "open", path: folder + "/none", code: ENOENT)) { try FileAccess.bytes(folder + "/none") }

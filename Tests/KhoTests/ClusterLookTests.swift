@@ -99,6 +99,24 @@ import Testing
         #expect(comparison.rows.map { $0["equal"] } == [.bool(true)])
     }
 
+    /// While writes go on the nodes are never seen at one index, but all were at the same marks.
+    @Test func marksAreIndexesThatAllHaveInCommon() {
+        func answer(_ index: Int64, _ digest: String, marks: [Document]) -> Document {
+            guard case let .object(members) = figures(index, ("d", digest)) else { return .null }
+            return .object(members + [.init("marks", .array(marks))])
+        }
+        var comparison = DigestComparison(nodes: ["a", "b", "c"])
+        comparison.take(answer(31, "p", marks: [figures(10, ("d", "x")), figures(20, ("d", "y"))]), from: "a")
+        comparison.take(answer(32, "q", marks: [figures(10, ("d", "x")), figures(20, ("d", "y")), figures(30, ("d", "z"))]), from: "b")
+        #expect(comparison.commonIndex == nil)
+        comparison.take(answer(33, "r", marks: [figures(20, ("d", "other"))]), from: "c")
+        #expect(comparison.commonIndex == 20)
+        #expect(comparison.rows.map { $0["different"] } == [.array(["c"])])
+        // What they are at now is newer, if all are there.
+        for node in ["a", "b", "c"] { comparison.take(figures(40, ("d", "s")), from: node) }
+        #expect(comparison.commonIndex == 40)
+    }
+
     @Test func theNodeThatDiffersIsNamed() {
         var comparison = DigestComparison(nodes: ["a", "b", "c"])
         comparison.take(figures(7, ("d", "x"), ("e", "1")), from: "a")

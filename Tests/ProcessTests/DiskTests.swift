@@ -120,6 +120,8 @@ extension ProcessTests {
         let result = try await failing.end(seconds: 20)
         #expect(result.status == 74, "\(result.errors)")
         #expect(result.errors.contains(error == "EIO" ? "Input/output error" : "No space left on device"), "\(result.errors)")
+        // Which file it was, and the number to look up.
+        #expect(result.errors.contains(node.dataFolder + "/") && result.errors.contains("(errno "), "\(result.errors)")
         #expect(acknowledged.count > 10)
         try await world.heal()
         try await allThere(acknowledged, client, dataset)

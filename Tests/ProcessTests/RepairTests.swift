@@ -88,6 +88,38 @@ extension ProcessTests {
         _ = try await world.equalRecords(of: DemoCatalogue.households)
     }
 
+    /// Nodes whose log never stands still are compared at a mark that all have passed.
+    @Test func aClusterIsComparedWhileWritesGoOn() async throws {
+        let world = try await World.ready()
+        let client = try world.client(DemoCatalogue.publisher.identity)
+        let dataset = try await client.dataset(named: DemoCatalogue.households)
+        try await Units.imported(world)
+        let owner = try dataset.field(named: "owner").id
+        let mark = "busy\(SystemRandom.uint64())"
+        let writers = (0..<8).map { writer in
+            Task { @Processes in
+                var written = 0
+                while !Task.isCancelled {
+                    // A write that is cancelled has an unknown end: this one is let come to its own.
+                    written += try await Task { @Processes in
+                        try await self.write(5, "\(mark)-\(writer)", client, dataset, owner)
+                        return 5
+                    }.value
+                }
+                return written
+            }
+        }
+        let verify = try await world.run(["cluster", "verify", "--quick", "--timeout", "60s", "-o", "json"], seconds: 90)
+        var written = 0
+        for writer in writers {
+            writer.cancel()
+            written += try await writer.value
+        }
+        #expect(written > 40)
+        #expect(verify.status == 0, "\(verify.errors)")
+        _ = try await world.equalRecords(of: DemoCatalogue.households)
+    }
+
     /// The leader's records, which nobody reads: the rescan finds the rot and names the node, which hands over and rebuilds itself.
     @Test func aStorageNodeWhoseRecordsRotIsFoundByVerifyAndRebuilt() async throws {
         let world = try await World.ready()

@@ -87,7 +87,14 @@ extension ProcessTests {
         try #require(copied.status == 0, "\(copied.errors)")
         let filler = node.dataFolder + "/filler"
         _ = try ChildProcess.run("/bin/sh", ["-c", "cat /dev/zero > \(filler) 2>/dev/null; true"])
+        // A start needs no free byte: it answers, whatever becomes of it when it has to write more.
         try world.start(node.name)
+        var hasAnswered = false
+        try await wait(for: "the node to answer", seconds: 30) {
+            hasAnswered = await world.ask("node.status").contains { $0.node == node.name }
+            return hasAnswered || !world.cluster.isRunning(node.name)
+        }
+        #expect(hasAnswered, "\((try? Files.text(node.logFile)) ?? "")")
         var acknowledged: [[UInt8]] = []
         for household in Array(BusinessHouseholds(count: 7_200).dropFirst(7_000)) {
             let operation = DemoFailover.operation(household, dataset)

@@ -37,4 +37,10 @@ void kho_prefer_latency(void);
 /// of a processor. Where that is not allowed, nothing changes.
 void kho_stand_back(void);
 
+/// Two files of a folder change places, at once. Returns 0, or an errno: ENOENT if one is missing, EINVAL or ENOSYS where the file system or the kernel cannot.
+int kho_exchange_files(const char *one, const char *other);
+
+/// The number of the file system that a file or folder lies on (`f_type` of statfs(2), without a sign), or a negative errno.
+int64_t kho_file_system(const char *path);
+
 #endif

@@ -164,21 +164,27 @@ extension AdminService {
         ]
     }
 
-    /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. Works without a quorum.
+    /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. `marks`: the same of the last indexes at which
+    /// every node has taken them, which are the same everywhere, however quickly the log grows. Works without a quorum.
     func figures(_ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
         await barrierIfPossible(stack)
-        let (index, rows) = try authorised(caller, stack) { view throws(StoreError) in
+        let marks = stack.store.figuresAtMarks
+        return try authorised(caller, stack) { view throws(StoreError) in
             let catalogue = view.catalogue
-            let rows: [Document] = try view.figures().map { row in
+            func row(_ dataset: DatasetID, _ figures: DatasetFigures) -> Document {
                 [
-                    "dataset": .string(catalogue.dataset(row.dataset)?.code ?? "\(row.dataset)"), "records": .int(Int64(row.figures.records)),
-                    "digest": .string(row.figures.digest.description),
+                    "dataset": .string(catalogue.dataset(dataset)?.code ?? "\(dataset)"), "records": .int(Int64(figures.records)),
+                    "digest": .string(figures.digest.description),
                 ]
             }
-            return (view.state.position.index, rows)
+            func look(_ index: LogIndex, _ rows: [Document]) -> [Document.Member] {
+                [.init("appliedIndex", .int(Int64(index.rawValue))), .init("datasets", .array(rows))]
+            }
+            let now = look(view.state.position.index, try view.figures().map { row($0.dataset, $0.figures) })
+            let before = marks.map { mark in Document.object(look(mark.index, mark.figures.map { row($0.dataset, $0.figures) })) }
+            return .object(now + [.init("marks", .array(before))])
         }
-        return ["appliedIndex": .int(Int64(index.rawValue)), "datasets": .array(rows)]
     }
 }
 

@@ -4,7 +4,7 @@ import Store
 import Synchronization
 
 /// The rescan of a node's stored records: one at a time, begun by an administrator's call and looked at by later ones, since it may take
-/// minutes.
+/// minutes. It reads an image, and is given up when that stands in the way of the state (`SnapshotSource.obstacle`).
 final class RescanJob: Sendable {
     enum State: Sendable {
         case idle
@@ -46,21 +46,23 @@ final class RescanJob: Sendable {
 
     private func run(_ store: StateStore, _ replica: Replica) -> State {
         do throws(StoreError) {
-            return try store.withReadView { view throws(StoreError) in
-                let found = try view.rescan { examined in
-                    job.withLock { job in
-                        job.state = .running(examined: examined)
-                        // A state that is to be replaced waits for whoever reads it.
-                        return !job.isCancelled && replica.damage == nil
-                    }
+            let image = try store.exportSnapshot()
+            var obstacle: String?
+            let found = try image.rescan { examined in
+                obstacle = image.obstacle
+                return job.withLock { job in
+                    job.state = .running(examined: examined)
+                    return !job.isCancelled && replica.damage == nil && obstacle == nil
                 }
-                guard let found else { return .failed(replica.damage.map { "the state is damaged: \($0)" } ?? "the node is stopping") }
-                let unsound = found.filter { !$0.isSound }.map { "\($0.dataset)" }
-                if !unsound.isEmpty {
-                    replica.reportDamage("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))")
-                }
-                return .ended(appliedIndex: view.state.position.index, found: found)
             }
+            guard let found else {
+                return .failed(replica.damage.map { "the state is damaged: \($0)" } ?? obstacle.map { "given up: \($0)" } ?? "the node is stopping")
+            }
+            let unsound = found.filter { !$0.isSound }.map { "\($0.dataset)" }
+            if !unsound.isEmpty {
+                replica.reportDamage("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))")
+            }
+            return .ended(appliedIndex: image.header.applied.index, found: found)
         } catch {
             if error.isDamage { replica.reportDamage("\(error)") }
             return .failed("\(error)")

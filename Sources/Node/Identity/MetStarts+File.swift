@@ -17,6 +17,6 @@ extension MetStarts {
 
     /// Writes it durably. Blocks for the disk.
     func save(in directory: String) throws(NodeError) {
-        do throws(FileError) { try FileAccess.replace(Self.path(in: directory), encoded()) } catch { throw .file(error) }
+        do throws(FileError) { try FileAccess.exchange(Self.path(in: directory), encoded()) } catch { throw .file(error) }
     }
 }

@@ -121,6 +121,6 @@ package struct NodeIdentity: Equatable, Sendable {
 
     /// Writes it durably.
     package func save(in directory: String) throws(NodeError) {
-        do throws(FileError) { try FileAccess.replace(Self.path(in: directory), encoded()) } catch { throw .file(error) }
+        do throws(FileError) { try FileAccess.exchange(Self.path(in: directory), encoded()) } catch { throw .file(error) }
     }
 }

@@ -63,6 +63,10 @@ final class Generation: @unchecked Sendable {
         init(_ environment: Environment) throws(LMDBError) { transaction = try environment.beginRead() }
     }
 
+    /// The file of LMDB.
+    static func dataFile(in folder: String) -> String { folder + "/data.mdb" }
+    var dataFile: String { Self.dataFile(in: folder) }
+
     static func folder(_ number: UInt64, in directory: String) -> String { directory + "/g-" + String(number) }
 
     /// A new, empty generation, checkpointed before anything is written to it.
@@ -91,7 +95,7 @@ final class Generation: @unchecked Sendable {
         let suspicion = try Suspicion(of: folder, files)
         #if !KHO_BUG_META_PAGES_NOT_RESTORED
         // Without it: the data file is opened as it was found.
-        try files.overwrite(folder + "/data.mdb", with: checkpoint.pages)
+        try files.overwrite(dataFile(in: folder), with: checkpoint.pages)
         #endif
         let generation = try Generation(number, folder: folder, cluster: cluster, options: options, files: files, checkpoint: checkpoint)
         // One that is known to be damaged serves nobody anyway.
@@ -114,7 +118,7 @@ final class Generation: @unchecked Sendable {
         environment = try lmdb { () throws(LMDBError) in
             try Environment(folder: folder, options: options, mark: folder + "/" + Suspicion.unreadableName)
         }
-        try Self.fill(environment, folder + "/data.mdb", files)
+        try Self.fill(environment, Self.dataFile(in: folder), files)
         checkpointed = checkpoint?.applied ?? .zero
         knownDamage = Mutex(try files.read(folder + "/" + Self.damagedName).map { String(decoding: $0, as: UTF8.self) })
         if let checkpoint {
@@ -196,7 +200,7 @@ final class Generation: @unchecked Sendable {
         checkpointLock.lock()
         defer { checkpointLock.unlock() }
         let environment = environment
-        let path = folder + "/data.mdb"
+        let path = dataFile
         let data = files.borrow(try lmdb { () throws(LMDBError) in try environment.fileDescriptor() }, path)
 
         writer.lock()

@@ -2,7 +2,7 @@ import Console
 import KhoClient
 
 /// Compares what nodes say of their datasets, which is comparable at equal log indexes only: answers are collected until there is an index that every
-/// node has spoken of.
+/// node has spoken of. While writes go on no two nodes may ever be seen at the same one; then it is a mark, some ten seconds old.
 struct DigestComparison: Sendable {
     /// The nodes' names.
     let nodes: [String]
@@ -11,8 +11,10 @@ struct DigestComparison: Sendable {
 
     init(nodes: [String]) { self.nodes = nodes }
 
-    /// Takes a node's answer to `cluster.figures`.
+    /// Takes a node's answer to `cluster.figures`: what it is now, and what it was at its last marks, which are the same indexes on all nodes. (A node of a version before
+    /// them tells none.)
     mutating func take(_ answer: Document, from node: String) {
+        for mark in answer["marks"]?.array ?? [] { take(mark, from: node) }
         guard let index = answer["appliedIndex"]?.int, let rows = answer["datasets"]?.array else { return }
         answers[node, default: [:]][index] = rows
     }
