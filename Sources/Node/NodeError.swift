@@ -15,6 +15,8 @@ package enum NodeError: Error, CustomStringConvertible {
     case foreignDirectory(path: String, says: String, expected: String)
     /// Another process has the directory.
     case inUse(path: String)
+    /// The data directory lies on a file system across a network.
+    case networkFileSystem(path: String, name: String)
     /// The certificate does not name this node.
     case wrongCertificate(path: String, says: String, expected: String)
     case transport(TransportError)
@@ -30,6 +32,7 @@ package enum NodeError: Error, CustomStringConvertible {
         case let .damaged(path, what): "\(path) is damaged: \(what)"
         case let .foreignDirectory(path, says, expected): "\(path) is the data directory of \(says), not of \(expected)"
         case let .inUse(path): "\(path) is in use by another khod"
+        case let .networkFileSystem(path, name): "\(path) lies on \(name), a file system across a network, where neither locks nor maps of files can be relied on"
         case let .wrongCertificate(path, says, expected): "\(path): the certificate says \(says), but this node needs \(expected)"
         case let .transport(error): error.description
         case let .peers(error): error.description
@@ -54,6 +57,7 @@ package enum NodeError: Error, CustomStringConvertible {
         case .replica: 8110
         case .log: 8111
         case .store: 8112
+        case .networkFileSystem: 8113
         }
     }
 
@@ -67,6 +71,7 @@ package enum NodeError: Error, CustomStringConvertible {
         case .damaged: Remedy.damagedDirectory
         case .foreignDirectory: "set data in the configuration to this node's own directory"
         case .inUse: "stop the other process; a data directory serves one node"
+        case .networkFileSystem: "set data in the configuration to a folder on a disk of this machine"
         case .wrongCertificate: "issue the node's certificate with `kho cert node`, and name the node in the configuration as there"
         case .transport: "check the files named in [tls]"
         case .peers: "check listen.peer and the files named in [tls]"
@@ -82,7 +87,7 @@ package enum NodeError: Error, CustomStringConvertible {
         switch self {
         case .file, .damaged, .replica, .log, .store: 74
         case .inUse: 75
-        case .foreignDirectory, .wrongCertificate, .transport, .peers, .listen: 78
+        case .foreignDirectory, .networkFileSystem, .wrongCertificate, .transport, .peers, .listen: 78
         }
     }
 }

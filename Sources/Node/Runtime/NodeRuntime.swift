@@ -45,6 +45,7 @@ package final class NodeRuntime: Sendable {
                 expected: "kho://\(tls.name.cluster)/node/-/\(configuration.name)")
         }
         do throws(FileError) { try FileAccess.makeFolders(configuration.data) } catch { throw .file(error) }
+        if let name = FileSystem.network(at: configuration.data) { throw .networkFileSystem(path: configuration.data, name: name) }
         let path = configuration.data + "/lock"
         do throws(FileLock.Failure) { lock = try FileLock(path) } catch {
             switch error {
