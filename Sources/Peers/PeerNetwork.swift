@@ -134,7 +134,7 @@ package final class PeerNetwork: Sendable {
     }
 
     /// Blocks until less than `below` bytes wait for this lane: true. False when the lane is not open, is lost meanwhile, or the time is
-    /// over. For a thread of its own, as a snapshot's sender; never on an event loop or the cooperative pool.
+    /// over. For a thread of its own; never on an event loop or the cooperative pool.
     package func waitForRoom(to node: NodeID, lane: PeerLane, below bytes: Int, timeoutMilliseconds: Int) -> Bool {
         guard let link = links.withLock({ $0[node]?.of(lane) }) else { return false }
         return link.queue.waitForRoom(below: bytes, until: .now() + .milliseconds(timeoutMilliseconds))

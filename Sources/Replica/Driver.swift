@@ -351,7 +351,7 @@ final class Driver {
         let send = surroundings.send
         let loop = loop
         let sender = SnapshotSender(
-            to: node, transfer: number(), isWanted: isWanted, machine: surroundings.machine, host: host, send: { send($0, node) },
+            to: node, transfer: number(), isWanted: isWanted, bytesPerSecond: options.snapshotBytesPerSecond, machine: surroundings.machine, host: host, send: { send($0, node) },
             damaged: { [report = surroundings.reportDamage] in _ = report($0) },
             finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) })
         senders.append(sender)

@@ -9,6 +9,7 @@ import Synchronization
 /// Everything here may be called from any thread and never blocks, but `start` and `stop`. Completions are called from the replica's
 /// threads and must not block.
 package final class Replica: Sendable {
+    private let node: NodeID
     private let machine: any StateMachine
     private let loop: ReplicaLoop
     private let logLane: LogLane
@@ -35,6 +36,7 @@ package final class Replica: Sendable {
         failed: @escaping @Sendable (ReplicaFailure) -> Void, alarm: @escaping @Sendable (RaftAlarm) -> Void = { _ in },
         repair: @escaping @Sendable (RepairEvent) -> Void = { _ in }
     ) throws(ReplicaFailure) {
+        node = options.node
         let restored = try Restoration.restore(machine: machine, log: log, recovered: recovered, firstMembership: options.firstMembership)
         let lane = Lane<ReplicaLoop.Item>(.loop, host: host)
         let latch = FailureLatch(failed)
@@ -167,7 +169,7 @@ package final class Replica: Sendable {
         do throws(DecodingError) {
             let message = try ReplicaMessage(decoding: bytes)
             switch message {
-            case let .raft(raft) where raft.from != node: return false
+            case let .raft(raft) where raft.from != node || raft.to != self.node: return false
             case .snapshotBegin, .snapshotChunk, .snapshotEnd: receiver.hear(message, from: node)
             default: lane.post(.message(message, from: node))
             }

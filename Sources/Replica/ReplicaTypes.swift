@@ -105,6 +105,8 @@ package struct ReplicaOptions: Sendable {
     package var checkpointMilliseconds = 10_000
     /// Bytes of entries that are kept in the log, for followers that are a little behind, though a checkpoint has them.
     package var retainedLogBytes = 32 << 20
+    /// Bytes of a snapshot that are sent to a node in a second, beyond a window's at once: a transfer must leave disk and network to those who wait.
+    package var snapshotBytesPerSecond = 64 << 20
     /// Bytes of entries that are committed and not applied here, above which no more are taken.
     package var unappliedBytesMax = Limits.unappliedBytes
     /// Entries, and bytes of them, applied in one transaction.

@@ -48,6 +48,7 @@ import Testing
             low_space = "256 MiB"
             checkpoint_bytes = "2 MiB"
             checkpoint_milliseconds = 500
+            snapshot_rate = "16 MiB"
             [limits]
             connections = 50
             [consensus]
@@ -63,10 +64,10 @@ import Testing
         #expect(node.logLevel == .debug)
         #expect(node.bounds == .init(
             mapBytes: 1 << 40, segmentBytes: 32 << 20, lowSpaceBytes: 256 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20,
-            checkpointMilliseconds: 500, connections: 50))
+            checkpointMilliseconds: 500, snapshotBytesPerSecond: 16 << 20, connections: 50))
         #expect([node.tickMilliseconds, node.electionTicks, node.heartbeatTicks] == [5, 20, 4])
         #expect(node.backupKey == "b")
-        #expect(NodeConfiguration.keys.count == 25)
+        #expect(NodeConfiguration.keys.count == 26)
     }
 
     /// A storage node's configuration with one more line, its fifth.

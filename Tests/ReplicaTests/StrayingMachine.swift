@@ -5,15 +5,19 @@ import Synchronization
 
 @testable import Replica
 
-/// A store that applies an entry otherwise than the others do, on demand: its records are sound, and they are others.
+/// A store that applies an entry otherwise than the others do, on demand: its records are sound, and they are others. Or one that says to be fuller than it is.
 final class StrayingMachine: StateMachine {
     private let store: StateStore
     private let strays = Atomic(false)
+    private let said = Mutex<Fullness?>(nil)
 
     init(_ store: StateStore) { self.store = store }
 
     /// The next write is taken for nothing.
     func stray() { strays.store(true, ordering: .relaxed) }
+
+    /// From now on; nil for what is so.
+    func say(_ fullness: Fullness?) { said.withLock { $0 = fullness } }
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         var entries = entries
@@ -27,7 +31,7 @@ final class StrayingMachine: StateMachine {
     var applied: AppliedState { store.applied }
     var checkpointed: LogPosition { store.checkpointed }
     var usedBytes: Int { store.usedBytes }
-    var fullness: Fullness { store.fullness }
+    var fullness: Fullness { said.withLock { $0 } ?? store.fullness }
     var writtenBytes: Int { store.writtenBytes }
     var damage: String? { store.damage }
     func markDamaged(_ what: String) throws(StoreError) { try store.markDamaged(what) }

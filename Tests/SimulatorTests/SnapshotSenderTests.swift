@@ -35,7 +35,7 @@ import Testing
         _ desk: Desk, machine: ModelMachine = ModelMachine(ModelStorage(), cluster: ClusterID(high: 1, low: 1), shelf: SnapshotShelf())
     ) -> SnapshotSender {
         let sender = SnapshotSender(
-            to: NodeID(2), transfer: 7, isWanted: false, machine: machine, host: desk.host, send: { message in desk.sent.withLock { $0.append(message) } },
+            to: NodeID(2), transfer: 7, isWanted: false, bytesPerSecond: 64 << 20, machine: machine, host: desk.host, send: { message in desk.sent.withLock { $0.append(message) } },
             damaged: { _ in }, finished: { _, delivered in desk.ended.withLock { $0 = delivered } })
         sender.start()
         _ = desk.lane.withLock { $0 }?.begin()

@@ -40,6 +40,8 @@ package struct NodeConfiguration: Equatable, Sendable {
         /// A checkpoint is due after so many bytes were changed, or after so many milliseconds.
         package var checkpointBytes = 64 << 20
         package var checkpointMilliseconds = 10_000
+        /// Bytes a second of a state that is sent to another node as a whole.
+        package var snapshotBytesPerSecond = 64 << 20
         /// Client connections of a query node.
         package var connections = Limits.connections
     }
@@ -71,7 +73,7 @@ extension NodeConfiguration {
     static let keys = [
         "role", "name", "data", "audit", "listen.peer", "listen.admin", "listen.client", "advertise.peer", "advertise.admin",
         "advertise.client", "tls.certificate", "tls.key", "tls.ca", "backup.key", "log.level", "storage.map_size", "storage.segment_size",
-        "storage.log_retention", "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "limits.connections",
+        "storage.log_retention", "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "storage.snapshot_rate", "limits.connections",
         "consensus.tick_milliseconds", "consensus.election_ticks", "consensus.heartbeat_ticks",
     ]
 
@@ -107,6 +109,7 @@ extension NodeConfiguration {
         bounds.segmentBytes = try reader.size("storage.segment_size", in: 16 << 20...1 << 30) ?? bounds.segmentBytes
         bounds.logRetentionBytes = try reader.size("storage.log_retention", in: 1 << 20...1 << 40) ?? bounds.logRetentionBytes
         bounds.lowSpaceBytes = try reader.size("storage.low_space", in: 1 << 20...1 << 50) ?? bounds.lowSpaceBytes
+        bounds.snapshotBytesPerSecond = try reader.size("storage.snapshot_rate", in: 1 << 20...1 << 40) ?? bounds.snapshotBytesPerSecond
         bounds.checkpointBytes = try reader.size("storage.checkpoint_bytes", in: 1 << 20...1 << 40) ?? bounds.checkpointBytes
         bounds.checkpointMilliseconds = try reader.integer("storage.checkpoint_milliseconds", in: 10...3_600_000) ?? bounds.checkpointMilliseconds
         bounds.connections = try reader.integer("limits.connections", in: 1...Limits.connections) ?? bounds.connections

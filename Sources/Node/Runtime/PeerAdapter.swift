@@ -59,7 +59,7 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
         if ends.withLock({ $0.replica })?.receive(bytes, from: node) == false { unreadable.add(1, ordering: .relaxed) }
     }
 
-    /// Messages of admitted nodes that could not be read, or spoke in another's name: a newer version's, or a fault.
+    /// Messages of admitted nodes that could not be read, spoke in another's name, or were for another: a newer version's, or a fault.
     var unreadableMessages: Int { unreadable.load(ordering: .relaxed) }
 
     func connected(_ node: NodeID) {}

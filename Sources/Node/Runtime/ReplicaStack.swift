@@ -68,6 +68,7 @@ final class ReplicaStack: Sendable {
         options.checkpointBytes = min(bounds.checkpointBytes, Fullness.checkpointBytesMax(ofMap: bounds.mapBytes))
         options.checkpointMilliseconds = bounds.checkpointMilliseconds
         options.retainedLogBytes = bounds.logRetentionBytes
+        options.snapshotBytesPerSecond = bounds.snapshotBytesPerSecond
         options.wantsLease = configuration.role == .query
         // Clients ask query nodes. A storage node applies for snapshots, for administrators, who are waited for, and for the day on which it leads.
         options.applyPauseMilliseconds = configuration.role == .query ? 0 : Self.storageApplyPauseMilliseconds

@@ -70,6 +70,7 @@ extension NodeConfiguration {
             .init("storage.low_space", .string(ByteSize.text(bounds.lowSpaceBytes))),
             .init("storage.checkpoint_bytes", .string(ByteSize.text(bounds.checkpointBytes))),
             .init("storage.checkpoint_milliseconds", .int(Int64(bounds.checkpointMilliseconds))),
+            .init("storage.snapshot_rate", .string(ByteSize.text(bounds.snapshotBytesPerSecond))),
             .init("limits.connections", .int(Int64(bounds.connections))), .init("consensus.tick_milliseconds", .int(Int64(tickMilliseconds))),
             .init("consensus.election_ticks", .int(Int64(electionTicks))), .init("consensus.heartbeat_ticks", .int(Int64(heartbeatTicks))),
         ])
