@@ -49,6 +49,11 @@ extension ProcessTests {
         let foreign = try configuration(world, [(certificates, other.certificates)])
         world.cluster.kill("n1")
         expect(try await world.khod(foreign.replacing(world.folder + "/other-data", with: node.dataFolder)), 78, "cluster processes", "try:")
+        // The data directory of another node of the same cluster.
+        let second = try #require(world.cluster.storageNodes.dropFirst().first)
+        world.cluster.kill(second.name)
+        expect(
+            try await world.khod(try configuration(world, [(world.folder + "/other-data", second.dataFolder)])), 78, "the data directory of node \(second.name)", "try:")
         try await world.heal()
     }
 
