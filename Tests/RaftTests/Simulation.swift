@@ -79,13 +79,13 @@ struct Simulation {
         }
     }
 
-    init(seed: UInt64) {
+    init(seed: UInt64, voters: Int = 3) {
         self.seed = seed
         dice = Draws(seed: seed)
         diskWeight = [30, 80, 160][dice.below(3)]
         crashWeight = [2, 5, 12][dice.below(3)]
         cutWeight = [1, 3, 6][dice.below(3)]
-        let membership = testMembership(voters: 3, learners: 1).reading(dice.below(4) == 0 ? .readIndex : .lease)
+        let membership = testMembership(voters: voters, learners: 1).reading(dice.below(4) == 0 ? .readIndex : .lease)
         let (promise, lease) = [(1_000, 800), (3_000, 2_500), (6_000, 5_000)][dice.below(3)]
         for place in 0..<Self.places {
             let id = place < membership.members.count ? membership.members[place].id : .none
