@@ -27,32 +27,60 @@ import Testing
         }
     }
 
+    private struct Refused: Error {}
+
     static var canMount: Bool { Disk(bytes: 1 << 20) != nil }
 
-    /// Wherever the disk ends, also in the middle of a write of many pages, which LMDB calls an input/output error: the error names the file and says that the disk is full.
+    /// Wherever the disk ends, also in the middle of a write of many pages, which LMDB calls an input/output error: the error names the file and says that the disk is full. As long as it is,
+    /// each start finds the last checkpoint and fails at the same entry; with room everything is there.
     @Test(.enabled(if: FullDiskTests.canMount, "no right to mount, so there is no disk that could be filled"), arguments: [1_000, 9_000, 30_000, 100_000])
-    func theErrorNamesTheFileAndTheFullDisk(textBytes: Int) throws {
+    func aFullDiskLosesNothingOfAState(textBytes: Int) throws {
         for extra in 0..<6 {
             let world = try Fixture()
-            try world.makeWorld()
-            let disk = try #require(Disk(bytes: (2 << 20) + extra * 4_096 * 3))
-            do {
+            try world.makeWorld(nameBytes: 200_000)
+            let bytes = (2 << 20) + extra * 4_096 * 3
+            let disk = try #require(Disk(bytes: bytes))
+            /// Opens the state on that disk and applies what it has not; the failure, if any, and where it is then.
+            func start() throws -> (failure: StoreError?, checkpoint: LogIndex, figures: [DatasetFigures]?) {
                 let store = try StateStore(directory: disk.path + "/state", cluster: world.cluster, options: .init(mapBytes: 64 << 20))
-                try withExtendedLifetime(store) {
-                    _ = try store.apply(world.log)
-                    world.store = store
-                    var failure: StoreError?
-                    for number in 0..<10_000 where failure == nil {
-                        do { _ = try world.write([try world.put("units", "u\(number)", [(1, .string(String(repeating: "x", count: textBytes)))])]) } catch {
-                            failure = error as? StoreError
-                        }
-                    }
-                    guard case let .file(_, path, code)? = failure else { return #expect(Bool(false), "\(String(describing: failure))") }
-                    #expect(path == world.dataFile && code == ENOSPC, "\(path) \(code)")
-                    #expect(failure?.remedy.hasPrefix("free space") == true)
-                    world.store = try StateStore(directory: world.folder + "/elsewhere", cluster: world.cluster)
+                let from = store.checkpointed.index
+                #expect(store.applied.position.index == from)
+                for (place, entry) in world.log.enumerated() where entry.index > from {
+                    do throws(StoreError) {
+                        _ = try store.apply([entry])
+                        if place % 20 == 19 { try store.checkpoint() }
+                    } catch { return (error, store.checkpointed.index, nil) }
                 }
+                return (nil, store.checkpointed.index, try store.withReadView { view throws(StoreError) in try view.figures().map(\.figures) })
             }
+            var number = 0
+            func grow(_ count: Int) throws {
+                for _ in 0..<count {
+                    let put = try world.put("units", "u\(number)", [(1, .string("\(number) " + String(repeating: "x", count: textBytes)))])
+                    guard case .written = try world.write([put]) else { throw Refused() }
+                    number += 1
+                }
+                // Its pages may be used again.
+                try world.store.checkpoint()
+            }
+            var end = try start()
+            while end.failure == nil, number < 10_000 {
+                try grow(20)
+                end = try start()
+            }
+            for _ in 0..<3 {
+                guard case let .file(_, path, code)? = end.failure else { return #expect(Bool(false), "\(String(describing: end.failure))") }
+                #expect(path.hasPrefix(disk.path + "/state/") && code == ENOSPC, "\(path) \(code)")
+                #expect(end.failure?.remedy.hasPrefix("free space") == true)
+                let before = end.checkpoint
+                end = try start()
+                #expect(end.checkpoint >= before)
+            }
+            try #require(mount("tmpfs", disk.path, "tmpfs", UInt(MS_REMOUNT), "size=\(64 << 20)") == 0, "errno \(errno)")
+            end = try start()
+            #expect(end.failure == nil, "\(String(describing: end.failure))")
+            let want = try world.store.withReadView { view throws(StoreError) in try view.figures().map(\.figures) }
+            #expect(end.figures == want)
         }
     }
 }
