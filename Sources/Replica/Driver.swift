@@ -39,7 +39,7 @@ final class Driver {
     private var proposals: [Proposal] = []
     private var nextNumber: UInt64
     private var senders: [SnapshotSender] = []
-    private var clockAlarms = 0
+    private var clockAlarm = ClockAlarm()
     var isDraining = false
     var repair: Repair
     var comparison = StateComparison()
@@ -156,7 +156,7 @@ final class Driver {
         case let .inspect(completion):
             completion(
                 ReplicaLoop.Inspection(
-                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, clockAlarms: clockAlarms,
+                    raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, isClockAlarmed: clockAlarm.isOn(at: host.now()),
                     waiting: waiting, isDraining: isDraining))
         }
     }
@@ -339,7 +339,7 @@ final class Driver {
             // The next leader sends its own: two transfers to one node would take each other's place again and again.
             if status.role != .leader { for sender in senders where !sender.isWanted { sender.hear(.cancel) } }
         case let .alarm(alarm):
-            clockAlarms += 1
+            clockAlarm.raise(at: host.now())
             surroundings.alarm(alarm)
         }
     }

@@ -192,7 +192,7 @@ package final class Replica: Sendable {
                     raft: seen.raft, membership: seen.membership, followers: seen.followers, logBase: seen.logBase, applied: machine.applied,
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
-                    isLowOnSpace: figures.isLowOnSpace || machine.fullness != .roomy, stalenessMilliseconds: staleness, clockAlarms: seen.clockAlarms,
+                    isLowOnSpace: figures.isLowOnSpace || machine.fullness != .roomy, stalenessMilliseconds: staleness, isClockAlarmed: seen.isClockAlarmed,
                     waiting: seen.waiting, isDraining: seen.isDraining, damage: standing.damage))
         })
     }

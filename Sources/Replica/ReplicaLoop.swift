@@ -46,7 +46,7 @@ final class ReplicaLoop: LaneWork {
         let membership: Membership
         let followers: [FollowerStatus]
         let logBase: LogPosition
-        let clockAlarms: Int
+        let isClockAlarmed: Bool
         let waiting: Int
         let isDraining: Bool
     }

@@ -154,8 +154,8 @@ package struct ReplicaStatus: Sendable {
     package var isLowOnSpace: Bool
     /// Milliseconds since the state was known to be current; nil if it never was.
     package var stalenessMilliseconds: UInt64?
-    /// Clock alarms raised so far.
-    package var clockAlarms: Int
+    /// Whether the clocks have disagreed in the last minutes.
+    package var isClockAlarmed: Bool
     /// Commands, barriers and transfers that wait for something; 0 at rest.
     package var waiting: Int
     /// Whether it was told not to lead as long as others can.

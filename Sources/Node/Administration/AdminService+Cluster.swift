@@ -125,7 +125,7 @@ extension AdminService {
         var alarms: [Document] = []
         if status.damage != nil { alarms.append("DAMAGED") }
         if status.isLowOnSpace { alarms.append("LOW_SPACE") }
-        if status.clockAlarms > 0 { alarms.append("CLOCK") }
+        if status.isClockAlarmed { alarms.append("CLOCK") }
         if let sync = status.syncMicroseconds99, sync > 50_000 { alarms.append("SLOW_DISK") }
         func index(_ index: LogIndex) -> Document { .int(Int64(index.rawValue)) }
         return .object(own + [
