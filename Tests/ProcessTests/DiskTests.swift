@@ -53,7 +53,7 @@ extension ProcessTests {
             }
         }
         // A client that comes only now can delete: it opens a session of its own.
-        let late = try world.client(DemoCatalogue.publisher.identity)
+        let late = try KhoClient(endpoints: world.cluster.queryNodes.map(\.clientAddress), tls: world.tls(DemoCatalogue.publisher.identity))
         defer { late.close() }
         try await late.delete(third, in: dataset.id)
         #expect(try await late.get(third, from: dataset.id).value == nil)

@@ -36,7 +36,17 @@ extension ProcessTests {
     }
 
     private func places(of wanted: [UInt8], in bytes: [UInt8]) -> [Int] {
-        (0..<max(0, bytes.count - wanted.count)).filter { bytes[$0] == wanted[0] && bytes[$0..<$0 + wanted.count].elementsEqual(wanted) }
+        // By the system's search for a byte: a file may have hundreds of megabytes.
+        bytes.withUnsafeBytes { all in
+            var places: [Int] = []
+            var place = 0
+            while place + wanted.count <= all.count, let start = all.baseAddress, let found = memchr(start + place, Int32(wanted[0]), all.count - wanted.count - place + 1) {
+                place = found - UnsafeMutableRawPointer(mutating: start)
+                if memcmp(found, wanted, wanted.count) == 0 { places.append(place) }
+                place += 1
+            }
+            return places
+        }
     }
 
     private func audit(_ node: LocalCluster.Node, _ event: String) -> Int {
