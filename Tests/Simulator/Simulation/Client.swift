@@ -41,7 +41,7 @@ extension World {
             clients[number].isWaiting = false
             clients[number].place = dice.below(nodes.count)
             if case .read? = clients[number].wish { clients[number].wish = nil }
-            counts.unknown += 1
+            counts.unanswered += 1
         }
         if clients[number].isResting, clients[number].wish == nil {
             clients[number].isDone = true
@@ -161,10 +161,21 @@ extension World {
             checkRights(node)
             counts.writes += 1
         }
+        count(result)
         guard clients[number].step == step else { return }
         switch result {
         case let .applied(outcome, position): applied(number, outcome, position)
         case .refused(.diskFull) where isForWrite(number), .refused, .unknown: again(number, step, elsewhere: result == .refused(.diskFull))
+        }
+    }
+
+    private func count(_ result: ProposalResult) {
+        switch result {
+        case .applied: break
+        case .unknown: counts.unknown += 1
+        case let .refused(refusal):
+            counts.refusedCommands += 1
+            if refusal == .diskFull { counts.refusedForSpace += 1 }
         }
     }
 

@@ -86,5 +86,6 @@ struct Packet {
     let receiverLife: Int
     /// At which entry the sender's log named it then (`PeerStanding`).
     let standing: PeerStanding
+    let isBulk: Bool
     let bytes: [UInt8]
 }

@@ -15,6 +15,8 @@ final class ModelLogDisk {
     var isForgetful = false
     /// Calls until one fails with this number; nil: none does.
     var failure: (calls: Int, errno: Int32)?
+    /// Errors that the process was given, by their numbers.
+    var errors: [Int32] = []
 
     var last: LogPosition { entries.last.map { LogPosition(index: $0.index, term: $0.term) } ?? base }
 
@@ -29,12 +31,19 @@ final class ModelLogDisk {
         return copy
     }
 
+    /// A defect on purpose.
+    func changeLastEntry() {
+        guard let last = entries.popLast() else { return }
+        entries.append(LogEntry(index: last.index, term: last.term, kind: last.kind, time: last.time, payload: last.payload + [0]))
+    }
+
     /// Power is cut: of what was not synced, a stretch from its beginning stays, whatever else was on the disk already.
     func cutPower(_ dice: inout Dice) {
         let unsynced = entries.count - syncedCount
         if unsynced > 0 { entries.removeLast(unsynced - dice.below(unsynced + 1)) }
         syncedCount = entries.count
         failure = nil
+        errors = []
     }
 }
 
@@ -101,6 +110,7 @@ final class ModelLog: DurableLog, @unchecked Sendable {
         }
         let error = LogError.file(operation: operation, path: "log", errno: failure.errno)
         failed = error
+        disk.errors.append(failure.errno)
         throw error
     }
 }

@@ -11,6 +11,8 @@ struct Network {
     /// When the last message on a link arrives, for a network that keeps their order.
     private var lastArrival: [UInt64]
     var isInOrder = false
+    /// Messages under way on a link; those of bulk apart, as on a connection of their own.
+    private var underWay: [Int]
     /// Counts the changes of the links: a later healing of an older partition does nothing.
     var epoch = 0
 
@@ -19,7 +21,12 @@ struct Network {
         cuts = [Bool](repeating: false, count: count * count)
         lateUntil = [UInt64](repeating: 0, count: count * count)
         lastArrival = [UInt64](repeating: 0, count: 2 * count * count)
+        underWay = [Int](repeating: 0, count: 2 * count * count)
     }
+
+    func underWay(_ from: Int, _ to: Int, bulk: Bool) -> Int { underWay[(bulk ? count * count : 0) + from * count + to] }
+    mutating func took(_ packet: Packet) { underWay[(packet.isBulk ? count * count : 0) + packet.from * count + packet.to] += 1 }
+    mutating func gave(_ packet: Packet) { underWay[(packet.isBulk ? count * count : 0) + packet.from * count + packet.to] -= 1 }
 
     func isCut(_ from: Int, _ to: Int) -> Bool { cuts[from * count + to] }
     mutating func cut(_ from: Int, _ to: Int) { cuts[from * count + to] = true }
@@ -52,19 +59,29 @@ extension World {
             // The connection may be known to be gone, or not yet.
             return dice.permille(300)
         }
+        if !isCalm, let most = settings.queueMessages, network.underWay(node.place, receiver.place, bulk: bulk) >= most {
+            counts.overflows += 1
+            return false
+        }
         if has(.loss), dice.permille(bulk ? 10 : 30) {
             counts.lost += 1
             return true
         }
         let packet = Packet(
-            from: node.place, to: receiver.place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing, bytes: bytes)
-        dispatch(packet, bulk: bulk)
+            from: node.place, to: receiver.place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing,
+            isBulk: bulk, bytes: bytes)
+        dispatch(packet)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
-        if has(.duplication), dice.permille(20) { dispatch(packet, bulk: false) }
+        if has(.duplication), dice.permille(20) {
+            counts.doubled += 1
+            dispatch(packet)
+        }
         if has(.strays), dice.permille(5) {
+            counts.strayMessages += 1
             let stray = Packet(
-                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.admission.standing, bytes: bytes)
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.admission.standing, isBulk: bulk,
+                bytes: bytes)
             queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
         }
         return true
@@ -75,16 +92,19 @@ extension World {
 
     private func has(_ fault: FaultSet) -> Bool { !isCalm && settings.faults.contains(fault) }
 
-    private func dispatch(_ packet: Packet, bulk: Bool) {
+    private func dispatch(_ packet: Packet) {
+        network.took(packet)
         var delay = dice.within(30_000...1_500_000)
         if has(.delay) {
             if dice.permille(30) { delay += dice.within(0...settings.electionNanoseconds * 3 / 2) } else if dice.permille(100) { delay += dice.within(0...20_000_000) }
         }
-        queue.push(.deliver(packet), at: network.arrival(packet.from, packet.to, bulk: bulk, at: time + delay))
+        queue.push(.deliver(packet), at: network.arrival(packet.from, packet.to, bulk: packet.isBulk, at: time + delay))
     }
 
     func deliver(_ packet: Packet) {
         let receiver = node(at: packet.to), sender = node(at: packet.from)
+        // Strays never stood in a queue.
+        if packet.receiverLife >= 0 { network.gave(packet) }
         guard let replica = receiver.replica else {
             counts.lost += 1
             return
@@ -103,8 +123,8 @@ extension World {
         }
         if sender === twin || receiver === twin { return fail("\(receiver.id) hears \(sender.id), and one of them is a copy that the others have a later start of") }
         if receiver.pausedUntil > time {
-            queue.push(.deliver(packet), at: receiver.pausedUntil + dice.within(0...200_000))
-            return
+            if packet.receiverLife >= 0 { network.took(packet) }
+            return queue.push(.deliver(packet), at: receiver.pausedUntil + dice.within(0...200_000))
         }
         counts.delivered += 1
         trace.mix(UInt64(packet.from) << 16 | UInt64(packet.to) << 24 | 0xD)

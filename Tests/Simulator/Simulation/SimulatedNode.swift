@@ -70,15 +70,20 @@ final class SimulatedNode: @unchecked Sendable {
     var life = 0
     var replica: Replica?
     var machine: WatchedMachine?
+    var log: WatchedLog?
     /// As a query node keeps them.
     var plans = PlanCache()
     var lanes: [LaneSlot] = []
     /// Its log or store failed: it must end, and acknowledge nothing more.
     var hasFailed = false
+    /// It ended in the middle of a call of its log.
+    var isKilled = false
+    /// It is being stopped in order.
+    var isStopping = false
     var pausedUntil: UInt64 = 0
     /// Whom it talks to, by the membership that its transport goes by.
     var admission: PeerAdmission
-    /// A bit of its log was flipped: it may refuse to start.
+    /// A bit of its log was flipped, and it has not started since: it may refuse to. If it does start, it has read all, and has no excuse later.
     var isDamaged = false
 
     // What the core said last in this life.
@@ -128,6 +133,15 @@ final class SimulatedNode: @unchecked Sendable {
 
     /// Whether a power cut now would leave this entry, or what came of it.
     func hasDurably(_ position: LogPosition) -> Bool { truth.hasDurably(position) || position.index <= checkpointed || lost?.hasDurably(position) == true }
+
+    /// Whether its process was given this error by the disk of its log.
+    func wasGiven(_ errno: Int32) -> Bool { files.map { $0.errors.contains { $0.errno == errno } } ?? disk.errors.contains(errno) }
+
+    /// What became of its log in this life that must end it; nil if nothing did. What the log makes of a write or a sync that the disk failed is no concern of the disk's.
+    var fatalError: String? {
+        if let error = log?.error { return "\(error)" }
+        return files?.errors.first { $0.errno == EIO && ($0.operation == "write" || $0.operation == "sync") }.map { "\($0)" }
+    }
 
     var isUp: Bool { replica != nil }
     /// Its state is damaged and not rebuilt yet, whether it was noticed or not.

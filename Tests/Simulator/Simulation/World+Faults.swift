@@ -1,6 +1,7 @@
 import Admission
 import Core
 import Glibc
+import SimulatedDisk
 
 /// What goes wrong, and how it ends.
 extension World {
@@ -12,7 +13,7 @@ extension World {
             case .pause: 1_500_000_000
             case .clock where settings.hasHours: 800_000_000
             case .wipe, .clock: 4_000_000_000
-            case .identity, .damage: 5_000_000_000
+            case .identity, .damage: 1_500_000_000
             case .transfer: 1_000_000_000
             case .rot: 1_200_000_000
             case .putBack: 250_000_000
@@ -29,7 +30,9 @@ extension World {
         switch fault {
         case .crash:
             // Now and then all at once: what was acknowledged must be on the disks.
-            if dice.permille(60) { for node in nodes where !isToBeRefused(node) { crash(node) } } else { crash(node) }
+            if dice.permille(60) { return nodes.filter { !isToBeRefused($0) }.forEach(crash) }
+            // And now and then in the middle of what its log does.
+            if node.isUp, dice.permille(400) { failDisk(node, SimulatedDisk.killed, within: 12) } else { crash(node) }
         case .stop: if node.pausedUntil <= time { stop(node) }
         case .pause:
             guard node.isUp else { return }
@@ -40,6 +43,7 @@ extension World {
             trace.line("\(moment) \(node.id) stands still until \(node.pausedUntil / 1_000_000)")
         case .partition: cutLinks()
         case .slowDisk:
+            counts.slowDisks += 1
             node.diskNanoseconds = dice.permille(500) ? dice.within(20_000_000...150_000_000) : dice.within(50_000...2_000_000)
             // Holders of leases that live and do not get on, all at once.
             guard settings.usesLeases, dice.permille(300) else { return }
@@ -51,8 +55,10 @@ extension World {
             // All clocks at once, by hours and mostly ahead: terms and sessions end.
             let jump = Int64(dice.below(30_000_000)) - 4_000_000
             for node in nodes { node.wallOffset += jump }
+            counts.clockJumps += 1
             trace.line("\(moment) all wall clocks jump by \(jump / 1_000) s")
         case .clock:
+            counts.clockJumps += 1
             node.wallOffset += dice.permille(200) ? Int64(dice.below(8_000_000)) - 4_000_000 : Int64(dice.below(4_000)) - 2_000
             trace.line("\(moment) the wall clock of \(node.id) jumps")
         case .identity: loseVoter(node)
@@ -71,7 +77,7 @@ extension World {
 
     private func failDisk(_ node: SimulatedNode, _ code: Int32, within calls: Int) {
         if let files = node.files {
-            files.plan(.fail(code), atCall: files.calls + 1 + dice.below(calls))
+            files.plan(code == SimulatedDisk.killed ? .kill : .fail(code), atCall: files.calls + 1 + dice.below(calls))
         } else {
             node.disk.failure = (dice.below(calls), code)
         }
@@ -80,6 +86,7 @@ extension World {
     private func fill(_ node: SimulatedNode) {
         let isFull = !node.disk.isLow
         node.disk.isLow = isFull
+        if isFull { counts.fullDisks += 1 }
         if let files = node.files {
             // Nearly full, or so full that the next segment finds no room. The look at it may be a call that is to fail.
             let room = dice.permille(700) ? 30 << 10 : 1 << 10
@@ -147,7 +154,7 @@ extension World {
     private func loseVoter(_ node: SimulatedNode) {
         guard nobodyIsToBeReplaced, nobodyIsRotten, isIn(node), mayVote(node), isSpare(node) else { return }
         if node.isUp { crash(node) }
-        counts.wipes += 1
+        counts.lostVoters += 1
         loseDirectory(node)
     }
 
@@ -157,10 +164,12 @@ extension World {
         if node.isUp { crash(node) }
         let names = files.list("/log")
         guard !names.isEmpty else { return }
-        let path = "/log/" + dice.pick(names)
-        // Where something stands, most of the time: at the front.
-        let size = files.contents(path)?.count ?? 0
-        guard size > 0, files.flip(path, byte: dice.below(dice.permille(800) ? min(size, 6_000) : size), bit: dice.below(8)) else { return }
+        // Mostly where something stands: in a segment, and there before its last byte that is not zero.
+        let segments = names.filter { $0.hasPrefix("segment-") }
+        let path = "/log/" + dice.pick(dice.permille(700) && !segments.isEmpty ? segments : names)
+        let bytes = files.contents(path) ?? []
+        let end = dice.permille(800) ? bytes.lastIndex { $0 != 0 }.map { $0 + 1 } : nil
+        guard !bytes.isEmpty, files.flip(path, byte: dice.below(end ?? bytes.count), bit: dice.below(8)) else { return }
         counts.damages += 1
         node.isDamaged = true
         trace.line("\(moment) a bit of \(node.id)'s \(path) flips")
@@ -209,6 +218,12 @@ extension World {
         for name in (try? SystemDisk.shared.names(in: folder)) ?? [] where name.hasPrefix("g-") {
             if lost == "pages" { truncate("\(folder)/\(name)/data.mdb", 2 * 4_096) } else { unlink("\(folder)/\(name)/\(lost)") }
         }
+    }
+
+    /// What the system does with who looks at a page that is not there is no fault of a world: it ends the process.
+    func cutMap(of node: SimulatedNode) {
+        guard let folder = node.folder else { return }
+        for name in (try? SystemDisk.shared.names(in: folder)) ?? [] where name.hasPrefix("g-") { truncate("\(folder)/\(name)/data.mdb", 0) }
     }
 
     /// A copy is made; then the node starts a few times more, so that the others meet it; then the copy takes the directory's place, or runs beside it.

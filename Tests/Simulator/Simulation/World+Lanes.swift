@@ -61,6 +61,11 @@ extension World {
             pause = slot.lane.begin()
         }
         go(on: slot, node, pause)
+        // It says so in the same batch, and writes no more; what runs the node then ends it.
+        guard let error = node.fatalError else { return }
+        if !node.hasFailed { fail("\(node.id) goes on, and its log failed: \(error)") }
+        if slot.lane.kind == .log, pause != .ended { fail("\(node.id) goes on writing, and its log failed: \(error)") }
+        if node.isKilled, !node.isStopping { crash(node) }
     }
 
     private func go(on slot: LaneSlot, _ node: SimulatedNode, _ pause: LanePause) {

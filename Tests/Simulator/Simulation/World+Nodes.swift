@@ -13,6 +13,8 @@ extension World {
         guard node.replica == nil, violation == nil else { return }
         node.life += 1
         node.hasFailed = false
+        node.isKilled = false
+        node.isStopping = false
         node.hasSpoken = false
         node.pausedUntil = 0
         node.lanes = []
@@ -55,8 +57,17 @@ extension World {
             node.isMarked = false
             node.seenCommit = machine.applied.position.index
             let (log, recovered) = try openLog(node)
-            if hasLostItsLastSync(node, recovered) { return replaceDamaged(node) }
+            if recovered.tornTail != nil { counts.tornTails += 1 }
+            if hasLostItsLastSync(node, recovered) {
+                counts.lostSyncs += 1
+                return replaceDamaged(node)
+            }
             let watched = WatchedLog(log, recovered: recovered, truth: node.truth, node: node.id, world: self)
+            node.log = watched
+            if node.isDamaged {
+                counts.harmlessFlips += 1
+                node.isDamaged = false
+            }
             let life = node.life
             let replica = try Replica(
                 options: options, machine: machine, log: watched, recovered: recovered, transport: SimulatedTransport(node, world: self),
@@ -84,6 +95,7 @@ extension World {
 
     private func openLog(_ node: SimulatedNode) throws(LogError) -> (any DurableLog, RecoveredLog) {
         guard let files = node.files else {
+            if settings.defect == .entriesChangeAtRest, node.place == 0 { node.disk.changeLastEntry() }
             let (log, recovered) = ModelLog.open(node.disk)
             return (log, recovered)
         }
@@ -95,14 +107,16 @@ extension World {
         return (log, recovered)
     }
 
-    /// A disk that is full, or a log that is damaged: both are said, and neither is a fault of Kho.
+    /// A disk that is full or fails, or a log that is damaged: each is said, and none is a fault of Kho.
     private func cannotStart(_ node: SimulatedNode, _ error: LogError) {
         trace.line("\(moment) \(node.id) cannot start: \(error)")
         node.machine = nil
-        if case let .file(_, _, code) = error, code == ENOSPC || code == EIO {
-            node.files?.restart()
+        node.log = nil
+        if case let .file(_, _, code) = error, node.wasGiven(code) {
+            endDisk(node, power: code == SimulatedDisk.killed && dice.permille(700))
             node.files?.capacityBytes = .max
         } else if node.isDamaged {
+            counts.refusedLogs += 1
             return replaceDamaged(node)
         } else {
             return fail("\(node.id) cannot start: \(error)")
@@ -175,6 +189,7 @@ extension World {
         guard let replica = node.replica else { return }
         trace.line("\(moment) \(node.id) stops in order")
         counts.stops += 1
+        node.isStopping = true
         replica.stop()
         leave(node)
         endDisk(node, power: node.hasFailed && dice.permille(500))
@@ -190,6 +205,7 @@ extension World {
         node.isMarked = node.machine?.damage != nil
         node.replica = nil
         node.machine = nil
+        node.log = nil
         node.life += 1
         for other in nodes where other !== node && other.isUp && dice.permille(800) {
             queue.push(
@@ -216,10 +232,12 @@ extension World {
     // MARK: Failed disks
 
     private func failed(_ node: SimulatedNode, _ life: Int, _ failure: ReplicaFailure) {
-        guard node.life == life else { return }
+        guard node.life == life, settings.defect != .failuresAreNotHeard || node.place > 0 else { return }
         trace.line("\(moment) \(node.id) fails: \(failure)")
-        if !settings.faults.contains(.diskError), !settings.faults.contains(.diskFull) { fail("\(node.id) fails: \(failure)") }
+        // Only what its own disk was made to do excuses it.
+        if case let .log(.file(_, _, code)) = failure, node.wasGiven(code) {} else { fail("\(node.id) fails: \(failure)") }
         node.hasFailed = true
+        if node.wasGiven(SimulatedDisk.killed) { return node.isKilled = true }
         queue.push(.stop(place: node.place, life: life), at: time + dice.within(1_000...50_000_000))
     }
 
@@ -250,10 +268,17 @@ extension World {
 
     func makeFolders() {
         guard settings.usesStore else { return }
-        var template = Array("/tmp/kho-sim-XXXXXX".utf8CString)
+        var template = Array("/tmp/\(Self.folderName(of: getpid()))XXXXXX".utf8CString)
         guard let base = mkdtemp(&template).map({ String(cString: $0) }) else { return fail("no folder can be made in /tmp: errno \(errno)") }
         self.base = base
         for node in nodes { node.folder = "\(base)/\(node.id)" }
+    }
+
+    private static func folderName(of process: pid_t) -> String { "kho-sim-\(process)-" }
+
+    /// What a process left that was ended in the middle of a world.
+    package static func removeFolders(of process: pid_t) {
+        for name in (try? SystemDisk.shared.names(in: "/tmp")) ?? [] where name.hasPrefix(folderName(of: process)) { remove("/tmp/" + name) }
     }
 
     func removeFolders() {

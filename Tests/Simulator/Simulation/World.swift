@@ -37,19 +37,6 @@ package final class World: @unchecked Sendable {
     /// The first thing that was wrong; nothing happens after it.
     package internal(set) var violation: String?
 
-    /// What happened, so that a run in which nothing happens is seen.
-    package struct Counts: Sendable {
-        package var elections = 0, applied = 0, writes = 0, unknown = 0, reads = 0, failedReads = 0, snapshots = 0, checkpoints = 0
-        package var crashes = 0, stops = 0, pauses = 0, partitions = 0, wipes = 0, diskErrors = 0, memberships = 0, refusals = 0, transfers = 0, damages = 0, rots = 0, rebuilt = 0, digests = 0, strays = 0, putBacks = 0, twins = 0, twinRefusals = 0
-        /// Nodes that came under a new number, and those that were removed; steps of a log's time that was far behind; sessions that ended meanwhile.
-        package var comers = 0, removals = 0, timeSteps = 0, endedSessions = 0
-        package var delivered = 0, lost = 0
-        /// Reads that were answered by a lease, and those that a lease did not permit when it was looked at.
-        package var leaseReads = 0, untouchedReads = 0, leaseRefusals = 0
-        /// Looks at a real store by the partner, and records that it was shown in whole and in part.
-        package var looks = 0, shown = 0, withheld = 0
-    }
-
     package init(_ settings: WorldSettings, sink: ((String) -> Void)? = nil) {
         self.settings = settings
         dice = Dice(seed: settings.seed)
@@ -100,9 +87,6 @@ package final class World: @unchecked Sendable {
         return "\(time / 1_000_000).\(micros < 100 ? "0" : "")\(micros < 10 ? "0" : "")\(micros)"
     }
 
-    /// A node's log call failed: by order, so the node must stop.
-    func logFailed(_ node: NodeID) { counts.diskErrors += 1 }
-
     // MARK: Running
 
     /// Lets so many events happen, unless something is found to be wrong before.
@@ -124,6 +108,7 @@ package final class World: @unchecked Sendable {
         if case let .lane(slot, token) = event, slot.token != token { return true }
         time = max(time, moment)
         events += 1
+        if events == 200, settings.defect == .mapIsCut { cutMap(of: nodes[0]) }
         switch event {
         case let .lane(slot, _): run(slot)
         case let .deliver(packet): deliver(packet)

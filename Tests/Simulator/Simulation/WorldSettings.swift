@@ -1,7 +1,7 @@
 import Core
 
 /// What can be broken in a world on purpose, to see that it is found.
-enum Defect {
+package enum Defect: Sendable {
     /// The log of the first node says that it has synced, and has not.
     case syncDoesNothing
     /// The state of the first node takes one entry in 50 for nothing.
@@ -16,6 +16,14 @@ enum Defect {
     case leasesShowWhatIsApplied
     /// The partner is shown what the owner is.
     case partnerReadsAsOwner
+    /// The log of the first node gives its last entry back with another payload.
+    case entriesChangeAtRest
+    /// The log of the first node says that its disk failed, which it did not.
+    case logFailsByItself
+    /// The first node goes on with a log that failed.
+    case failuresAreNotHeard
+    /// A store's file is cut short under its map in the middle of the world: the next look at it ends the process.
+    case mapIsCut
 }
 
 /// How a world is made: by its seed, unless said otherwise.
@@ -36,15 +44,19 @@ package struct WorldSettings: Sendable {
     /// How many times as often as usual something goes wrong.
     package var haste: UInt64 = 1
     /// For tests of the simulator itself: what is broken.
-    var defect: Defect?
+    package var defect: Defect?
     /// Lines of the trace that are kept for a report.
     package var traceLines = 0
 
     // Tiny limits.
     let electionTicks: Int
+    /// Of the shortest election timeout, in thousandths: how long a promise lasts. As long, or two and a half times, as in a node where nothing else was said.
+    let promisePermille: UInt64
     let heartbeatTicks: Int
     let batchItems: Int
     let applyEntries: Int
+    /// Messages under way on a link beyond which it takes no more, and says so; nil: it takes all.
+    package var queueMessages: Int?
     /// Of storage nodes.
     package var applyPauseMilliseconds: UInt64
     let appendEntries: Int
@@ -92,6 +104,8 @@ package struct WorldSettings: Sendable {
         self.faults = faults ?? chosen
         spares = self.faults.contains(.members) && apart.permille(600) ? 1 + apart.below(3) : 0
         votersLeast = self.faults.contains(.members) && apart.permille(250) ? 1 : 3
+        promisePermille = apart.permille(500) ? 2_500 : 1_000
+        queueMessages = apart.permille(300) ? [2, 4, 8, 16][apart.below(4)] : nil
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
         batchItems = [1, 3, 16, 1_000][dice.below(4)]
@@ -104,9 +118,11 @@ package struct WorldSettings: Sendable {
         // An entry weighs some 150 bytes: a checkpoint each 20 to 100 entries.
         checkpointBytes = Int(dice.within(3_000...15_000))
         retainedBytes = [1, 1_500, 6_000][dice.below(3)]
-        // Only directories in memory are copied.
+        // Only a directory in memory can be put back, only a log on a disk damaged. Where both are asked for, the seed says which; a real store is never put back.
         let onDisk = dice.permille(500)
-        usesSegmentLog = onDisk && !self.faults.contains(.putBack)
+        usesSegmentLog = onDisk && (usesStore || !self.faults.contains(.putBack) || self.faults.contains(.damage))
+        if !usesSegmentLog { self.faults.remove(.damage) }
+        if usesSegmentLog || usesStore { self.faults.remove(.putBack) }
         thinkNanoseconds = [2_000_000, 10_000_000, 40_000_000][dice.below(3)]
         usesLeases = dice.permille(400)
     }
@@ -114,11 +130,11 @@ package struct WorldSettings: Sendable {
     /// The longest that a follower waits before it campaigns, in nanoseconds.
     package var electionNanoseconds: UInt64 { UInt64(2 * electionTicks * Self.tickMilliseconds) * 1_000_000 }
 
-    /// How long a promise lasts: an election timeout, as in a node; and a lease.
-    var promiseMilliseconds: UInt64 { UInt64(electionTicks * Self.tickMilliseconds) }
+    /// How long a promise lasts, and a lease: four fifths of it, as in a node.
+    var promiseMilliseconds: UInt64 { UInt64(electionTicks * Self.tickMilliseconds) * promisePermille / 1_000 }
     var leaseMilliseconds: UInt64 { promiseMilliseconds * 4 / 5 }
 
     package var summary: String {
-        "\(voters) voters\(votersLeast == 1 ? ", one of them at first" : ""), \(learners) query nodes\(spares > 0 ? ", \(spares) to come" : ""), \(clients) clients, \(usesStore ? "LMDB" : "model")\(usesRights ? " with rights" : ""), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), faults: \(faults.names.isEmpty ? "none" : faults.names)"
+        "\(voters) voters\(votersLeast == 1 ? ", one of them at first" : ""), \(learners) query nodes\(spares > 0 ? ", \(spares) to come" : ""), \(clients) clients, \(usesStore ? "LMDB" : "model")\(usesRights ? " with rights" : ""), \(usesSegmentLog ? "segment log" : "model log"), \(usesLeases ? "leases" : "no leases"), promises of \(promiseMilliseconds) ms\(queueMessages.map { ", queues of \($0)" } ?? ""), faults: \(faults.names.isEmpty ? "none" : faults.names)"
     }
 }

@@ -22,7 +22,11 @@ struct Arguments {
     var usesLeases = false
     var isTraced = false
     var isHelp = false
-    /// Set by the program itself: says each seed before it begins, so that a parent knows which one a child died of.
+    /// It is a failure if something never happened that should have.
+    var demandsAll = false
+    /// For tests of this program: in the world of this seed a store's file is cut short under its map, which ends the process.
+    var cutsMapOf: UInt64?
+    /// Set by the program itself: says each seed's sum when it is done, so that a parent knows which one a child died of.
     var isShare = false
 
     static let help = """
@@ -38,11 +42,14 @@ struct Arguments {
           --store             real stores on LMDB instead of the model in memory
           --store-permille P  of a thousand seeds, so many with real stores (default 0)
           --jobs J            processes at a time (default 1)
+          --demand-all        fails if something that is counted never happened; by itself from 1,000 seeds on, if nothing was said
+                              of faults, haste and events
           --trace             every event as a line
 
         Faults: \(FaultSet.named.map { "\($0.name) (\($0.meaning))" }.joined(separator: "; ")).
 
-        Exit 0: nothing was found. 1: a violation; the report has the seed. 64: a wrong command line.
+        Exit 0: nothing was found. 1: a violation; the report has the seed. 2: not all seeds ran, or something
+        never happened that should have. 64: a wrong command line.
         """
 
     init(_ words: [String]) throws {
@@ -70,6 +77,8 @@ struct Arguments {
             case "--store": storePermille = 1_000
             case "--store-permille": storePermille = try small(word, 1_000)
             case "--trace": isTraced = true
+            case "--demand-all": demandsAll = true
+            case "--cut-map": cutsMapOf = try number(word)
             case "--share": isShare = true
             case "--help", "-h": isHelp = true
             case "--faults":
@@ -106,6 +115,7 @@ struct Arguments {
         if let faults { words += ["--faults", faults.names.isEmpty ? "none" : faults.names] }
         if haste != 1 { words += ["--haste", "\(haste)"] }
         if usesLeases { words.append("--leases") }
+        if let cutsMapOf { words += ["--cut-map", "\(cutsMapOf)"] }
         return words
     }
 
@@ -113,8 +123,12 @@ struct Arguments {
         var settings = WorldSettings(seed: seed, faults: faults, usesStore: usesStore(seed))
         settings.haste = UInt64(haste)
         if usesLeases { settings.usesLeases = true }
+        if seed == cutsMapOf { settings.defect = .mapIsCut }
         return settings
     }
+
+    /// So many worlds, and so long ones, that each thing must have happened in some.
+    var isCountedUpon: Bool { (seeds ?? 0) >= 1_000 && faults == nil && haste == 1 && events >= 10_000 }
 
     /// Spread evenly, and the same for a seed wherever it is run.
     func usesStore(_ seed: UInt64) -> Bool { Int(seed &* 0x9E37_79B9_7F4A_7C15 >> 32) % 1_000 < storePermille }

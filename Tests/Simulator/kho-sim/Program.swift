@@ -46,22 +46,24 @@ struct Program {
         say("replay: \(arguments.replay(seed))")
     }
 
-    /// A stretch of seeds in this process: a line before each, and a last one with the sums.
+    /// A stretch of seeds in this process: after each its sum, so that those before one that ends the process are counted.
     private func runShare(_ first: UInt64, _ count: UInt64) -> Int32 {
-        var sum = Sum()
+        var hasFound = false
         for number in 0..<count {
             let seed = first &+ number
-            say("begin \(seed)")
             let result = Run.world(arguments.settings(seed), events: arguments.events, sink: nil)
+            if let violation = result.violation {
+                hasFound = true
+                say("violation \(seed) \(violation)")
+                // The same again, with its last events as text: to make it for each seed would take as long as the worlds.
+                var settings = arguments.settings(seed)
+                settings.traceLines = Self.linesOfAShare
+                for line in Run.world(settings, events: arguments.events, sink: nil).lastLines { say("line \(seed) \(line)") }
+            }
+            var sum = Sum()
             sum.add(result, usesStore: arguments.usesStore(seed))
-            guard let violation = result.violation else { continue }
-            // The same again, with its last events as text: to make it for each seed would take as long as the worlds.
-            var settings = arguments.settings(seed)
-            settings.traceLines = Self.linesOfAShare
-            for line in Run.world(settings, events: arguments.events, sink: nil).lastLines { say("line \(seed) \(line)") }
-            say("violation \(seed) \(violation)")
+            say("sum \(sum.encoded)")
         }
-        say("sum \(sum.encoded)")
-        return sum.violations > 0 ? 1 : 0
+        return hasFound ? 1 : 0
     }
 }

@@ -5,44 +5,34 @@ struct Sum {
     var seeds = 0
     var stores = 0
     var events = 0
-    var writes = 0
-    var reads = 0
-    var leaseReads = 0
-    /// Of these, from a snapshot that lacked entries about something else.
-    var untouchedReads = 0
-    var elections = 0
-    var snapshots = 0
-    var crashes = 0
     var violations = 0
+    var counts = World.Counts()
 
     mutating func add(_ result: Run.Result, usesStore: Bool) {
-        add([1, usesStore ? 1 : 0, result.events, result.counts.writes, result.counts.reads, result.counts.leaseReads, result.counts.elections,
-            result.counts.snapshots, result.counts.crashes, result.violation == nil ? 0 : 1, result.counts.untouchedReads])
-    }
-
-    private var all: [Int] { [seeds, stores, events, writes, reads, leaseReads, elections, snapshots, crashes, violations, untouchedReads] }
-
-    private mutating func add(_ numbers: [Int]) {
-        guard numbers.count == 11 else { return }
-        seeds += numbers[0]
-        stores += numbers[1]
-        events += numbers[2]
-        writes += numbers[3]
-        reads += numbers[4]
-        leaseReads += numbers[5]
-        elections += numbers[6]
-        snapshots += numbers[7]
-        crashes += numbers[8]
-        violations += numbers[9]
-        untouchedReads += numbers[10]
+        seeds += 1
+        stores += usesStore ? 1 : 0
+        events += result.events
+        violations += result.violation == nil ? 0 : 1
+        counts += result.counts
     }
 
     /// For the parent process.
-    var encoded: String { all.map { "\($0)" }.joined(separator: " ") }
-    mutating func add(encoded text: some StringProtocol) { add(text.split(separator: " ").compactMap { Int($0) }) }
+    var encoded: String { ([seeds, stores, events, violations] + counts.all).map { "\($0)" }.joined(separator: " ") }
+
+    /// False if it is not whole: the process that wrote it ended in the middle.
+    mutating func add(encoded text: some StringProtocol) -> Bool {
+        let numbers = text.split(separator: " ").compactMap { Int($0) }
+        guard numbers.count > 4, let more = World.Counts(Array(numbers[4...])) else { return false }
+        seeds += numbers[0]
+        stores += numbers[1]
+        events += numbers[2]
+        violations += numbers[3]
+        counts += more
+        return true
+    }
 
     var text: String {
-        "\(seeds) seeds (\(stores) with LMDB), \(events) events, \(writes) writes acknowledged, \(reads) reads (\(leaseReads) by leases, \(untouchedReads) of them beside what is on its way), \(elections) elections, "
-            + "\(snapshots) snapshots, \(crashes) crashes: \(violations) violations"
+        "\(seeds) seeds (\(stores) with LMDB), \(events) events, \(counts.writes) writes acknowledged, \(counts.reads) reads (\(counts.leaseReads) by leases, \(counts.untouchedReads) of them beside what is on its way), \(counts.elections) elections, "
+            + "\(counts.snapshots) snapshots, \(counts.crashes) crashes: \(violations) violations"
     }
 }

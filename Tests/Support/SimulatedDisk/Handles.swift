@@ -33,13 +33,13 @@ final class SimulatedFile: OpenFile {
         count -= growth - disk.take(growth)
         inode.write(bytes, count: count, at: offset, &disk.random)
         if let error { throw error }
-        guard count == bytes.count else { throw DiskError("write", path, ENOSPC) }
+        guard count == bytes.count else { throw disk.outOfSpace("write", path) }
     }
 
     func allocate(_ bytes: Int) throws(DiskError) {
         if let error = try enter("allocate") { throw error }
         let growth = max(0, bytes - inode.size)
-        guard growth <= disk.freeBytes else { throw DiskError("allocate", path, ENOSPC) }
+        guard growth <= disk.freeBytes else { throw disk.outOfSpace("allocate", path) }
         _ = disk.take(growth)
         inode.allocate(bytes)
     }

@@ -33,6 +33,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
     package private(set) var syncs = 0
     /// The fault that happened, by the call's number, operation and path.
     package private(set) var faulted: (call: Int, operation: String, path: String)?
+    /// The errors that this process was given, planned ones and those for want of space; of a kill the first.
+    package private(set) var errors: [DiskError] = []
     package private(set) var isKilled = false
     var random: SeededRandom
     private var root = Folder()
@@ -57,6 +59,7 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         isKilled = false
         if let planned = plan, planned.call <= calls { plan = nil }
         faulted = nil
+        errors = []
         root.forEachFile { $0.evict(&random, all: evictingAll) }
         recount()
     }
@@ -212,14 +215,24 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         guard let plan, plan.call == calls else { return nil }
         faulted = (calls, operation, path)
         switch plan.fault {
-        case let .fail(code): return DiskError(operation, path, code)
+        case let .fail(code):
+            errors.append(DiskError(operation, path, code))
+            return errors.last
         case .kill:
             isKilled = true
-            return DiskError(operation, path, Self.killed)
+            errors.append(DiskError(operation, path, Self.killed))
+            return errors.last
         }
     }
 
     func coin() -> Bool { random.next() & 1 == 0 }
+
+    /// There is no room for what the process asked for.
+    func outOfSpace(_ operation: String, _ path: String) -> DiskError {
+        let error = DiskError(operation, path, ENOSPC)
+        errors.append(error)
+        return error
+    }
 
     var freeBytes: Int { max(0, capacityBytes - usedBytes) }
 
