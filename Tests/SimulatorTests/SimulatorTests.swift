@@ -44,7 +44,7 @@ import Testing
     /// What the partner is shown by real stores is what its rights allow at that index, while they change and nodes fail.
     @Test func aPartnerSeesWhatItsRightsAllow() {
         var looks = 0, shown = 0, withheld = 0
-        // Some records in part are shown in a third of these worlds.
+        // Records are shown in part in about a quarter of these worlds.
         for number in 0..<40 where number < 4 || withheld == 0 {
             var settings = WorldSettings(seed: SystemRandom.uint64(), usesStore: true)
             settings.usesRights = true

@@ -62,7 +62,7 @@ extension World {
         if clients[number].session == .none { return wish(number, .open) }
         if dice.permille(settings.usesLeases ? 600 : 350) { return wish(number, .read) }
         if settings.usesRights, record.model.founded == foundation.count {
-            if dice.permille(150) { return wish(number, .command(Workload.policy(now: record.model.applied.time.milliseconds, &dice))) }
+            if dice.permille(200) { return wish(number, .command(Workload.policy(now: record.model.applied.time.milliseconds, &dice))) }
             let token = UInt64(number) << 32 | clients[number].sequence
             if dice.permille(60) { return wish(number, .command(.write(Workload.partnersWrite(token: token, seen: clients[number].lastWritten, &dice)))) }
         }

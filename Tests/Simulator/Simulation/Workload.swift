@@ -12,9 +12,10 @@ enum Workload {
         catalogue(.principal, ["code": "sys", "agency": "a"]),
     ]
     static let withOwner = foundation + [dataset("open", countIs: "public")]
-    /// And a partner, to whom fields and records are hidden and shown.
-    static let withPartner =
-        foundation + [dataset("sharedOnRequest", countIs: "internal"), catalogue(.agency, ["code": "b"]), partner(isActive: true)]
+    /// And a partner, to whom fields and records are hidden and shown; `isOpen`: names of all records are shown to it at first.
+    static func withPartner(isOpen: Bool) -> [Command] {
+        foundation + [dataset(isOpen ? "open" : "sharedOnRequest", countIs: "internal"), catalogue(.agency, ["code": "b"]), partner(isActive: true)]
+    }
 
     /// The number of steps done when this one is: of `withPartner`, or of its beginning.
     static func step(_ change: CatalogueChange) -> Int {

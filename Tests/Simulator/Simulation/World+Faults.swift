@@ -166,10 +166,13 @@ extension World {
         guard !names.isEmpty else { return }
         // Mostly where something stands: in a segment, and there before its last byte that is not zero.
         let segments = names.filter { $0.hasPrefix("segment-") }
-        let path = "/log/" + dice.pick(dice.permille(700) && !segments.isEmpty ? segments : names)
+        // Now and then in what was synced last.
+        let isAtEnd = dice.permille(200)
+        let path = "/log/" + (isAtEnd ? segments.last ?? names[0] : dice.pick(dice.permille(700) && !segments.isEmpty ? segments : names))
         let bytes = files.contents(path) ?? []
-        let end = dice.permille(800) ? bytes.lastIndex { $0 != 0 }.map { $0 + 1 } : nil
-        guard !bytes.isEmpty, files.flip(path, byte: dice.below(end ?? bytes.count), bit: dice.below(8)) else { return }
+        let end = isAtEnd || dice.permille(800) ? bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? bytes.count : bytes.count
+        let length = isAtEnd ? min(end, 300) : end
+        guard !bytes.isEmpty, files.flip(path, byte: end - length + dice.below(length), bit: dice.below(8)) else { return }
         counts.damages += 1
         node.isDamaged = true
         trace.line("\(moment) a bit of \(node.id)'s \(path) flips")

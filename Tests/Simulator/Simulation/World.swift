@@ -41,7 +41,7 @@ package final class World: @unchecked Sendable {
         self.settings = settings
         dice = Dice(seed: settings.seed)
         record = Record(keepsRights: settings.usesRights)
-        foundation = settings.usesRights ? Workload.withPartner : Workload.withOwner
+        foundation = settings.usesRights ? Workload.withPartner(isOpen: settings.isOpenAtFirst) : Workload.withOwner
         trace = Trace(kept: settings.traceLines, sink: sink)
         network = Network(places: settings.voters + settings.learners + settings.spares + 1)
         for place in 0..<settings.voters + settings.learners {

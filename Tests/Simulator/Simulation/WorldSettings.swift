@@ -39,6 +39,8 @@ package struct WorldSettings: Sendable {
     package var usesSegmentLog: Bool
     /// Whether there is a partner whose rights change, and to whom real stores show what they allow.
     package var usesRights: Bool
+    /// Whether the partner is shown a part of every record before anything is agreed on.
+    let isOpenAtFirst: Bool
     /// Whether query nodes answer by read leases.
     package var usesLeases: Bool
     /// How many times as often as usual something goes wrong.
@@ -106,6 +108,7 @@ package struct WorldSettings: Sendable {
         votersLeast = self.faults.contains(.members) && apart.permille(250) ? 1 : 3
         promisePermille = apart.permille(500) ? 2_500 : 1_000
         queueMessages = apart.permille(300) ? [2, 4, 8, 16][apart.below(4)] : nil
+        isOpenAtFirst = apart.permille(500)
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
         batchItems = [1, 3, 16, 1_000][dice.below(4)]

@@ -8,7 +8,7 @@ struct Jobs {
     /// Seeds that a child runs: few, so that the children end together.
     private static let shareSeeds: UInt64 = 20
     /// In so many worlds with real stores everything that only they count is seen.
-    private static let storesCountedUpon = 20
+    private static let storesCountedUpon = 30
 
     init(_ arguments: Arguments) { self.arguments = arguments }
 
