@@ -162,6 +162,22 @@ import Testing
         #expect(violation(.logFailsByItself, [.diskError, .diskFull, .crash]) { $0.contains("n1 fails: ") } == 1)
     }
 
+    /// A bit that flipped in what nobody reads excuses nothing that the log comes to later.
+    @Test func aHarmlessFlipExcusesNoLaterRefusal() throws {
+        let world = World(Self.settings(from: 1, faults: [], onDisk: true), sink: nil)
+        world.run(events: 2_000)
+        let node = world.nodes[0], files = try #require(node.files)
+        world.crash(node)
+        #expect(files.flip("/log/reserve", byte: 1, bit: 1))
+        node.isDamaged = true
+        world.run(until: world.time + 60_000_000_000) { !node.isUp }
+        #expect(node.isUp && world.counts.harmlessFlips == 1)
+        world.crash(node)
+        for name in files.list("/log") where name.hasPrefix("segment-") { for byte in stride(from: 0, to: 16 << 10, by: 64) { _ = files.flip("/log/" + name, byte: byte, bit: 0) } }
+        world.run(until: world.time + 60_000_000_000) { !node.isUp }
+        #expect(world.violation?.contains("n1 cannot start: ") == true, "\(world.violation ?? "none")")
+    }
+
     @Test func aNodeThatGoesOnWithAFailedLogIsFound() {
         #expect(violation(.failuresAreNotHeard, [.diskError]) { $0.contains("n1 goes on, and its log failed") } != nil)
     }

@@ -115,7 +115,7 @@ extension World {
         if case let .file(_, _, code) = error, node.wasGiven(code) {
             endDisk(node, power: code == SimulatedDisk.killed && dice.permille(700))
             node.files?.capacityBytes = .max
-        } else if node.isDamaged {
+        } else if node.isDamaged, error.isOfDamage {
             counts.refusedLogs += 1
             return replaceDamaged(node)
         } else {
@@ -299,5 +299,15 @@ extension World {
         }
         closedir(handle)
         rmdir(path)
+    }
+}
+
+extension LogError {
+    /// Whether it is what a flipped bit may come to.
+    fileprivate var isOfDamage: Bool {
+        switch self {
+        case .corrupt, .missing, .unknownFormat, .foreign: true
+        case .file, .locked, .absent: false
+        }
     }
 }
