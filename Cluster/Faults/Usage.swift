@@ -12,10 +12,10 @@ package enum Usage {
         return nil
     }
 
-    /// Bytes of disk that the files below the folder take up.
-    package static func disk(below folder: String) -> Int {
+    /// Bytes of disk that the files below the folder take up, or those of them whose names begin so.
+    package static func disk(below folder: String, prefix: String = "") -> Int {
         var bytes = 0
-        for path in Damage.files(below: folder) {
+        for path in Damage.files(below: folder) where path.split(separator: "/").last?.hasPrefix(prefix) == true {
             var info = stat()
             if lstat(path, &info) == 0 { bytes += Int(info.st_blocks) * 512 }
         }

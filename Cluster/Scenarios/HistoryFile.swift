@@ -7,6 +7,8 @@ import Harness
 final class HistoryFile {
     let path: String
     private let file: Int32
+    /// Why something could not be written: what is there is not the whole history then.
+    private(set) var failure: HarnessError?
 
     init(path: String) throws(HarnessError) {
         self.path = path
@@ -18,8 +20,10 @@ final class HistoryFile {
     deinit { close(file) }
 
     /// A call that is about to be made. Names count from 1.
-    func call(_ name: Int, _ call: Call) {
-        var line = "{\"call\":\(name),\"at\":\(call.called),\"client\":\(call.client),\"do\":"
+    /// - Parameter isInOrder: it sees what its client's calls before it saw, of whatever key.
+    func call(_ name: Int, _ call: Call, isInOrder: Bool) {
+        let session = isInOrder ? ",\"session\":\(call.client)" : ""
+        var line = "{\"call\":\(name),\"at\":\(call.called),\"client\":\(call.client)\(session),\"do\":"
         switch call.action {
         case .read: line += "\"read\""
         case .staleRead: line += "\"read\",\"stale\":true"
@@ -57,24 +61,60 @@ final class HistoryFile {
 
     private func write(_ line: String) {
         let bytes = Array((line + "\n").utf8)
-        Glibc.write(file, bytes, bytes.count)
+        var done = 0
+        while done < bytes.count, failure == nil {
+            let n = bytes.withUnsafeBytes { Glibc.write(file, $0.baseAddress.map { $0 + done }, bytes.count - done) }
+            if n > 0 { done += n } else if errno != EINTR { failure = .file(path, errno: errno) }
+        }
     }
 }
 
-/// Has `kho-check` judge a history file: linearizability of each key, and its own view of indexes, ages and what was kept.
-enum HistoryJudge {
-    /// What was found; a text that says so where the program is not beside `kho` and `khod`. Blocks for seconds.
-    static func judge(_ path: String, programs: String) -> (claim: String, violations: [String]) {
+/// What `kho-check` says it has read, so that it is seen whether that was the run.
+package struct HistoryCounts: Equatable, Sendable {
+    /// Answered reads, stale ones too, and acknowledged writes.
+    package var reads = 0, writes = 0
+    /// Keys that were read in the end, and operations of sessions.
+    package var finals = 0, sessionOperations = 0
+
+    package init() {}
+
+    /// Of what it printed; nil if a figure is missing.
+    package init?(_ output: String) {
+        let lines = output.split(separator: "\n")
+        /// The numbers in the line that begins so.
+        func figures(_ name: String) -> [Int] {
+            lines.first { $0.hasPrefix(name) }?.split { !("0"..."9").contains($0) }.compactMap { Int($0) } ?? []
+        }
+        let reads = figures("reads "), writes = figures("writes "), indexes = figures("indexes "), end = figures("at the end ")
+        guard reads.count == 2, writes.count == 2, indexes.count == 2, end.count == 4 else { return nil }
+        (self.reads, self.writes, finals, sessionOperations) = (reads[0], writes[0], end[0], indexes[1])
+    }
+}
+
+/// Has `kho-check` judge a history file: linearizability of each key, and its own view of indexes, ages, sessions and what was kept.
+struct HistoryJudge {
+    var claim = "one history, by kho-check"
+    var violations: [String] = []
+    /// nil if it did not come to a verdict.
+    var counts: HistoryCounts?
+
+    /// Says so where the program is not beside `kho` and `khod`. Blocks for seconds.
+    init(_ path: String, programs: String) {
         let program = programs + "/kho-check"
-        guard Files.exists(program) else { return ("", ["\(program) is not there, so the history is not judged; swift build --product kho-check makes it"]) }
+        guard Files.exists(program) else {
+            violations = ["\(program) is not there, so the history is not judged; swift build --product kho-check makes it"]
+            return
+        }
         do throws(HarnessError) {
             let result = try ChildProcess.run(program, [path], timeoutMilliseconds: 600_000)
             let lines = result.output.split(separator: "\n").map(String.init)
             func figure(_ name: String) -> String { lines.first { $0.hasPrefix(name) }.map { String($0.dropFirst(name.utf8.count).drop { $0 == " " }) } ?? "" }
-            let claim = "one history, by kho-check: \(figure("operations")); \(figure("orders"))"
-            if result.status == 0 { return (claim, []) }
-            let found = lines.drop { !$0.hasPrefix("VIOLATION") && !$0.hasPrefix("undecided") }.prefix(60)
-            return (claim, ["kho-check ended with \(result.status) \(result.errors)"] + found)
-        } catch { return ("one history, by kho-check", ["\(error)"]) }
+            claim += ": \(figure("operations")); \(figure("orders"))"
+            counts = HistoryCounts(result.output)
+            if counts == nil { violations.append("it does not say what it has read") }
+            guard result.status != 0 else { return }
+            violations.append("kho-check ended with \(result.status) \(result.errors)")
+            violations += lines.drop { !$0.hasPrefix("VIOLATION") && !$0.hasPrefix("undecided") }.prefix(60)
+        } catch { violations.append("\(error)") }
     }
 }

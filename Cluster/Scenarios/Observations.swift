@@ -68,16 +68,31 @@ package final class Observations: Sendable {
         let file: HistoryFile
     }
     private let state: Mutex<State>
+    private let areReadsInOrder: Bool
 
-    /// - Parameter path: of the file that the notes are written to as well.
-    init(path: String) throws(HarnessError) { state = Mutex(State(file: try HistoryFile(path: path))) }
+    /// - Parameters:
+    ///   - path: of the file that the notes are written to as well.
+    ///   - areReadsInOrder: a linearizable read shows no less than its client saw before, of whatever key: so without leases, under which what a node lacks may be about
+    ///     others. Writes are in order in any case, and what may be stale never is.
+    package init(path: String, areReadsInOrder: Bool) throws(HarnessError) {
+        state = Mutex(State(file: try HistoryFile(path: path)))
+        self.areReadsInOrder = areReadsInOrder
+    }
+
+    private func isInOrder(_ action: Call.Action) -> Bool {
+        switch action {
+        case .read: areReadsInOrder
+        case .staleRead: false
+        case .put, .putIfAbsent, .replace, .delete: true
+        }
+    }
 
     /// Notes that a call begins. The number to end it with.
     package func begin(client: Int, _ key: String, _ action: Call.Action) -> Int {
         state.withLock { state in
             let call = Call(client: client, key: key, action: action, called: MonotonicTime.now().nanoseconds)
             state.calls.append(call)
-            state.file.call(state.calls.count, call)
+            state.file.call(state.calls.count, call, isInOrder: isInOrder(action))
             return state.calls.count - 1
         }
     }
@@ -94,7 +109,7 @@ package final class Observations: Sendable {
     }
 
     /// Notes what is there in the end, read since `start`; nothing else is noted afterwards.
-    func close(_ records: [String: Call.Found], from start: UInt64) {
+    package func close(_ records: [String: Call.Found], from start: UInt64) {
         state.withLock { $0.file.end(records, from: start, to: MonotonicTime.now().nanoseconds) }
     }
 
@@ -107,6 +122,8 @@ package final class Observations: Sendable {
     package func refused(_ reason: String) { state.withLock { $0.refusals[reason, default: 0] += 1 } }
 
     package var calls: [Call] { state.withLock { $0.calls } }
+    /// Why the file is not whole.
+    package var failure: HarnessError? { state.withLock { $0.file.failure } }
     package var oddities: [String] { state.withLock { $0.oddities } }
     /// Sorted by how often.
     package var refusals: [(reason: String, count: Int)] {

@@ -13,6 +13,7 @@ package struct Register: Sendable {
     private let number: FieldID
     private let text: FieldID
     private let textBytesMax: Int
+    private let longTexts: Int
 
     /// What an administrator writes, in this order, for texts of at most so many bytes.
     static func catalogue(textBytesMax: Int) -> [(kind: String, document: Document)] {
@@ -40,12 +41,13 @@ package struct Register: Sendable {
     }
 
     /// nil if the description is not that of `catalogue`.
-    package init?(_ description: DatasetDescription, textBytesMax: Int) {
+    init?(_ description: DatasetDescription, _ workload: Scenario.Workload) {
         guard let number = description.schema.field(named: "number"), let text = description.schema.field(named: "text") else { return nil }
         dataset = description.id
         self.number = number.id
         self.text = text.id
-        self.textBytesMax = textBytesMax
+        textBytesMax = workload.valueBytesMax
+        longTexts = workload.longTexts
     }
 
     package func fields(_ value: Int64) -> [WriteOperation.Field] {
@@ -74,12 +76,18 @@ package struct Register: Sendable {
     static func isTextByte(_ byte: UInt8) -> Bool { byte >= 0x2F && byte <= 0x39 }
     static let textRunBytes = 24
 
-    /// Of a length that the value decides, mostly short.
-    func text(_ value: Int64) -> String {
+    /// Of the text that belongs to the value: most are short, so many as the workload says are of any length.
+    func textBytes(_ value: Int64) -> Int {
         let mixed = UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15
-        let most = mixed >> 60 == 0 ? textBytesMax : min(textBytesMax, 200)
-        let length = 1 + Int((mixed >> 8) % UInt64(most))
-        let word = "\(value)/"
-        return String(String(repeating: word, count: length / word.utf8.count + 1).prefix(length))
+        let most = mixed >> 60 < UInt64(longTexts) ? textBytesMax : min(textBytesMax, 200)
+        return 1 + Int((mixed >> 8) % UInt64(most))
+    }
+
+    func text(_ value: Int64) -> String {
+        let length = textBytes(value), word = Array("\(value)/".utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(length + word.count)
+        while bytes.count < length { bytes += word }
+        return String(decoding: bytes.prefix(length), as: UTF8.self)
     }
 }

@@ -30,6 +30,8 @@ package struct Scenario: Equatable, Sendable {
         package var pauseMilliseconds = 5
         /// Bytes of a record's text at most.
         package var valueBytesMax = 2_000
+        /// Of 16 texts, so many are of any length up to that; the others are short.
+        package var longTexts = 1
         /// Keys written together by one import call.
         package var importRecords = 40
         /// How often each kind of call is made, relative to the others.
@@ -64,6 +66,10 @@ package struct Scenario: Equatable, Sendable {
         /// Memory of a leader, and bytes of its log's files, at any moment.
         package var leaderMemory = 512 << 20
         package var leaderLog = 512 << 20
+        /// Bytes of its log's segments, and of its state's files; nil for none. A run of the whole length must have written twice as much as a bounded log holds,
+        /// or nobody knows whether it was ever cut.
+        package var leaderSegments: Int?
+        package var leaderState: Int?
     }
 
     package var name: String

@@ -4,8 +4,9 @@ import Core
 extension Scenario {
     private static let keys = [
         "name", "about", "seconds", "storage", "query", "network", "disk", "read_mode", "workload.clients", "workload.keys", "workload.operations_per_key",
-        "workload.pause_milliseconds", "workload.value_bytes", "workload.import_records", "mix.kinds", "mix.every_milliseconds",
+        "workload.pause_milliseconds", "workload.value_bytes", "workload.long_texts", "workload.import_records", "mix.kinds", "mix.every_milliseconds",
         "mix.lasts_milliseconds", "mix.together", "bounds.leader_within_milliseconds", "bounds.leader_memory", "bounds.leader_log",
+        "bounds.leader_segments", "bounds.leader_state",
     ] + CallKind.allCases.map { "weights.\($0.rawValue)" }
     private static let faultKeys = ["kind", "target", "first_milliseconds", "every_milliseconds", "lasts_milliseconds", "amount"]
 
@@ -35,6 +36,7 @@ extension Scenario {
         workload.operationsPerKey = try reader.integer("workload.operations_per_key", in: 10...10_000) ?? workload.operationsPerKey
         workload.pauseMilliseconds = try reader.integer("workload.pause_milliseconds", in: 0...10_000) ?? workload.pauseMilliseconds
         workload.valueBytesMax = try reader.size("workload.value_bytes", in: 16...512 << 10) ?? workload.valueBytesMax
+        workload.longTexts = try reader.integer("workload.long_texts", in: 0...16) ?? workload.longTexts
         workload.importRecords = try reader.integer("workload.import_records", in: 1...1_000) ?? workload.importRecords
         for kind in CallKind.allCases {
             if let weight = try reader.integer("weights.\(kind.rawValue)", in: 0...1_000) { workload.weights[kind] = weight }
@@ -48,6 +50,8 @@ extension Scenario {
         bounds.leaderWithinMilliseconds = try reader.integer("bounds.leader_within_milliseconds", in: 1...600_000) ?? bounds.leaderWithinMilliseconds
         bounds.leaderMemory = try reader.size("bounds.leader_memory", in: 1 << 20...1 << 40) ?? bounds.leaderMemory
         bounds.leaderLog = try reader.size("bounds.leader_log", in: 1 << 20...1 << 40) ?? bounds.leaderLog
+        bounds.leaderSegments = try reader.size("bounds.leader_segments", in: 1 << 20...1 << 40)
+        bounds.leaderState = try reader.size("bounds.leader_state", in: 1 << 20...1 << 40)
         try check(reader)
     }
 

@@ -10,6 +10,8 @@ package struct Schedule: Equatable, Sendable {
         package var beginsMilliseconds: Int
         /// nil: it lasts to the end.
         package var endsMilliseconds: Int?
+        /// Drawn from the mix; otherwise the file asks for it by itself.
+        package var isByChance = false
     }
 
     /// In the order in which they begin.
@@ -40,12 +42,18 @@ package struct Schedule: Equatable, Sendable {
                     occurrences.append(
                         Occurrence(
                             kind: kind, target: Self.target(kind, &random), amount: Self.amount(kind, &random), beginsMilliseconds: begins,
-                            endsMilliseconds: begins + mix.lastsMilliseconds))
+                            endsMilliseconds: begins + mix.lastsMilliseconds, isByChance: true))
                 }
                 begins += mix.everyMilliseconds
             }
         }
         occurrences.sort { ($0.beginsMilliseconds, $0.kind.rawValue) < ($1.beginsMilliseconds, $1.kind.rawValue) }
+    }
+
+    /// How often all that has begun is over, if it goes by the schedule.
+    package var heals: Int {
+        let ends = Set(occurrences.compactMap(\.endsMilliseconds))
+        return ends.count { end in occurrences.allSatisfy { $0.beginsMilliseconds >= end || ($0.endsMilliseconds ?? .max) <= end } }
     }
 
     private static func target(_ kind: FaultKind, _ random: inout SeededRandom) -> Target {

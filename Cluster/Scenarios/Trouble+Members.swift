@@ -37,6 +37,7 @@ extension Trouble {
     /// Stops every node in order and starts it again, the next once the one before follows a leader.
     private func roll() async throws {
         note("rolling \(stage.members.joined(separator: ", "))")
+        tally.began(.rolling)
         for name in stage.members {
             reserved.insert(name)
             defer { reserved.remove(name) }
@@ -52,10 +53,11 @@ extension Trouble {
 
     /// One more voter, then one less.
     private func removeVoter(_ target: Target) async throws {
-        guard let new = try await addStorageSpare() else { return }
+        guard let new = try await addStorageSpare() else { return note("remove-voter: left out, since no storage node waits for its turn") }
         try await promote(new)
-        guard let old = await voter(target, but: new) else { return }
+        guard let old = await voter(target, but: new) else { return note("remove-voter: left out, since there is no node for it") }
         note("remove-voter \(old)")
+        tally.began(.removeVoter)
         try await remove(old)
         try await retire(old)
     }
@@ -63,6 +65,7 @@ extension Trouble {
     private func replaceVoter(_ target: Target) async throws {
         guard let new = try await addStorageSpare(), let old = await voter(target, but: new) else { return }
         note("replace-voter \(old) by \(new)")
+        tally.began(.replaceVoter)
         try await replace(old, by: new)
         try await retire(old)
     }
@@ -147,14 +150,15 @@ extension Trouble {
         defer { reserved.remove(name) }
         guard await othersAreSound(name) else { return note("lose-voter \(name): left out, since another voter is not sound") }
         note("lose-voter \(name)")
-        lostVoters += 1
+        tally.lostVoters += 1
+        tally.began(.loseVoter)
         kill([name])
         for part in ["log", "state"] { Files.removeTree(node.dataFolder + "/" + part) }
         try await refusesToStart(name)
         Files.removeTree(node.dataFolder)
         try stage.start(name)
         try await isRefused(node)
-        if lostVoters % 2 == 1, let new = try await addStorageSpare() {
+        if tally.lostVoters % 2 == 1, let new = try await addStorageSpare() {
             try await replace(name, by: new)
             try await retire(name)
         } else {
@@ -205,7 +209,8 @@ extension Trouble {
         note("damage-voter \(name): \(flips.count) bits of its records, the first is \(flips.first.map { "\($0)" } ?? "none")")
         try restart(name)
         guard !flips.isEmpty else { return }
-        damagedVoters += 1
+        tally.damagedVoters += 1
+        tally.began(.damageVoter)
         var begins = true
         try await stage.wait(for: "\(name) to rebuild itself", seconds: Self.patienceSeconds) {
             let status = await self.stage.ask("node.status", [name]).first?.answer
@@ -216,12 +221,8 @@ extension Trouble {
             return isSound && status?["damage"] == .null
         }
         let isRebuilt = lines(node, "rebuilt") > rebuilt
-        if isRebuilt { rebuiltVoters += 1 }
+        if isRebuilt { tally.rebuiltVoters += 1 }
         note("\(name) \(isRebuilt ? "has rebuilt itself" : "is sound: the bits were of records that are no more")")
-    }
-
-    private func lines(_ node: LocalCluster.Node, _ event: String) -> Int {
-        ((try? Files.text(node.dataFolder + "/audit.jsonl")) ?? "").split(separator: "\n").count { $0.contains("\"event\":\"\(event)\"") }
     }
 
     // MARK: Who leads
@@ -231,6 +232,7 @@ extension Trouble {
             let leader = await self.stage.leader()
             guard let next = self.one(of: self.stage.voters.filter { $0 != leader && !self.watch.isAway($0) }).first else { return false }
             guard try await self.stage.kho(["member", "transfer-leader", next]).status == 0 else { return false }
+            self.tally.began(.transfer)
             self.note("transfer from \(leader ?? "nobody") to \(next)")
             return true
         }
@@ -240,20 +242,23 @@ extension Trouble {
         guard let name = await nodes(target).first else { return }
         drained[number] = name
         note("drain \(name)")
-        try await succeedAt(name, "drain")
+        if try await succeedAt(name, "drain") { tally.began(.drain) }
     }
 
     /// Ends the drain that this occurrence began.
     func resume(_ number: Int) async {
         guard let name = drained.removeValue(forKey: number) else { return }
-        await inOrder("resume") { try await self.succeedAt(name, "resume") }.value
+        await inOrder("resume") { _ = try await self.succeedAt(name, "resume") }.value
     }
 
-    /// Unless the node is away: its next start has forgotten it anyway.
-    private func succeedAt(_ name: String, _ command: String) async throws {
+    /// Unless the node is away: its next start has forgotten it anyway. Whether it was done.
+    private func succeedAt(_ name: String, _ command: String) async throws -> Bool {
+        var isDone = false
         try await stage.wait(for: "kho node \(command) \(name)", seconds: Self.patienceSeconds) {
             if self.watch.isAway(name) || !self.stage.members.contains(name) { return true }
-            return try await self.stage.kho(["node", command, name]).status == 0
+            isDone = try await self.stage.kho(["node", command, name]).status == 0
+            return isDone
         }
+        return isDone
     }
 }

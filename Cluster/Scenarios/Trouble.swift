@@ -26,20 +26,23 @@ import Harness
     var reserved = Set<String>()
     /// How often each node was killed.
     private var kills: [String: Int] = [:]
-    /// How often a voter has lost its data, and of damaged voters, how many and how many of them have rebuilt themselves.
-    var lostVoters = 0
-    var damagedVoters = 0
-    var rebuiltVoters = 0
+    /// What has come about.
+    package internal(set) var tally: FaultTally
+    /// Nodes whose files were damaged and that have not been made whole since, and what their audit files held before.
+    private var damaged: [String: (found: Int, rebuilt: Int)] = [:]
+    /// Of those, the ones that have told of it.
+    private var toldOfDamage = Set<String>()
     /// By the occurrence's place in the schedule.
     var drained: [Int: String] = [:]
     /// What was done, for people, one line each.
     package private(set) var notes: [String] = []
     private let start: MonotonicTime
 
-    init(_ stage: Stage, _ watch: Watch, seed: UInt64, start: MonotonicTime) {
+    init(_ stage: Stage, _ watch: Watch, _ schedule: Schedule, seed: UInt64, start: MonotonicTime) {
         self.stage = stage
         self.watch = watch
         self.start = start
+        tally = FaultTally(schedule)
         random = SeededRandom(seed: seed ^ 0x5DEE_CE66_D1CE_4E5B)
     }
 
@@ -73,30 +76,48 @@ import Harness
             return
         }
         let nodes = await nodes(occurrence.target)
-        guard let first = nodes.first else { return }
+        guard let first = nodes.first else { return note("\(occurrence.kind.rawValue): left out, since there is no node for it") }
         note("\(occurrence.kind.rawValue) \(nodes.joined(separator: ", "))")
-        var fault = Active(kind: occurrence.kind, nodes: nodes)
+        var fault = Active(kind: occurrence.kind, nodes: nodes), hasBegun = false
         switch occurrence.kind {
-        case .kill: kill(nodes)
-        case .pause: for name in nodes { signal(name, SIGSTOP) }
-        case .stop: for name in nodes { await stop(name) }
+        case .kill:
+            hasBegun = isSomeRunning(nodes)
+            kill(nodes)
+        case .pause:
+            hasBegun = isSomeRunning(nodes)
+            for name in nodes { signal(name, SIGSTOP) }
+        case .stop:
+            hasBegun = isSomeRunning(nodes)
+            for name in nodes { await stop(name) }
         case .isolate, .mute, .deafen, .badLink, .split, .ring, .slow, .throttle, .halfOpen:
             fault.conditions = await conditions(occurrence, first)
-        case .reset: for name in nodes { (stage.network as? Proxy)?.reset(name) }
-        case .diskFull: try fill(nodes)
-        case .damage: try await damage(first, bits: max(1, occurrence.amount))
-        case .clock: for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
-        case .addLearner: if let name = try await stage.addSpare() { note("\(name) is a member") }
+            hasBegun = stage.network != nil && !fault.conditions.isEmpty
+        case .reset:
+            hasBegun = stage.network is Proxy
+            for name in nodes { (stage.network as? Proxy)?.reset(name) }
+        case .diskFull: hasBegun = try fill(nodes)
+        case .damage: hasBegun = try await damage(first, bits: max(1, occurrence.amount))
+        case .clock:
+            for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
+            hasBegun = nodes.contains { stage.clocks[$0] != nil }
+        case .addLearner:
+            if let name = try await stage.addSpare() {
+                note("\(name) is a member")
+                hasBegun = true
+            }
         case .removeVoter, .replaceVoter, .loseVoter, .damageVoter, .transfer, .drain, .rolling: break
         }
         active[number] = fault
         try applyConditions()
+        if hasBegun { tally.began(occurrence.kind) } else { note("\(occurrence.kind.rawValue): nothing came of it") }
         if occurrence.kind == .halfOpen {
             kill([first])
             watch.returns(first)
             try stage.start(first)
         }
     }
+
+    private func isSomeRunning(_ names: [String]) -> Bool { names.contains { cluster.isRunning($0) } }
 
     func kill(_ names: [String]) {
         for name in names {
@@ -175,45 +196,99 @@ import Harness
         try network.set(all)
     }
 
-    private func fill(_ names: [String]) throws {
+    private func fill(_ names: [String]) throws -> Bool {
+        var isFilled = false
         for name in names {
             guard let disk = stage.disks[name] else { continue }
             watch.mayFail(name, true)
-            note("\(name): \(try disk.fill()) bytes of disk taken away")
+            let bytes = try disk.fill()
+            note("\(name): \(bytes) bytes of disk taken away")
+            guard bytes > 0 else { continue }
+            tally.filledDisks += 1
+            watch.diskIsFull(name)
+            isFilled = true
         }
+        return isFilled
     }
 
-    private func damage(_ name: String, bits: Int) async throws {
-        guard let node = cluster.node(name) else { return }
+    // MARK: Damage
+
+    /// Bits of some file; each second time of the texts of records, which are sure to be read again. False if there was nothing to damage.
+    private func damage(_ name: String, bits: Int) async throws -> Bool {
+        guard let node = cluster.node(name) else { return false }
         hasDamaged = true
         kill([name])
-        let files = (Damage.files(below: node.dataFolder + "/log") + Damage.files(below: node.dataFolder + "/state"))
-            .filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
-        for file in one(of: files) {
-            for flip in try Damage.flipBits(in: file, count: bits, using: &random) { note("\(name): \(flip)") }
+        damaged[name] = (lines(node, "damaged"), lines(node, "rebuilt"))
+        let folder = node.dataFolder
+        var flips: [Damage.Flip] = []
+        if tally.damages % 2 == 0 {
+            for file in Damage.files(below: folder + "/state", suffix: "data.mdb") {
+                flips += try Damage.flipBits(in: file, count: bits, runsOf: Register.isTextByte, atLeast: Register.textRunBytes, using: &random)
+            }
         }
-        watch.mayFail(name, true)
+        if flips.isEmpty {
+            let files = (Damage.files(below: folder + "/log") + Damage.files(below: folder + "/state")).filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
+            for file in one(of: files) { flips += try Damage.flipBits(in: file, count: bits, using: &random) }
+        }
+        for flip in flips.prefix(4) { note("\(name): \(flip)\(flips.count > 4 ? ", and more" : "")") }
+        if !flips.isEmpty {
+            tally.damages += 1
+            toldOfDamage.remove(name)
+            watch.mayFail(name, true)
+        }
         try restart(name)
         try await Task.sleep(nanoseconds: 300_000_000)
         try await rebuildIfRefused(name)
+        return !flips.isEmpty
+    }
+
+    /// Whether nodes whose files were damaged have found it out, by their audit files. One that has rebuilt itself has no excuse any more.
+    func lookAtDamaged() {
+        for name in damaged.keys.sorted() {
+            guard let before = damaged[name], let node = cluster.node(name) else { continue }
+            let found = lines(node, "damaged"), rebuilt = lines(node, "rebuilt")
+            if found > before.found || rebuilt > before.rebuilt { tellsOfDamage(name) }
+            if rebuilt > before.rebuilt { isWhole(name, "has rebuilt itself") }
+        }
+    }
+
+    private func tellsOfDamage(_ name: String) {
+        if toldOfDamage.insert(name).inserted { tally.damagesFound += 1 }
+    }
+
+    private func isWhole(_ name: String, _ why: String) {
+        guard damaged.removeValue(forKey: name) != nil else { return }
+        note("\(name) \(why)")
+        watch.mayFail(name, false)
     }
 
     /// A query node that refuses its damaged files gets an empty directory and is added again, as the guide says.
     private func rebuildIfRefused(_ name: String) async throws {
         guard let node = cluster.node(name), node.role == "query", !cluster.isRunning(name) else { return }
-        note("\(name) refuses its files, with \(node.process?.wait() ?? -1): \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        let code = node.process?.wait() ?? -1
+        note("\(name) refuses its files, with \(code): \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        if damaged[name] != nil, code == 74 { tellsOfDamage(name) }
+        watch.ended(name, with: code)
         try await rebuild(node)
+        isWhole(name, "has an empty directory")
     }
 
-    /// Has every node look at its stored records; one that finds damage must rebuild itself.
+    /// Has every node look at its stored records; one that finds damage must rebuild itself. Afterwards none has an excuse.
     func mendDamaged() async throws {
         guard hasDamaged else { return }
         let found = (try? cluster.command(["cluster", "verify"])) == nil
         if found { note("damaged records are found") }
         try await stage.wait(for: "damaged nodes to rebuild themselves", seconds: 60) {
             let answers = await self.stage.ask("node.status", self.stage.members)
+            for (name, answer) in answers where self.damaged[name] != nil && (answer["damage"] ?? .null) != .null { self.tellsOfDamage(name) }
             return answers.allSatisfy { ($0.answer["damage"] ?? .null) == .null }
         }
+        lookAtDamaged()
+        for name in damaged.keys.sorted() where cluster.isRunning(name) { isWhole(name, "is sound: the bits were of nothing that is read") }
+    }
+
+    func lines(_ node: LocalCluster.Node, _ event: String) -> Int {
+        ((try? Files.text(node.dataFolder + "/audit.jsonl")) ?? "").split(separator: "\n").count { $0.contains("\"event\":\"\(event)\"") }
     }
 
     private func rebuild(_ node: LocalCluster.Node) async throws {
@@ -248,6 +323,7 @@ import Harness
         case .diskFull:
             for name in fault.nodes {
                 stage.disks[name]?.empty()
+                if watch.endsFullDisk(name) { tally.disksThatTold += 1 }
                 if !cluster.isRunning(name) {
                     note("\(name) had ended: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
                     try restart(name)
@@ -264,7 +340,16 @@ import Harness
     /// Ends whatever is still under way, and starts what does not run.
     func endAll() async throws {
         for number in active.keys.sorted() { try await end(number) }
-        for name in stage.members where !cluster.isRunning(name) { try await rebuildIfRefused(name) }
+        for name in stage.queryNames where !cluster.isRunning(name) {
+            // As the guide says: it is started again, and reads everything before it serves. What ends it once more, it refuses.
+            watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)
+            try restart(name)
+            try await stage.wait(for: "\(name) to answer or to end", seconds: 60) {
+                if !self.cluster.isRunning(name) { return true }
+                return await !self.stage.ask("node.status", [name]).isEmpty
+            }
+            try await rebuildIfRefused(name)
+        }
         for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
         try await mendDamaged()
     }

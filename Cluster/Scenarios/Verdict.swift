@@ -11,7 +11,7 @@ package struct Verdict: Sendable {
     }
 
     package var scenario: String
-    package var about = ""
+    package var about: String
     package var seed: UInt64
     package var seconds: Int
     package var storage: Int
@@ -19,23 +19,50 @@ package struct Verdict: Sendable {
     package var network = ""
     /// What the storage nodes' own disks are made of, where they have such: `loop` or `memory`.
     package var disks: String?
-    package var calls: [(kind: String, count: Int)] = []
+    /// The clients' calls by kind, and how many of them were answered or acknowledged.
+    package var calls: [(kind: String, asked: Int, done: Int)] = []
     package var unknown = 0
     package var refused = 0
+    /// Writes whose condition did not hold.
+    package var conflicts = 0
     package var refusals: [(reason: String, count: Int)] = []
-    package var faultCount = 0
+    /// What there is to judge.
+    package var evidence = Evidence()
+    package var tally: FaultTally
     /// What was done, one line each.
     package var faults: [String] = []
     /// Milliseconds until a majority followed a leader, after each heal; and until a write was acknowledged.
     package var leaderAfterHeal: [Double] = []
     package var writeAfterHeal: [Double] = []
     package var leaderMemoryMax = 0
+    /// Heals after which no write was acknowledged.
+    package var healsWithoutWrite = 0
     package var leaderLogMax = 0
+    /// Of the log the segments alone; and of the state.
+    package var leaderSegmentsMax = 0
+    package var leaderStateMax = 0
     package var checks: [Check] = []
     package var folder: String?
 
     package var holds: Bool { checks.allSatisfy(\.violations.isEmpty) }
-    package var operations: Int { calls.reduce(0) { $0 + $1.count } }
+    /// Calls that were answered or acknowledged: what was refused, or of which nobody knows, proves little.
+    package var operations: Int { evidence.operations }
+
+    package init(_ scenario: Scenario, _ schedule: Schedule, seed: UInt64, seconds: Int) {
+        (self.scenario, about, self.seed, self.seconds) = (scenario.name, scenario.about, seed, seconds)
+        (storage, query) = (scenario.storage, scenario.query)
+        tally = FaultTally(schedule)
+    }
+
+    /// Whether the run was one: that enough was read and written, that the faults came about, that after each heal it went on. Called when all that is known.
+    package mutating func judgeProof(_ scenario: Scenario, _ schedule: Schedule) {
+        evidence.heals = leaderAfterHeal.count
+        let unwritten = healsWithoutWrite > 0 ? ["after \(healsWithoutWrite) of \(leaderAfterHeal.count) heals no write was acknowledged"] : []
+        checks.append(.init(claim: "a write is acknowledged after each of \(leaderAfterHeal.count) heals", violations: unwritten))
+        let missing = evidence.missing(scenario, seconds: seconds, heals: schedule.heals) + [evidence.tooLittleWritten(scenario, seconds: seconds)].compactMap { $0 }
+        checks.append(.init(claim: "enough was read and written to be judged", violations: missing))
+        checks.append(.init(claim: "the faults came about: \(tally.text)", violations: tally.violations(scenario, seconds: seconds)))
+    }
 
     /// For people.
     package var text: String {
@@ -46,19 +73,24 @@ package struct Verdict: Sendable {
             return "median \(Int(sorted[sorted.count / 2].rounded())) ms, longest \(Int((sorted.last ?? 0).rounded())) ms of \(figures.count)"
         }
         func size(_ bytes: Int) -> String { "\((bytes + (1 << 19)) >> 20) MiB" }
+        let history = evidence.history ?? HistoryCounts()
         var lines = ["\(scenario): \(storage) storage and \(query) query nodes, \(seconds) s, seed \(seed), network \(network)\(disks.map { ", disks: \($0)" } ?? "")"]
         if !about.isEmpty { lines.append(line("about", about)) }
-        let counts = calls.map { "\(HumanText.grouped($0.count)) \($0.kind)" }.joined(separator: ", ")
-        lines.append(line("load", "\(HumanText.grouped(operations)) operations: \(counts)"))
+        let counts = calls.map { "\(HumanText.grouped($0.done)) \($0.kind)" }.joined(separator: ", ")
+        let asked = calls.reduce(0) { $0 + $1.asked }
+        lines.append(line("load", "\(HumanText.grouped(asked)) calls, of which came through \(HumanText.grouped(operations)): \(counts)"))
         let reasons = refusals.isEmpty ? "" : " (" + refusals.prefix(4).map { "\($0.reason) \($0.count)" }.joined(separator: ", ") + ")"
-        lines.append(line("", "\(HumanText.grouped(unknown)) of unknown outcome, \(HumanText.grouped(refused)) refused\(reasons)"))
-        lines.append(line("faults", "\(faultCount)"))
+        lines.append(
+            line("", "\(HumanText.grouped(unknown)) of unknown outcome, \(HumanText.grouped(conflicts)) conflicts, \(HumanText.grouped(refused)) refused\(reasons)"))
+        lines.append(
+            line("", "\(HumanText.grouped(history.finals)) keys read in the end, \(HumanText.grouped(history.sessionOperations)) operations of sessions, \(size(evidence.writtenBytes)) of texts written"))
+        lines.append(line("faults", tally.text))
         for check in checks {
             lines.append(line(check.violations.isEmpty ? "✔" : "✘", check.claim))
             for violation in check.violations { lines.append("      " + violation) }
         }
         lines.append(line("figures", "a leader after a heal: \(times(leaderAfterHeal)); a write: \(times(writeAfterHeal))"))
-        lines.append(line("", "the leader's memory at most \(size(leaderMemoryMax)), its log \(size(leaderLogMax))"))
+        lines.append(line("", "the leader's memory at most \(size(leaderMemoryMax)), its log \(size(leaderLogMax)), of which segments \(size(leaderSegmentsMax)), its state \(size(leaderStateMax))"))
         if let folder {
             lines.append(line("kept", folder))
             lines.append(line("again", "kho-scenario \(scenario) --seed \(seed) --seconds \(seconds)"))
@@ -72,10 +104,12 @@ package struct Verdict: Sendable {
         return [
             "schema": "kho.scenario/1", "scenario": .string(scenario), "seed": .string(String(seed)), "seconds": .int(Int64(seconds)),
             "storage": .int(Int64(storage)), "query": .int(Int64(query)), "network": .string(network), "disks": disks.map { .string($0) } ?? .null, "holds": .bool(holds),
-            "operations": .int(Int64(operations)), "unknown": .int(Int64(unknown)), "refused": .int(Int64(refused)),
-            "faults": .int(Int64(faultCount)), "leaderAfterHealMilliseconds": figures(leaderAfterHeal),
+            "operations": .int(Int64(operations)), "calls": .int(Int64(calls.reduce(0) { $0 + $1.asked })), "unknown": .int(Int64(unknown)),
+            "conflicts": .int(Int64(conflicts)), "refused": .int(Int64(refused)), "evidence": evidence.document,
+            "faults": .int(Int64(tally.begunCount)), "faultsPlanned": .int(Int64(tally.plannedCount)), "faultKinds": tally.document, "leaderAfterHealMilliseconds": figures(leaderAfterHeal),
             "writeAfterHealMilliseconds": figures(writeAfterHeal), "leaderMemoryMax": .int(Int64(leaderMemoryMax)),
-            "leaderLogMax": .int(Int64(leaderLogMax)), "violations": .array(checks.flatMap(\.violations).map { .string($0) }),
+            "healsWithoutWrite": .int(Int64(healsWithoutWrite)), "leaderLogMax": .int(Int64(leaderLogMax)),
+            "leaderSegmentsMax": .int(Int64(leaderSegmentsMax)), "leaderStateMax": .int(Int64(leaderStateMax)), "violations": .array(checks.flatMap(\.violations).map { .string($0) }),
         ]
     }
 }

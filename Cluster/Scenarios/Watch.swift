@@ -14,6 +14,11 @@ import Harness
     package private(set) var violations: [String] = []
     package private(set) var leaderMemoryMax = 0
     package private(set) var leaderLogMax = 0
+    /// Of the log the segments alone, without spares and reserve, which have their size from the beginning; and the state's files.
+    package private(set) var leaderSegmentsMax = 0
+    package private(set) var leaderStateMax = 0
+    /// Nodes whose disk is full, and those of them that have said so.
+    private var full = Set<String>(), told = Set<String>()
     /// Of the leader, over time: for the detail of a report.
     package private(set) var memorySamples: [Int] = []
 
@@ -25,6 +30,16 @@ import Harness
         reported.remove(name)
     }
     func mayFail(_ name: String, _ may: Bool) { if may { mayFail.insert(name) } else { mayFail.remove(name) } }
+    /// From now on the node has to say that its disk is full.
+    func diskIsFull(_ name: String) {
+        full.insert(name)
+        told.remove(name)
+    }
+    /// Whether it has said so until now: by an alarm, or by ending with 74.
+    func endsFullDisk(_ name: String) -> Bool {
+        guard full.remove(name) != nil else { return false }
+        return told.contains(name) || (!stage.cluster.isRunning(name) && stage.cluster.node(name)?.process?.wait() == 74)
+    }
     func isAway(_ name: String) -> Bool { away.contains(name) }
     func found(_ text: String) { if violations.count < 24 { violations.append(text) } }
 
@@ -39,12 +54,28 @@ import Harness
             if mayFail.contains(name), code == 74 { continue }
             found("\(name) has ended with \(code) and was not killed; the end of its log:\n\(lastWords(name))")
         }
+        await lookAtDisks()
         guard let leader = await stage.leader(), let pid = stage.cluster.pid(leader), let node = stage.cluster.node(leader) else { return }
         if let memory = Usage.memory(of: pid) {
             leaderMemoryMax = max(leaderMemoryMax, memory)
             memorySamples.append(memory)
         }
         leaderLogMax = max(leaderLogMax, Usage.disk(below: node.dataFolder + "/log"))
+        leaderSegmentsMax = max(leaderSegmentsMax, Usage.disk(below: node.dataFolder + "/log", prefix: "segment-"))
+        leaderStateMax = max(leaderStateMax, Usage.disk(below: node.dataFolder + "/state"))
+    }
+
+    /// Asks the nodes with a full disk whether they know.
+    private func lookAtDisks() async {
+        let asked = full.subtracting(told).sorted()
+        guard !asked.isEmpty else { return }
+        for (name, answer) in await stage.ask("node.status", asked) where answer["alarms"]?.array?.contains("LOW_SPACE") == true { told.insert(name) }
+    }
+
+    /// A node that is about to be given another directory ended with this code: with 74 it refuses its files, as it may where they were damaged.
+    func ended(_ name: String, with code: Int32) {
+        guard !away.contains(name), reported.insert(name).inserted, code != 74 || !mayFail.contains(name) else { return }
+        found("\(name) has ended with \(code) and was not killed; the end of its log:\n\(lastWords(name))")
     }
 
     /// Looks for the marks of a trap in every node's log.

@@ -2,7 +2,7 @@ import Core
 import KhoClient
 
 /// Who reads a register of its own through an agreement that is changed under its hands, while the register's owner writes it.
-struct Partner: Sendable {
+package struct Partner: Sendable {
     let kho: KhoClient
     /// The register's owner, who writes it.
     let owner: KhoClient
@@ -12,31 +12,78 @@ struct Partner: Sendable {
     let seed: UInt64
 
     /// Keys in use: few, so that each is written and read again and again.
-    private static let keys: UInt64 = 24
+    package static let keys: UInt64 = 24
+    /// Read together, so few that they are of one moment.
+    private static let keysTogether = 4
 
-    /// Reads until the traffic ends, one key after the other, by chance also what may be old.
+    private static func key(_ random: inout SeededRandom) -> String { "p-\(random.next() % keys)" }
+
+    /// Reads until the traffic ends: one key after the other, some together, all of them, or their number; by chance also what may be old.
     func read() async {
         var random = SeededRandom(seed: seed ^ 0xB1A5_ED00)
         while traffic.goesOn {
-            await read("p-\(random.next() % Self.keys)", isStale: random.next() % 5 == 0)
+            let isStale = random.next() % 5 == 0
+            let options = ReadOptions(consistency: isStale ? .stale(maxAgeMilliseconds: 3_000) : .linearizable)
+            var question = Question(isStale: isStale, notes: notes)
+            do throws(KhoError) {
+                switch random.next() % 16 {
+                case 0...8: try await get(Self.key(&random), options, &question)
+                case 9...11: try await get((0..<Self.keysTogether).map { _ in Self.key(&random) }, options, &question)
+                case 12...13: try await scan(options, &question)
+                default: try await count(ofOthers: random.next() % 2 == 0, options, &question)
+                }
+            } catch {
+                // What else goes wrong shows nothing, and the other clients are there for it.
+                if case let .node(refusal) = error, refusal.code == .denied { question.note(.denied) }
+                if case let .node(refusal) = error, refusal.code == .invalidCondition { question.note(.noSuchField) }
+            }
             try? await Task.sleep(nanoseconds: random.next() % 10_000_000)
         }
     }
 
-    private func read(_ key: String, isStale: Bool) async {
+    /// What is asked, and since when.
+    private struct Question {
+        let isStale: Bool
+        let notes: RightsNotes
         let called = MonotonicTime.now().nanoseconds
-        func note(_ policyIndex: UInt64, _ seen: PartnerAnswer.Seen) {
+        var action = PartnerRight.Action.get
+        var key = ""
+
+        func note(_ seen: PartnerAnswer.Seen, of key: String? = nil, under policyIndex: UInt64 = 0) {
             notes.note(
-                PartnerAnswer(key: key, isStale: isStale, called: called, returned: MonotonicTime.now().nanoseconds, policyIndex: policyIndex, seen: seen))
+                PartnerAnswer(
+                    key: key ?? self.key, isStale: isStale, called: called, returned: MonotonicTime.now().nanoseconds, policyIndex: policyIndex, seen: seen,
+                    action: action))
         }
-        do throws(KhoError) {
-            let options = ReadOptions(consistency: isStale ? .stale(maxAgeMilliseconds: 3_000) : .linearizable)
-            let reply = try await kho.get(Array(key.utf8), from: register.dataset, options)
-            note(reply.info.policyIndex.rawValue, reply.value.map { register.seen($0) } ?? .nothing)
-        } catch {
-            // What else goes wrong shows nothing, and the other clients are there for it.
-            if case let .node(refusal) = error, refusal.code == .denied { note(0, .denied) }
+    }
+
+    private func get(_ key: String, _ options: ReadOptions, _ question: inout Question) async throws(KhoError) {
+        question.key = key
+        let reply = try await kho.get(Array(key.utf8), from: register.dataset, options)
+        question.note(reply.value.map { register.seen($0) } ?? .nothing, under: reply.info.policyIndex.rawValue)
+    }
+
+    private func get(_ keys: [String], _ options: ReadOptions, _ question: inout Question) async throws(KhoError) {
+        question.key = keys.joined(separator: ", ")
+        let reply = try await kho.multiGet(keys.map { Array($0.utf8) }, from: register.dataset, options)
+        for (key, record) in zip(keys, reply.value) {
+            question.note(record.map { register.seen($0) } ?? .nothing, of: key, under: reply.info.policyIndex.rawValue)
         }
+    }
+
+    /// Each batch is under the rights of its own moment, which is not before that of the question.
+    private func scan(_ options: ReadOptions, _ question: inout Question) async throws(KhoError) {
+        (question.action, question.key) = (.scan, "all")
+        var records = kho.scan(register.dataset, batchRecords: 8, options).makeAsyncIterator()
+        while let record = try await records.next() {
+            question.note(register.seen(record), of: String(decoding: record.key, as: UTF8.self), under: records.info?.policyIndex.rawValue ?? 0)
+        }
+    }
+
+    private func count(ofOthers: Bool, _ options: ReadOptions, _ question: inout Question) async throws(KhoError) {
+        (question.action, question.key) = (.count, ofOthers ? "those of others" : "all")
+        let reply = try await kho.count(register.dataset, Selection(filter: ofOthers ? PartnerRight.othersCondition : ""), options)
+        question.note(.counted(reply.value, ofOthers: ofOthers), under: reply.info.policyIndex.rawValue)
     }
 
     /// Writes until the traffic ends, numbers of first and of other clients. What became of a write is of no importance here.
@@ -45,7 +92,7 @@ struct Partner: Sendable {
         var sequence: Int64 = 0
         while traffic.goesOn {
             sequence += 1
-            let number = Int64(1 + random.next() % 4) * 1_000_000_000 + sequence, key = Array("p-\(random.next() % Self.keys)".utf8)
+            let number = Int64(1 + random.next() % 4) * 1_000_000_000 + sequence, key = Array(Self.key(&random).utf8)
             if random.next() % 16 == 0 {
                 _ = try? await owner.delete(key, in: register.dataset)
             } else {

@@ -15,6 +15,11 @@ package enum PartnerRight: String, Sendable, CaseIterable {
         case number, text
     }
 
+    /// What an agreement lets its consumer do, as far as the partner does it. Several keys at once are got like one.
+    package enum Action: String, Sendable, CaseIterable {
+        case get, scan, count
+    }
+
     static let agency = "co-quan-doc"
     static let system = "may-doc"
     private static let code = "thoa-thuan-thu"
@@ -27,6 +32,16 @@ package enum PartnerRight: String, Sendable, CaseIterable {
         case .numbers: [.number]
         case .firstClients: [.number, .text]
         case .textsOfOthers: [.text]
+        }
+    }
+
+    /// Each lets records be got; what else, differs, so that there is something to be denied.
+    package var actions: Set<Action> {
+        switch self {
+        case .nothing: []
+        case .numbers: [.get, .scan]
+        case .firstClients: [.get, .count]
+        case .textsOfOthers: [.get, .scan, .count]
         }
     }
 
@@ -44,16 +59,19 @@ package enum PartnerRight: String, Sendable, CaseIterable {
         switch self {
         case .nothing, .numbers: nil
         case .firstClients: "number < \(Self.border)"
-        case .textsOfOthers: "NOT number < \(Self.border)"
+        case .textsOfOthers: Self.othersCondition
         }
     }
+
+    /// What the records fulfil that other clients wrote, for whoever may see the number.
+    static let othersCondition = "NOT number < \(border)"
 
     /// The body of `catalogue.apply` that brings it into force, whatever was before.
     var change: Document {
         guard self != .nothing else { return ["kind": "agreement", "verb": "suspend", "document": ["code": .string(Self.code)]] }
         var members: [Document.Member] = [
             .init("code", .string(Self.code)), .init("dataset", .string(Register.privateCode)), .init("consumer", .string("\(Self.agency)/\(Self.system)")),
-            .init("actions", ["get"]), .init("fields", .array(fields.map(\.rawValue).sorted().map { .string($0) })), .init("purpose", "thử nghiệm"),
+            .init("actions", .array(actions.map(\.rawValue).sorted().map { .string($0) })), .init("fields", .array(fields.map(\.rawValue).sorted().map { .string($0) })), .init("purpose", "thử nghiệm"),
             .init("state", "approved"),
         ]
         if let condition { members.append(.init("where", .string(condition))) }

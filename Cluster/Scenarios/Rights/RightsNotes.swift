@@ -26,20 +26,28 @@ package struct PartnerAnswer: Sendable, Equatable {
         case nothing
         /// A record with these fields; the others were withheld.
         case record(number: Int64?, text: String?)
-        /// It was told that it may not read at all.
+        /// It was told that it may not do that at all.
         case denied
+        /// So many records, of all or of those that other clients wrote.
+        case counted(UInt64, ofOthers: Bool)
+        /// It was told that there is no field such as the number, by which it wanted to choose.
+        case noSuchField
     }
 
     package var key: String
     package var isStale: Bool
     package var called: UInt64
     package var returned: UInt64
-    /// Of a denial nobody says under which rights it was made: 0.
+    /// Of what was refused nobody says under which rights it was: 0.
     package var policyIndex: UInt64
     package var seen: Seen
+    package var action: PartnerRight.Action
 
-    package init(key: String, isStale: Bool, called: UInt64, returned: UInt64, policyIndex: UInt64, seen: Seen) {
+    package init(
+        key: String, isStale: Bool, called: UInt64, returned: UInt64, policyIndex: UInt64, seen: Seen, action: PartnerRight.Action = .get
+    ) {
         (self.key, self.isStale, self.called, self.returned, self.policyIndex, self.seen) = (key, isStale, called, returned, policyIndex, seen)
+        self.action = action
     }
 }
 
