@@ -192,7 +192,7 @@ let package = Package(
         .testTarget(
             name: "ScenarioTests", dependencies: ["kho", "khod", "kho-check", "Scenarios", "Harness", "Core"], path: "Tests/ScenarioTests", swiftSettings: common),
         .testTarget(
-            name: "FaultTests", dependencies: ["Scenarios", "Faults", "Harness", "Configuration", "Core"], path: "Tests/FaultTests", swiftSettings: common),
+            name: "FaultTests", dependencies: ["Scenarios", "Faults", "Harness", "Checks", "Configuration", "Core"], path: "Tests/FaultTests", swiftSettings: common),
         .testTarget(name: "KhoTests", dependencies: ["kho", "Console", "KhoClient", "Records", "Core", arguments], path: "Tests/KhoTests", swiftSettings: common),
         .testTarget(
             name: "ConsoleTests", dependencies: ["Console", "Configuration", "Catalogue", "Records", "Core"], path: "Tests/ConsoleTests",

@@ -91,14 +91,17 @@ package final class ChildProcess {
         if isRunning { kill(pid, number) }
     }
 
-    /// Whether it leaves this signal to whoever waits for it, as `khod` does with SIGTERM from its first milliseconds on. Before, the signal ends it as it ends any process. Of the
-    /// thread that the program began with, as the kernel tells it in `/proc/<pid>/status`.
+    /// Whether it leaves this signal to whoever waits for it, as `khod` does with SIGTERM from its first milliseconds on. Before, the signal ends it as it ends any process. Of
+    /// any of its threads, as the kernel tells it in `/proc/<pid>/task`: the thread that waits for the signal does not block it while it waits.
     package func blocks(_ number: Int32) -> Bool {
-        guard isRunning, let status = try? Files.text("/proc/\(pid)/status"),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
-            let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
-        else { return false }
-        return mask >> UInt64(number - 1) & 1 == 1
+        guard isRunning else { return false }
+        return Files.names(in: "/proc/\(pid)/task").contains { thread in
+            guard let status = try? Files.text("/proc/\(pid)/task/\(thread)/status"),
+                let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
+                let mask = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
+            else { return false }
+            return mask >> UInt64(number - 1) & 1 == 1
+        }
     }
 
     /// Waits for its end. The exit code, or 128 and the signal's number.

@@ -237,9 +237,15 @@ import Harness
             watch.mayFail(name, true)
         }
         try restart(name)
-        try await Task.sleep(nanoseconds: 300_000_000)
+        await answersOrEnds(name)
         try await rebuildIfRefused(name)
         return !flips.isEmpty
+    }
+
+    /// Waits until a node that was started has opened its files or refuses them.
+    private func answersOrEnds(_ name: String) async {
+        let end = MonotonicTime.now().adding(milliseconds: 20_000)
+        while cluster.isRunning(name), await stage.ask("node.status", [name]).isEmpty, MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 50_000_000) }
     }
 
     /// Whether nodes whose files were damaged have found it out, by their audit files. One that has rebuilt itself has no excuse any more.
@@ -344,10 +350,7 @@ import Harness
             // As the guide says: it is started again, and reads everything before it serves. What ends it once more, it refuses.
             watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)
             try restart(name)
-            try await stage.wait(for: "\(name) to answer or to end", seconds: 60) {
-                if !self.cluster.isRunning(name) { return true }
-                return await !self.stage.ask("node.status", [name]).isEmpty
-            }
+            await answersOrEnds(name)
             try await rebuildIfRefused(name)
         }
         for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }

@@ -95,17 +95,19 @@ import Testing
 enum TestSocket {
     private static let waitMilliseconds: Int32 = 10_000
 
-    private static func address(_ port: Int) -> sockaddr_in {
+    static let loopback = "127.0.0.1"
+
+    private static func address(_ port: Int, _ host: String) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        inet_pton(AF_INET, host, &address.sin_addr)
         return address
     }
 
-    static func listen() -> (descriptor: Int32, port: Int)? {
+    static func listen(_ host: String = loopback) -> (descriptor: Int32, port: Int)? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = address(0)
+        var address = address(0, host)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0 }
@@ -114,13 +116,27 @@ enum TestSocket {
         return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 
-    static func connect(_ port: Int) -> Int32? {
+    static func connect(_ port: Int, _ host: String = loopback) -> Int32? {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = address(port)
-        let result = withUnsafeMutablePointer(to: &address) {
+        return dial(descriptor, port, host) ? descriptor : nil
+    }
+
+    private static func dial(_ descriptor: Int32, _ port: Int, _ host: String) -> Bool {
+        var address = address(port, host)
+        return withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-        }
-        return result == 0 ? descriptor : nil
+        } == 0
+    }
+
+    /// Begins to connect, and does not wait.
+    static func begin(_ port: Int, _ host: String) -> Int32? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        return dial(descriptor, port, host) || errno == EINPROGRESS ? descriptor : nil
+    }
+
+    static func isConnected(_ descriptor: Int32, withinMilliseconds milliseconds: Int32) -> Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        return poll(&polled, 1, milliseconds) == 1 && polled.revents & Int16(POLLERR | POLLHUP) == 0
     }
 
     private static func waitToRead(_ descriptor: Int32, _ milliseconds: Int32) -> Bool {

@@ -12,6 +12,23 @@ import Testing
 
     @Test func votersThatChangeRotAndAreLostLoseNothing() async throws { try await hold("short-members") }
 
+    /// A node that waits for signals is seen to leave SIGTERM to whoever waits, so that a scenario's stop is sent at once.
+    @Test func aNodeIsSeenToHear() async throws {
+        let folder = try TemporaryFolder(prefix: "kho-signal-test")
+        let cluster = LocalCluster(name: "signals", folder: folder.path, programs: try programs)
+        try cluster.makeAuthority()
+        try cluster.makeNodes(storage: 1, query: 0)
+        try cluster.start("n1")
+        defer { cluster.killAll() }
+        try cluster.wait(for: "n1 to wait for signals") { () throws(HarnessError) in cluster.node("n1")?.process?.blocks(SIGTERM) == true }
+        // For good, and not only until it waits.
+        for _ in 0..<20 {
+            #expect(cluster.node("n1")?.process?.blocks(SIGTERM) == true)
+            try await Task.sleep(nanoseconds: 50_000_000)
+        }
+        #expect(cluster.stop("n1") == 0)
+    }
+
     /// The folder of the test binary, where `kho` and `khod` are too.
     private var programs: String {
         get throws {

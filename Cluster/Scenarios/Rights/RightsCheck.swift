@@ -57,7 +57,8 @@ package struct RightsCheck {
 
     /// Why the right does not allow this answer; nil if it does.
     private func objection(_ answer: PartnerAnswer, under right: PartnerRight) -> String? {
-        guard right.actions.contains(answer.action) else { return "\(right.rawValue) shows nothing to a \(answer.action.rawValue), and that was answered" }
+        // That nothing is there tells nothing.
+        guard right.actions.contains(answer.action) || answer.seen == .nothing else { return "\(right.rawValue) shows nothing to a \(answer.action.rawValue), and that was answered" }
         switch answer.seen {
         case let .record(number, text): return objection(number, text, under: right)
         case let .counted(count, ofOthers):
