@@ -45,10 +45,12 @@ package struct Evidence: Equatable, Sendable {
         ]
     }
 
-    /// A second of load, whatever goes wrong in it, comes to so many answered calls at the least, on average over the run: a slow machine makes a hundred.
-    private static let callsPerSecond = 2.0
-    /// Changes of rights and answers to the partner, by the second; both come to some ten and more where nothing goes wrong.
+    /// A second of load, whatever goes wrong in it, comes to so many answered calls at the least, on average over the run: what the slowest machine came to under the worst mix was
+    /// 20, in a debug build beside much else, and usual are some hundreds.
+    private static let callsPerSecond = 1.0
+    /// Changes of rights and records shown to the partner, by the second, and counts; usual are one and more, ten and more, and some.
     private static let rightsPerSecond = 0.1
+    private static let countsPerSecond = 0.05
     /// Below this an expectation is no demand: a run may be too short for what is rare.
     private static let least = 0.2
 
@@ -71,7 +73,7 @@ package struct Evidence: Equatable, Sendable {
         demand("changes of the partner's right", rightChanges, rights)
         demand("records shown to the partner", shown, rights)
         demand("records shown to the partner's scans", scanned, rights)
-        demand("counts answered to the partner", counted, rights)
+        demand("counts answered to the partner", counted, Self.countsPerSecond * Double(seconds))
         if planned > 0, seconds >= FaultTally.secondsMin { demand("heals measured", heals, 1) }
         return found + missingInHistory()
     }

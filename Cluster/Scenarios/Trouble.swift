@@ -30,7 +30,9 @@ import Harness
     package internal(set) var tally: FaultTally
     /// Nodes whose files were damaged and that have not been made whole since, and what their audit files held before.
     private var damaged: [String: (found: Int, rebuilt: Int)] = [:]
-    /// Of those, the ones that have told of it.
+    /// Nodes whose disk was full a moment ago: whether they end of it.
+    private var decisions: [Task<Void, Never>] = []
+    /// Of those with damage, the ones that have told of it.
     private var toldOfDamage = Set<String>()
     /// By the occurrence's place in the schedule.
     var drained: [Int: String] = [:]
@@ -227,8 +229,12 @@ import Harness
             }
         }
         if flips.isEmpty {
-            let files = (Damage.files(below: folder + "/log") + Damage.files(below: folder + "/state")).filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
-            for file in one(of: files) { flips += try Damage.flipBits(in: file, count: bits, using: &random) }
+            var files = (Damage.files(below: folder + "/log") + Damage.files(below: folder + "/state")).filter { !$0.hasSuffix("lock") && !$0.hasSuffix("lock.mdb") }
+            // Some hold nothing yet, such as spare segments.
+            while flips.isEmpty, let file = one(of: files).first {
+                flips = try Damage.flipBits(in: file, count: bits, using: &random)
+                files.removeAll { $0 == file }
+            }
         }
         for flip in flips.prefix(4) { note("\(name): \(flip)\(flips.count > 4 ? ", and more" : "")") }
         if !flips.isEmpty {
@@ -330,15 +336,30 @@ import Harness
             for name in fault.nodes {
                 stage.disks[name]?.empty()
                 if watch.endsFullDisk(name) { tally.disksThatTold += 1 }
-                if !cluster.isRunning(name) {
-                    note("\(name) had ended: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
-                    try restart(name)
+                if cluster.isRunning(name) {
+                    decisions.append(Task { @Director in await self.outlives(name) })
+                } else {
+                    try restartAfterFullDisk(name)
                 }
-                watch.mayFail(name, false)
             }
         default: break
         }
         note("end of \(fault.kind.rawValue)")
+    }
+
+    /// A write that met the full disk may end the node when there is room again: it is excused for a while, and started again as its supervisor would.
+    private func outlives(_ name: String) async {
+        let end = MonotonicTime.now().adding(milliseconds: 5_000)
+        while cluster.isRunning(name), !watch.isAway(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 20_000_000) }
+        guard !cluster.isRunning(name), !watch.isAway(name) else { return watch.mayFail(name, false) }
+        watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)
+        do { try restartAfterFullDisk(name) } catch { watch.found("\(name) cannot be started: \(error)") }
+    }
+
+    private func restartAfterFullDisk(_ name: String) throws {
+        note("\(name) had ended: \(watch.lastWords(name).split(separator: "\n").last ?? "")")
+        try restart(name)
+        watch.mayFail(name, false)
     }
 
     var isQuiet: Bool { active.isEmpty }
@@ -346,6 +367,7 @@ import Harness
     /// Ends whatever is still under way, and starts what does not run.
     func endAll() async throws {
         for number in active.keys.sorted() { try await end(number) }
+        for decision in decisions { await decision.value }
         for name in stage.queryNames where !cluster.isRunning(name) {
             // As the guide says: it is started again, and reads everything before it serves. What ends it once more, it refuses.
             watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)

@@ -51,7 +51,7 @@ import Testing
         var verdict = sound
         verdict.evidence.reads = 0
         verdict.judgeProof(scenario, schedule)
-        #expect(!verdict.holds && verdict.text.contains("0 reads answered: 48 at the least were to be expected"))
+        #expect(!verdict.holds && verdict.text.contains("0 reads answered: 24 at the least were to be expected"))
         verdict = sound
         verdict.tally = FaultTally(schedule)
         verdict.judgeProof(scenario, schedule)

@@ -27,9 +27,9 @@ package struct Partner: Sendable {
             var question = Question(isStale: isStale, notes: notes)
             do throws(KhoError) {
                 switch random.next() % 16 {
-                case 0...8: try await get(Self.key(&random), options, &question)
-                case 9...11: try await get((0..<Self.keysTogether).map { _ in Self.key(&random) }, options, &question)
-                case 12...13: try await scan(options, &question)
+                case 0...6: try await get(Self.key(&random), options, &question)
+                case 7...9: try await get((0..<Self.keysTogether).map { _ in Self.key(&random) }, options, &question)
+                case 10...11: try await scan(options, &question)
                 default: try await count(ofOthers: random.next() % 2 == 0, options, &question)
                 }
             } catch {
