@@ -9,6 +9,8 @@ package final class Traffic: Sendable {
     let observations: Observations
     let keys: Keys
     private let isOver = Atomic(false)
+    /// Bytes of the acknowledged writes' texts.
+    private let bytes = Atomic(0)
     /// Keys of acknowledged `once` writes, the newest last, to be read again.
     private let written = Mutex<[(key: String, value: Int64)]>([])
 
@@ -21,6 +23,9 @@ package final class Traffic: Sendable {
 
     package func stop() { isOver.store(true, ordering: .relaxed) }
     var goesOn: Bool { !isOver.load(ordering: .relaxed) }
+
+    var writtenBytes: Int { bytes.load(ordering: .relaxed) }
+    func wrote(_ value: Int64) { bytes.add(register.textBytes(value), ordering: .relaxed) }
 
     func wrote(_ key: String, _ value: Int64) {
         written.withLock { written in
@@ -130,6 +135,7 @@ package struct Client: Sendable {
                 Array(key.utf8), in: traffic.register.dataset, traffic.register.fields(value),
                 if: found.map { .modifiedAt(LogIndex($0.modifiedAt)) } ?? .none)
             traffic.observations.end(note, .written(index: reply.value.rawValue))
+            traffic.wrote(value)
         } catch { end([note], error, key) }
     }
 
@@ -138,6 +144,7 @@ package struct Client: Sendable {
         do throws(KhoError) {
             let reply = try await kho.put(Array(key.utf8), in: traffic.register.dataset, traffic.register.fields(value), if: .absent)
             traffic.observations.end(note, .written(index: reply.value.rawValue))
+            traffic.wrote(value)
             if key.hasPrefix("o") { traffic.wrote(key, value) }
         } catch { end([note], error, key) }
     }

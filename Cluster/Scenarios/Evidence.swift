@@ -50,7 +50,7 @@ package struct Evidence: Equatable, Sendable {
     private static let callsPerSecond = 1.0
     /// Changes of rights and records shown to the partner, by the second, and counts; usual are one and more, ten and more, and some.
     private static let rightsPerSecond = 0.1
-    private static let countsPerSecond = 0.05
+    private static let countsPerSecond = 0.02
     /// Below this an expectation is no demand: a run may be too short for what is rare.
     private static let least = 0.2
 
@@ -91,7 +91,7 @@ package struct Evidence: Equatable, Sendable {
 
     /// Where the log or the state has a bound: whether so much was written that one which was never cut would be far above it.
     package func tooLittleWritten(_ scenario: Scenario, seconds: Int) -> String? {
-        guard let bound = scenario.bounds.leaderSegments, seconds >= scenario.seconds, writtenBytes < 2 * bound else { return nil }
+        guard let bound = scenario.bounds.leaderSegments, seconds >= scenario.seconds, writtenBytes < scenario.writtenLeast else { return nil }
         return "\(HumanText.grouped(writtenBytes)) bytes were written, and the log may have \(HumanText.grouped(bound)): that it was cut is not proved"
     }
 }

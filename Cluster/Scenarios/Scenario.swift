@@ -86,6 +86,9 @@ package struct Scenario: Equatable, Sendable {
     package var faults: [Fault] = []
     package var mix: Mix?
     package var bounds = Bounds()
+
+    /// Bytes that the clients must have written in a run of the whole length, so that a log which was never cut would be twice its bound.
+    package var writtenLeast: Int { 2 * (bounds.leaderSegments ?? 0) }
 }
 
 /// What a client can do.
