@@ -88,9 +88,7 @@ package struct DirectoryRestore {
 
     /// An empty log that goes on where the state ends.
     private func makeLog(_ identity: NodeIdentity, _ place: NodeIdentity.Place, after position: LogPosition) throws(LogError) {
-        var options = LogOptions()
-        options.segmentBytes = configuration.bounds.segmentBytes
-        options.lowSpaceBytes = configuration.bounds.lowSpaceBytes
+        let options = LogOptions(segmentBytes: configuration.bounds.segmentBytes, lowSpaceBytes: configuration.bounds.lowSpaceBytes)
         let (log, _) = try SegmentLog.open(
             directory: configuration.data + "/log", identity: LogIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation),
             options: options)

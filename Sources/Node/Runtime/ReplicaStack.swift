@@ -38,11 +38,9 @@ final class ReplicaStack: Sendable {
         let log: SegmentLog
         let recovered: RecoveredLog
         do throws(LogError) {
-            var options = LogOptions()
-            options.segmentBytes = bounds.segmentBytes
-            options.lowSpaceBytes = bounds.lowSpaceBytes
             // A directory that has a state, or that had its files once, had a log: one that is lost must not be replaced by an empty one.
-            options.mayCreate = !identity.hasFiles && !FileAccess.exists(configuration.data + "/state/current")
+            let mayCreate = !identity.hasFiles && !FileAccess.exists(configuration.data + "/state/current")
+            let options = LogOptions(segmentBytes: bounds.segmentBytes, lowSpaceBytes: bounds.lowSpaceBytes, mayCreate: mayCreate)
             (log, recovered) = try SegmentLog.open(
                 directory: configuration.data + "/log",
                 identity: LogIdentity(cluster: place.cluster, node: place.node, incarnation: identity.incarnation), options: options)
