@@ -32,7 +32,7 @@ extension World {
             // Now and then all at once: what was acknowledged must be on the disks.
             if dice.permille(60) { return nodes.filter { !isToBeRefused($0) }.forEach(crash) }
             // And now and then in the middle of what its log does.
-            if node.isUp, dice.permille(400) { failDisk(node, SimulatedDisk.killed, within: 12) } else { crash(node) }
+            if node.isUp, dice.permille(600) { failDisk(node, SimulatedDisk.killed, within: 12) } else { crash(node) }
         case .stop: if node.pausedUntil <= time { stop(node) }
         case .pause:
             guard node.isUp else { return }

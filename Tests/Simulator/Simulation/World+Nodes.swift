@@ -177,7 +177,8 @@ extension World {
     /// Power is cut.
     func crash(_ node: SimulatedNode) {
         guard node.isUp else { return }
-        let power = dice.permille(700)
+        // What a write has done in part is there as it is if the machine goes on.
+        let power = dice.permille(node.isKilled ? 400 : 700)
         trace.line("\(moment) \(node.id) \(power ? "loses power" : "is killed")")
         counts.crashes += 1
         leave(node)
