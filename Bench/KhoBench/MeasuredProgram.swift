@@ -27,9 +27,13 @@ struct MeasuredProgram {
         return String(hash.finish().description.prefix(12))
     }
 
-    /// Whether a source of `Sources` or `Bench`, or the manifest, was written after it.
+    /// Written by whoever has just built everything: what was not linked again had no reason to be.
+    static let stamp = "kho-bench.built"
+
+    /// Whether a source of `Sources` or `Bench`, or the manifest, was written after it, and after the stamp beside it.
     func isOlder(thanSourcesIn checkout: String) -> Bool {
-        guard let built = Self.written(path) else { return false }
+        let stamp = URL(fileURLWithPath: path).deletingLastPathComponent().appendingPathComponent(Self.stamp).path
+        guard let built = [path, stamp].compactMap(Self.written).max() else { return false }
         var files = [checkout + "/Package.swift"]
         for room in ["Sources", "Bench"] {
             let names = FileManager.default.enumerator(atPath: checkout + "/" + room)

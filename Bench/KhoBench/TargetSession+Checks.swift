@@ -15,7 +15,7 @@ extension TargetSession {
             // Before the key reads of the check of writes another reader may have been prepared.
             try await target.prepare(workload)
             checks.append(try await checkRights(workload))
-            if workload.scans, let check = try await checkScans(workload) { checks.append(check) }
+            if workload.scans, target.tellsScans { checks.append(try await checkScans(workload)) }
         }
         return checks
     }
@@ -55,14 +55,16 @@ extension TargetSession {
     /// Records that each scan of the check asks for: so few that they come in one batch.
     private static let scanned = 50
 
-    /// Of some scans, that they show the records that the reader may see, in the order of their keys, none left out, each without what the mask hides. Nil of a target
-    /// whose answers cannot be told apart.
-    private func checkScans(_ workload: Workload) async throws -> CheckResult? {
+    /// Of some scans, that they show the records that the reader may see, in the order of their keys, none left out, each without what the mask hides.
+    private func checkScans(_ workload: Workload) async throws -> CheckResult {
         let starts = (0..<UInt64(max(1, records - 2 * Self.scanned))).striding(20)
         let answers = try await answers(to: starts.map { Operation(.scan, record: $0, count: UInt32(Self.scanned)) }, workload)
         var wrong = 0, shown = 0
         for answer in answers {
-            guard let rows = target.scanned(answer) else { return nil }
+            guard answer.outcome == .found, let rows = target.scanned(answer) else {
+                wrong += 1
+                continue
+            }
             let visible = (answer.operation.record..<UInt64(records)).lazy.filter { [self] in !isHidden($0, workload) }.prefix(Self.scanned)
             if rows.map(\.number) != Array(visible) { wrong += 1 }
             wrong += rows.count { !isMaskedRightly($0.seen, workload) }
@@ -82,7 +84,7 @@ extension TargetSession {
     /// Of a sample, that a reader is shown what it may see and nothing else.
     private func checkRights(_ workload: Workload) async throws -> CheckResult {
         // Every last digit comes in turn: what a row condition hides goes by it.
-        let sample = (0..<UInt64(records)).striding(200).enumerated().map { ($1 / 10 * 10 + UInt64($0 % 10)) }
+        let sample = (0..<UInt64(records)).striding(200).enumerated().map { ($1 / 10 * 10 + UInt64($0 % 10)) }.filter { $0 < UInt64(records) }
         var wrong = 0
         for answer in try await read(sample, workload) {
             let isHidden = isHidden(answer.operation.record, workload)

@@ -159,7 +159,7 @@ import Core
             workload: WorkloadDescription(name: workload.name, file: workload.text, records: records, valueBytes: shape.valueBytes, seed: request.seed), load: job.load,
             seconds: StageSeconds(load: loadSeconds, warmUp: request.warmUpSeconds, measure: outcome.seconds, check: checkSeconds), operations: operations,
             series: outcome.series?.points(events: events) ?? [], usage: usage,
-            ceilingPerSecond: request.ceilings[request.shape.description], checks: checks,
+            ceilingPerSecond: Warnings.ceiling(of: operations, request, protocolName: target.name), checks: checks,
             warnings: Warnings.of(outcome, operations, request, busyShare: busy, isFaulty: workload.fault != nil, protocolName: target.name))
         return (result, histograms)
     }

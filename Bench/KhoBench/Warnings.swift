@@ -31,15 +31,19 @@ enum Warnings {
             warnings.append("bound by the generator: its \(Int(threads)) thread\(threads > 1 ? "s" : "") worked \(percent(own)) of the time")
         }
         let rate = operations.reduce(0) { $0 + $1.perSecond }
-        if let ceiling = request.ceilings[request.shape.description], protocolName == "kho", operations.count == 1, operations.first?.kind == "get",
-            rate > ceiling * ceilingShareMax
-        {
+        if let ceiling = ceiling(of: operations, request, protocolName: protocolName), rate > ceiling * ceilingShareMax {
             warnings.append("bound by the generator: \(percent(rate / ceiling)) of what it gave against the null server in this shape (\(Int(ceiling))/s)")
         }
         if !isFaulty, operations.contains(where: { $0.errors > 0 }) { warnings.append("requests failed: \(operations.reduce(0) { $0 + $1.errors })") }
         if outcome.lostConnections > 0 { warnings.append("\(outcome.lostConnections) connections were lost") }
         if outcome.skipped > 0 { warnings.append("\(outcome.skipped) requests were due and never sent: the rate is beyond the target") }
         return warnings
+    }
+
+    /// What the generator gave in this shape against the null server; nil of anything but GETs over KHO/1, for which nobody measured it.
+    static func ceiling(of operations: [OperationResult], _ request: TargetSession.Request, protocolName: String) -> Double? {
+        guard protocolName == "kho", operations.count == 1, operations.first?.kind == "get" else { return nil }
+        return request.ceilings[request.shape.description]
     }
 
     /// Of seconds in which no answer came: a rate over them says nothing of the target at work.

@@ -185,6 +185,8 @@ final class KhoTarget: Target {
 
     func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord? { Self.seen(answer.value, DataShape.key(answer.operation.record)) }
 
+    var tellsScans: Bool { true }
+
     func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? {
         guard let rows = try? ScanBatch(decoding: answer.value).rows else { return nil }
         var records: [(UInt64, SeenRecord)] = []

@@ -35,7 +35,9 @@ package struct BenchError: Error, Sendable, CustomStringConvertible {
     func run(_ job: LoadJob, _ workload: Workload, began: @escaping @Sendable (MonotonicTime) -> Void) async throws -> LoadOutcome
     /// What a captured answer shows, by field; nil if it cannot be told apart.
     func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord?
-    /// The records that a captured answer to a scan shows, with their numbers, in its order; nil if it cannot be told apart.
+    /// Whether `scanned` can take answers apart.
+    var tellsScans: Bool { get }
+    /// The records that a captured answer to a scan shows, with their numbers, in its order; nil if it is no such answer.
     func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]?
     /// Begins a fault and gives what was done, then ends it.
     func begin(_ fault: Workload.Fault.Kind) async throws -> String
@@ -77,6 +79,7 @@ package struct SeenRecord: Sendable {
 }
 
 extension Target {
+    package var tellsScans: Bool { false }
     package func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? { nil }
     package func begin(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }
     package func end(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }

@@ -37,7 +37,7 @@ extension Trouble {
     /// Stops every node in order and starts it again, the next once the one before follows a leader.
     private func roll() async throws {
         note("rolling \(stage.members.joined(separator: ", "))")
-        tally.began(.rolling)
+        if isSomeRunning(stage.members) { tally.began(.rolling) }
         for name in stage.members {
             reserved.insert(name)
             defer { reserved.remove(name) }
@@ -63,7 +63,8 @@ extension Trouble {
     }
 
     private func replaceVoter(_ target: Target) async throws {
-        guard let new = try await addStorageSpare(), let old = await voter(target, but: new) else { return }
+        guard let new = try await addStorageSpare() else { return note("replace-voter: left out, since no storage node waits for its turn") }
+        guard let old = await voter(target, but: new) else { return note("replace-voter: left out, since there is no node for it; \(new) stays without a vote") }
         note("replace-voter \(old) by \(new)")
         tally.began(.replaceVoter)
         try await replace(old, by: new)

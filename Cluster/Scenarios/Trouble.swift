@@ -119,7 +119,7 @@ import Harness
         }
     }
 
-    private func isSomeRunning(_ names: [String]) -> Bool { names.contains { cluster.isRunning($0) } }
+    func isSomeRunning(_ names: [String]) -> Bool { names.contains { cluster.isRunning($0) } }
 
     func kill(_ names: [String]) {
         for name in names {
@@ -285,7 +285,7 @@ import Harness
         let code = node.process?.wait() ?? -1
         note("\(name) refuses its files, with \(code): \(watch.lastWords(name).split(separator: "\n").last ?? "")")
         if damaged[name] != nil, code == 74 { tellsOfDamage(name) }
-        watch.ended(name, with: code)
+        watch.judge(name)
         try await rebuild(node)
         isWhole(name, "has an empty directory")
     }
@@ -296,6 +296,8 @@ import Harness
         let found = (try? cluster.command(["cluster", "verify"])) == nil
         if found { note("damaged records are found") }
         try await stage.wait(for: "damaged nodes to rebuild themselves", seconds: 60) {
+            // What was read may have led one astray.
+            try await self.restartEndedQueryNodes()
             let answers = await self.stage.ask("node.status", self.stage.members)
             for (name, answer) in answers where self.damaged[name] != nil && (answer["damage"] ?? .null) != .null { self.tellsOfDamage(name) }
             return answers.count == self.stage.members.count && answers.allSatisfy { ($0.answer["damage"] ?? .null) == .null }
@@ -323,6 +325,7 @@ import Harness
     /// Starts a node again, unless it has left the cluster meanwhile.
     func restart(_ name: String) throws {
         guard stage.members.contains(name) else { return }
+        watch.judge(name)
         try stage.start(name)
         watch.returns(name)
     }
@@ -352,12 +355,12 @@ import Harness
         note("end of \(fault.kind.rawValue)")
     }
 
-    /// A write that met the full disk may end the node when there is room again: it is excused for a while, and started again as its supervisor would.
+    /// A write that met the full disk may end the node when there is room again: it is excused for a while, and started again as its supervisor would. Not if the disk is full once more.
     private func outlives(_ name: String) async {
         let end = MonotonicTime.now().adding(milliseconds: 5_000)
-        while cluster.isRunning(name), !watch.isAway(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 20_000_000) }
+        while cluster.isRunning(name), !watch.isAway(name), !watch.isFull(name), MonotonicTime.now() < end { try? await Task.sleep(nanoseconds: 20_000_000) }
+        if watch.isFull(name) { return }
         guard !cluster.isRunning(name), !watch.isAway(name) else { return watch.mayFail(name, false) }
-        watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)
         do { try restartAfterFullDisk(name) } catch { watch.found("\(name) cannot be started: \(error)") }
     }
 
@@ -373,14 +376,17 @@ import Harness
     func endAll() async throws {
         for number in active.keys.sorted() { try await end(number) }
         for decision in decisions { await decision.value }
+        try await restartEndedQueryNodes()
+        for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
+        try await mendDamaged()
+    }
+
+    /// As the guide says: one that ended is started again, and reads everything before it serves. What ends it once more, it refuses.
+    private func restartEndedQueryNodes() async throws {
         for name in stage.queryNames where !cluster.isRunning(name) {
-            // As the guide says: it is started again, and reads everything before it serves. What ends it once more, it refuses.
-            watch.ended(name, with: cluster.node(name)?.process?.wait() ?? -1)
             try restart(name)
             await answersOrEnds(name)
             try await rebuildIfRefused(name)
         }
-        for name in stage.members where !cluster.isRunning(name) && !watch.failed.contains(name) { try restart(name) }
-        try await mendDamaged()
     }
 }

@@ -24,7 +24,11 @@ import Harness
 
     init(_ stage: Stage) { self.stage = stage }
 
-    func leaves(_ name: String) { away.insert(name) }
+    /// It is about to be ended. What ended it before, if anything did, is judged first.
+    func leaves(_ name: String) {
+        judge(name)
+        away.insert(name)
+    }
     func returns(_ name: String) {
         away.remove(name)
         reported.remove(name)
@@ -40,6 +44,7 @@ import Harness
         guard full.remove(name) != nil else { return false }
         return told.contains(name) || (!stage.cluster.isRunning(name) && stage.cluster.node(name)?.process?.wait() == 74)
     }
+    func isFull(_ name: String) -> Bool { full.contains(name) }
     func isAway(_ name: String) -> Bool { away.contains(name) }
     func found(_ text: String) { if violations.count < 24 { violations.append(text) } }
 
@@ -48,12 +53,7 @@ import Harness
 
     /// Looks once.
     func look() async {
-        for name in stage.members where !away.contains(name) && !stage.cluster.isRunning(name) && !reported.contains(name) {
-            reported.insert(name)
-            let code = stage.cluster.node(name)?.process?.wait() ?? -1
-            if mayFail.contains(name), code == 74 { continue }
-            found("\(name) has ended with \(code) and was not killed; the end of its log:\n\(lastWords(name))")
-        }
+        for name in stage.members { judge(name) }
         await lookAtDisks()
         guard let leader = await stage.leader(), let pid = stage.cluster.pid(leader), let node = stage.cluster.node(leader) else { return }
         if let memory = Usage.memory(of: pid) {
@@ -72,9 +72,11 @@ import Harness
         for (name, answer) in await stage.ask("node.status", asked) where answer["alarms"]?.array?.contains("LOW_SPACE") == true { told.insert(name) }
     }
 
-    /// A node that is about to be given another directory ended with this code: with 74 it refuses its files, as it may where they were damaged.
-    func ended(_ name: String, with code: Int32) {
-        guard !away.contains(name), reported.insert(name).inserted, code != 74 || !mayFail.contains(name) else { return }
+    /// Of a node that does not run, though it should: with 74 it may have ended where its disk was full or its files were damaged. Once for each end.
+    func judge(_ name: String) {
+        guard !away.contains(name), !stage.cluster.isRunning(name), let process = stage.cluster.node(name)?.process else { return }
+        let code = process.wait()
+        guard reported.insert(name).inserted, code != 74 || !mayFail.contains(name) else { return }
         found("\(name) has ended with \(code) and was not killed; the end of its log:\n\(lastWords(name))")
     }
 

@@ -70,10 +70,12 @@ package enum FileAccess {
     }
 
     /// As `replace`, of a file that is written again and again and must be where the disk is full too: what was replaced stays beside it as `PATH.new`, the next contents are
-    /// written over that, into the block that it has, and the two change places. Needs room the first two times, and for contents that outgrow their blocks (4 KiB); where the
-    /// file system cannot exchange files, each time.
+    /// written over that, into the block that it has, and the two change places. Needs room the first two times, and for contents that outgrow their blocks (4 KiB); each time where the
+    /// file system writes nothing in place (btrfs, ZFS), or cannot exchange files.
     package static func exchange(_ path: String, _ bytes: [UInt8], mode: mode_t = 0o640) throws(FileError) {
         let spare = path + ".new"
+        // Whoever exchanged them last may have ended before the folder was synced: on the disk the spare may still be the file.
+        if exists(spare) { try syncFolder(of: path) }
         let file = open(spare, O_WRONLY | O_CREAT | O_CLOEXEC, mode)
         guard file >= 0 else { throw FileError(operation: "create", path: spare, code: errno) }
         do {

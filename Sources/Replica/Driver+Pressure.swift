@@ -15,14 +15,16 @@ extension Driver {
         return repair.isUnderWay && commit >= surroundings.applyLane.appliedIndex && core.logWeight > Compaction.keptForFollowers(options.retainedLogBytes)
     }
 
-    /// Whether the command is refused because the log's disk or the state's map is nearly full: then only what makes room, and what takes a right away, is taken. Where next
-    /// to nothing is left, not even that before a checkpoint has let go what was removed before.
+    /// Whether the command is refused because the log's disk or the state's map is nearly full: then only what makes room, and what takes a right away, is taken, and some sessions are
+    /// opened for it. Where next to nothing is left, no session, and the rest not before a checkpoint has let go what was removed before.
     func isRefusedForSpace(_ payload: [UInt8]) -> Bool {
         let machine = surroundings.machine
-        switch machine.fullness {
-        case .roomy: return surroundings.logLane.figuresNow.isLowOnSpace && !Command.isTakenWithoutRoom(payload)
-        case .nearlyFull: return !Command.isTakenWithoutRoom(payload)
-        case .full: return !Command.isTakenWithoutRoom(payload) || machine.checkpointed != machine.applied.position
+        let fullness = machine.fullness
+        if fullness == .roomy, !surroundings.logLane.figuresNow.isLowOnSpace { return false }
+        switch Command.need(payload) {
+        case .urgent: return fullness == .full && machine.checkpointed != machine.applied.position
+        case let .session(principal): return fullness == .full || !scarceSessions.take(principal, since: machine.checkpointed)
+        case .patient: return true
         }
     }
 

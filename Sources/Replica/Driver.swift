@@ -42,7 +42,7 @@ final class Driver {
     private var clockAlarm = ClockAlarm()
     var isDraining = false
     var repair: Repair
-    var comparison = StateComparison()
+    var comparison = StateComparison(), scarceSessions = ScarceSessions()
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []

@@ -19,7 +19,7 @@ package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
     case busy = 2
     case membershipPending = 3
     case membershipInvalid = 4
-    /// The leader's disk or its state's map is nearly full: only what `Command.isTakenWithoutRoom` names is taken.
+    /// The leader's disk or its state's map is nearly full: only what has no patience (`Command.Need`) is taken.
     case diskFull = 5
     /// It has more than `Limits.entryPayloadBytes`.
     case tooLarge = 6

@@ -94,6 +94,9 @@ package final class SnapshotSource: @unchecked Sendable {
             entries: UInt64(entries))
     }
 
+    /// Whether it is still of the state in force; true where nobody writes meanwhile.
+    package var isInForce: Bool { store?.isInForce(self) ?? true }
+
     /// Why nobody should go on reading it; nil if nothing is against it. As long as an old image is looked at, the state's file grows by what is written: it
     /// is given up when half of the room that there was is gone, and when the map has become fuller.
     package var obstacle: String? {

@@ -57,6 +57,9 @@ import Testing
         #expect(!program.isOlder(thanSourcesIn: folder.path))
         try write("Sources/Core/A.swift", 3_000)
         #expect(program.isOlder(thanSourcesIn: folder.path))
+        // Whoever built since then has found nothing to do for it.
+        try write("kho-bench.built", 4_000)
+        #expect(!program.isOlder(thanSourcesIn: folder.path))
         #expect(MeasuredProgram(at: folder.path + "/none") == nil)
     }
 }

@@ -33,13 +33,13 @@ import Testing
 
     @Test(arguments: [
         (MemoryTarget.Fault.shows(field: 9), "both"), (.shows(field: 8), "field"), (.hides(field: 3), "row"), (.showsHiddenRecords, "row"), (.showsHiddenRecords, "both"),
-        (.scanLeavesOut, "field"), (.scanLeavesOut, "both"), (.scanTurnsRound, "row"),
+        (.scanLeavesOut, "field"), (.scanLeavesOut, "both"), (.scanTurnsRound, "row"), (.failsScans, "field"),
     ]) func whoDoesNotIsFound(fault: MemoryTarget.Fault, rights: String) async throws {
         let results = try await checks(Self.scans + "\"\(rights)\"\n", fault)
         #expect(results.last?.name == "scans show nothing withheld and leave nothing else out")
         #expect(results.last?.passed == false)
         // What only scans do wrong the reads by key do not show.
-        #expect(results.first?.passed == (fault == .scanLeavesOut || fault == .scanTurnsRound))
+        #expect(results.first?.passed == [.scanLeavesOut, .scanTurnsRound, .failsScans].contains(fault))
     }
 
     @Test(arguments: [false, true]) func everyBatchIsLookedAt(isScattered: Bool) async throws {
@@ -62,7 +62,7 @@ import Testing
 @Conductor final class MemoryTarget: Target {
     enum Fault: Equatable, Sendable {
         case shows(field: Int), hides(field: Int)
-        case showsHiddenRecords, scanLeavesOut, scanTurnsRound
+        case showsHiddenRecords, scanLeavesOut, scanTurnsRound, failsScans
         /// Of the batches that are written one after the other, the one with this number.
         case losesBatch(Int), changesBatch(Int)
     }
@@ -120,6 +120,9 @@ import Testing
             if fault == .scanLeavesOut { numbers.remove(at: 7) }
             if fault == .scanTurnsRound { numbers.reverse() }
         }
+        if operation.kind == .scan, fault == .failsScans {
+            return CapturedAnswer(operation: operation, outcome: .failed, records: 0, value: [], failure: "KHO-9002")
+        }
         shown.append(numbers.filter { isVisible($0, workload) }.map { ($0, seen($0, workload)) })
         let isThere = shown.last?.isEmpty == false
         return CapturedAnswer(
@@ -142,6 +145,7 @@ import Testing
     }
 
     func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord? { rows(answer)?.first?.seen }
+    var tellsScans: Bool { true }
     func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? { rows(answer) }
 
     private func rows(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? {

@@ -70,6 +70,19 @@ import Testing
         #expect(NodeConfiguration.keys.count == 26)
     }
 
+    /// The example names every key that a storage node has.
+    @Test func theExampleNamesEveryKey() throws {
+        let file = "\(#filePath)".replacing("Tests/NodeTests/NodeConfigurationTests.swift", with: "Cluster/Example/n1.toml")
+        var section = "", named: Set<String> = []
+        for line in try FileAccess.text(file).split(separator: "\n") {
+            let words = line.drop { $0 == "#" || $0 == " " }
+            if words.hasPrefix("["), let end = words.firstIndex(of: "]") { section = words[words.index(after: words.startIndex)..<end] + "." }
+            if let sign = words.firstIndex(of: "=") { named.insert(section + words[..<sign].trimmingPrefix { $0 == " " }.prefix { $0 != " " }) }
+        }
+        let notOfAStorageNode: Set = ["listen.client", "advertise.client", "limits.connections", "backup.key"]
+        for key in NodeConfiguration.keys where !notOfAStorageNode.contains(key) { #expect(named.contains(key), "\(key)") }
+    }
+
     /// A storage node's configuration with one more line, its fifth.
     static func added(_ line: String) -> String { storage + line + tls }
 

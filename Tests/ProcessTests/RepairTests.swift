@@ -119,13 +119,15 @@ extension ProcessTests {
                 return written
             }
         }
+        let before = await world.ask("node.status").compactMap { $0.answer["appliedIndex"]?.int }.max() ?? 0
+        try await wait(for: "each writer to have written", seconds: 30) {
+            await world.ask("node.status").contains { ($0.answer["appliedIndex"]?.int ?? 0) >= before + 200 }
+        }
         let verify = try await world.run(["cluster", "verify", "--quick", "--timeout", "60s", "-o", "json"], seconds: 90)
-        var written = 0
         for writer in writers {
             writer.cancel()
-            written += try await writer.value
+            #expect(try await writer.value > 0)
         }
-        #expect(written > 40)
         #expect(verify.status == 0, "\(verify.errors)")
         _ = try await world.equalRecords(of: DemoCatalogue.households)
     }

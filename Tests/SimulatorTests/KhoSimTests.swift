@@ -62,7 +62,7 @@ enum KhoSim {
     @Test func theRevisionIsThePrograms() throws {
         let say = "$top/out/kho-sim --seeds 1 --events 1 --faults none | grep -o 'revision .*'"
         let text = try KhoSim.output(of: """
-            set -e; top=$(mktemp -d); trap 'rm -rf "$top"' EXIT; cd "$top"; mkdir -p Sources Tests/Simulator Tests/Support/SimulatedDisk out; touch Sources/a.swift Package.swift
+            set -e; unset $(git rev-parse --local-env-vars); export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null; top=$(mktemp -d); trap 'rm -rf "$top"' EXIT; cd "$top"; mkdir -p Sources Tests/Simulator Tests/Support/SimulatedDisk out; touch Sources/a.swift Package.swift
             git init -q .; git add Sources; git -c user.name=n -c user.email=n@n commit -qm one; git tag mine -am mine 2>/dev/null || git -c user.name=n -c user.email=n@n tag mine -am mine
             cp \(KhoSim.folder)/kho-sim out/; echo out > .git/info/exclude; touch -d '1 hour ago' Sources/a.swift Package.swift; cd /; \(say); touch -d '1 hour' "$top/Sources/a.swift"; \(say)
             """)

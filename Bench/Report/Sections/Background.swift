@@ -34,7 +34,7 @@ enum Background {
             ["kernel", "\(environment.kernel)"],
             ["write of 4 KiB and sync of the disk, median", "\(Numbers.optional(environment.diskSyncNanoseconds) { Numbers.duration(nanoseconds: $0) })"],
             ["build of the harness", "\(environment.build)\(environment.settings.map { ": " + $0 } ?? "")"],
-            ["compiler", "\(environment.compiler ?? Numbers.absent)"],
+            ["compiler that was found there", "\(environment.compiler ?? Numbers.absent)"],
             ["revision of the checkout", isChanged ? "<code>\(environment.revision)</code> (files were changed after it)" : "<code>\(environment.revision)</code>"],
             ["threads of others that could run, a processor, at the beginning", "\(Numbers.fixed(environment.loadBefore, decimals: 2))"],
         ]

@@ -164,8 +164,8 @@ extension AdminService {
         ]
     }
 
-    /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. `marks`: the same of the last indexes at which
-    /// every node has taken them, which are the same everywhere, however quickly the log grows. Works without a quorum.
+    /// Every dataset's number of records and digest, with the index they are of: digests are compared at equal indexes. `marks`: the same of indexes before, which are
+    /// the same everywhere, however quickly the log grows; none yet after a start or a new state, and few of a node that has just caught up. Works without a quorum.
     func figures(_ caller: CertificateName) async throws(Failure) -> Document {
         let stack = try stack()
         await barrierIfPossible(stack)

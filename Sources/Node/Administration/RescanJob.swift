@@ -45,8 +45,10 @@ final class RescanJob: Sendable {
     func cancel() { job.withLock { $0.isCancelled = true } }
 
     private func run(_ store: StateStore, _ replica: Replica) -> State {
+        var read: SnapshotSource?
         do throws(StoreError) {
             let image = try store.exportSnapshot()
+            read = image
             var obstacle: String?
             let found = try image.rescan { examined in
                 obstacle = image.obstacle
@@ -58,13 +60,15 @@ final class RescanJob: Sendable {
             guard let found else {
                 return .failed(replica.damage.map { "the state is damaged: \($0)" } ?? obstacle.map { "given up: \($0)" } ?? "the node is stopping")
             }
+            // What is wrong with a state that is gone says nothing of the one that took its place.
+            if let obstacle = image.obstacle, !image.isInForce { return .failed("given up: \(obstacle)") }
             let unsound = found.filter { !$0.isSound }.map { "\($0.dataset)" }
             if !unsound.isEmpty {
                 replica.reportDamage("a rescan found records that are not what was written, of dataset \(unsound.joined(separator: ", "))")
             }
             return .ended(appliedIndex: image.header.applied.index, found: found)
         } catch {
-            if error.isDamage { replica.reportDamage("\(error)") }
+            if error.isDamage, read?.isInForce != false { replica.reportDamage("\(error)") }
             return .failed("\(error)")
         }
     }

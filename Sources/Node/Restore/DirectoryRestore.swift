@@ -31,6 +31,7 @@ package struct DirectoryRestore {
         clusterName = tls.name.cluster
         let data = configuration.data
         do throws(FileError) { try FileAccess.makeFolders(data) } catch { throw .node(.file(error)) }
+        if let name = FileSystem.network(at: data) { throw .node(.networkFileSystem(path: data, name: name)) }
         do throws(FileLock.Failure) { lock = try FileLock(data + "/lock") } catch {
             switch error {
             case .taken: throw .node(.inUse(path: data))
@@ -58,7 +59,7 @@ package struct DirectoryRestore {
             throw .otherCluster(certificates: clusterName, backup: reader.description.clusterName)
         }
         do throws(RestoreError) { return try restore(&reader, progress) } catch {
-            for name in ["identity", "state", "log"] { FileAccess.removeTree(configuration.data + "/" + name) }
+            for name in ["identity", "identity.new", "state", "log"] { FileAccess.removeTree(configuration.data + "/" + name) }
             throw error
         }
     }

@@ -2,7 +2,8 @@ import CKhoPlatform
 
 /// The file system that a data directory lies on.
 enum FileSystem {
-    /// Its name, if it is one across a network: there LMDB's map and the locks of files do not hold what they promise. Nil of others, and of one that nobody can tell.
+    /// Its name, if it is one across a network: there LMDB's map and the locks of files do not hold what they promise. Nil of others, and of those that nobody can tell
+    /// from what they are made on, as FUSE is.
     static func network(at path: String) -> String? { network(kho_file_system(path)) }
 
     /// By its number, `f_type` of statfs(2).
@@ -15,6 +16,7 @@ enum FileSystem {
         case 0x7461_636F: "OCFS2"
         case 0x0116_1970: "GFS2"
         case 0x0BD0_0BD0: "Lustre"
+        case 0x7375_7245: "Coda"
         default: nil
         }
     }

@@ -68,14 +68,22 @@ package enum Command: Equatable, Sendable {
         return out.bytes
     }
 
-    /// Whether the bytes are a command that is taken where room is short: one that makes room (a write of deletions alone), that whoever deletes needs before (the opening
-    /// of a session, of which there are `Limits.sessions` at the most), or that takes a right away.
-    package static func isTakenWithoutRoom(_ bytes: [UInt8]) -> Bool {
+    /// What a command is where room is short.
+    package enum Need: Equatable, Sendable {
+        /// It makes room, being a write of deletions alone, or takes a right away: to be taken as long as anything is.
+        case urgent
+        /// It opens a session, without which nobody deletes, and which anybody may open.
+        case session(PrincipalID)
+        case patient
+    }
+
+    /// Of a command's bytes; what cannot be read can wait.
+    package static func need(_ bytes: [UInt8]) -> Need {
         switch try? Command(decoding: bytes) {
-        case let .write(write)?: write.operations.allSatisfy { $0.kind == .delete }
-        case .openSession?: true
-        case let .catalogue(command)?: command.change.verb == .suspend || command.change.verb == .revoke
-        case .genesis?, nil: false
+        case let .write(write)?: write.operations.allSatisfy { $0.kind == .delete } ? .urgent : .patient
+        case let .openSession(principal)?: .session(principal)
+        case let .catalogue(command)?: command.change.verb == .suspend || command.change.verb == .revoke ? .urgent : .patient
+        case .genesis?, nil: .patient
         }
     }
 

@@ -6,29 +6,40 @@ import KhoClient
 struct DigestComparison: Sendable {
     /// The nodes' names.
     let nodes: [String]
-    /// By node: what it said, by index.
+    /// By node: what it said of what it was then, by index; and of marks before.
     private var answers: [String: [Int64: [Document]]] = [:]
+    private var marks: [String: [Int64: [Document]]] = [:]
+    /// Whether a mark will do, where the nodes were at no index at the same time.
+    var takesMarks = false
 
     init(nodes: [String]) { self.nodes = nodes }
 
     /// Takes a node's answer to `cluster.figures`: what it is now, and what it was at its last marks, which are the same indexes on all nodes. (A node of a version before
     /// them tells none.)
     mutating func take(_ answer: Document, from node: String) {
-        for mark in answer["marks"]?.array ?? [] { take(mark, from: node) }
-        guard let index = answer["appliedIndex"]?.int, let rows = answer["datasets"]?.array else { return }
-        answers[node, default: [:]][index] = rows
+        for mark in answer["marks"]?.array ?? [] { Self.add(mark, to: &marks[node, default: [:]]) }
+        Self.add(answer, to: &answers[node, default: [:]])
     }
 
-    /// The newest index that every node has spoken of.
-    var commonIndex: Int64? {
-        guard let first = nodes.first, var common = answers[first].map({ Set($0.keys) }) else { return nil }
-        for node in nodes.dropFirst() { common.formIntersection(answers[node].map { Set($0.keys) } ?? []) }
+    private static func add(_ look: Document, to looks: inout [Int64: [Document]]) {
+        if let index = look["appliedIndex"]?.int, let rows = look["datasets"]?.array { looks[index] = rows }
+    }
+
+    /// The newest index at which every node was seen; otherwise, if that will do, the newest mark that all have passed.
+    var commonIndex: Int64? { common(answers) ?? (takesMarks ? common(marks) : nil) }
+    /// Whether that is a mark.
+    var isMark: Bool { common(answers) == nil && commonIndex != nil }
+
+    private func common(_ looks: [String: [Int64: [Document]]]) -> Int64? {
+        guard let first = nodes.first, var common = looks[first].map({ Set($0.keys) }) else { return nil }
+        for node in nodes.dropFirst() { common.formIntersection(looks[node].map { Set($0.keys) } ?? []) }
         return common.max()
     }
 
     /// The datasets at that index: `{dataset, records, digest, equal, different: [node]}`. A dataset that a node does not know counts as a difference.
     var rows: [Document] {
         guard let index = commonIndex else { return [] }
+        let answers = isMark ? marks : answers
         var codes: [String] = []
         var found: [String: [(node: String, row: Document?)]] = [:]
         for node in nodes {

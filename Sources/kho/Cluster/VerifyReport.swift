@@ -11,10 +11,10 @@ struct VerifyReport: Sendable {
         let index = comparison.commonIndex
         let nodes = comparison.nodes
         var body: [Document.Member] = [
-            .init("index", index.map { .int($0) } ?? .null), .init("nodes", .array(nodes.map { .string($0) })), .init("datasets", .array(comparison.rows)),
+            .init("index", index.map { .int($0) } ?? .null), .init("mark", .bool(comparison.isMark)), .init("nodes", .array(nodes.map { .string($0) })), .init("datasets", .array(comparison.rows)),
         ]
         if let rescans { body.append(.init("rescans", .array(rescans.rows))) }
-        var heading = index.map { "\(ClusterLook.counted(nodes.count, "node")) compared at log index \(HumanText.grouped($0))" }
+        var heading = index.map { "\(ClusterLook.counted(nodes.count, "node")) compared at log index \(HumanText.grouped($0))" + (comparison.isMark ? ", a mark of before: the log never stood still" : "") }
         if let rescans, let line = heading {
             let sound = nodes.count - rescans.unsound.count
             heading = line + "; stored records read again, sound on \(sound == nodes.count ? "all" : "\(sound)") of them"

@@ -45,12 +45,17 @@ extension ClusterCommand {
             return look
         }
 
+        /// Milliseconds after which a mark will do: that nodes agreed then says nothing of what came since, so an index at which they are now is better.
+        private static let patienceMilliseconds: Double = 3_000
+
         /// Asks until every node has spoken of one index.
         private func compared(
             _ nodes: [String], _ addresses: [Endpoint], _ administration: Administration, until end: MonotonicTime
         ) async throws -> DigestComparison {
             var comparison = DigestComparison(nodes: nodes)
+            let begin = MonotonicTime.now()
             while true {
+                comparison.takesMarks = MonotonicTime.now().milliseconds(since: begin) > Self.patienceMilliseconds
                 for (node, answer) in zip(nodes, await administration.askAll(addresses, "cluster.figures")) {
                     if let figures = try? answer.get() { comparison.take(figures, from: node) }
                 }

@@ -28,7 +28,7 @@ let peerTargets = [
     FuzzTarget(
         name: "command",
         run: { bytes in
-            _ = Command.isTakenWithoutRoom(bytes)
+            _ = Command.need(bytes)
             try expectTouched(bytes)
             try expectStable("Command", bytes, decode: { try Command(decoding: $0) }, encode: { $0.encoded() })
         },

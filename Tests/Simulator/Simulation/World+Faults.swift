@@ -88,9 +88,9 @@ extension World {
         node.disk.isLow = isFull
         if isFull { counts.fullDisks += 1 }
         if let files = node.files {
-            // Nearly full, or so full that the next segment finds no room. The look at it may be a call that is to fail.
+            // Nearly full, or so full that the next segment finds no room.
             let room = dice.permille(700) ? 30 << 10 : 1 << 10
-            if !isFull { files.capacityBytes = .max } else if let free = try? files.openFolder("/").freeBytes() { files.capacityBytes -= free - min(free, room) }
+            if isFull { files.capacityBytes -= files.freeBytes - min(files.freeBytes, room) } else { files.capacityBytes = .max }
         } else if isFull, node.isUp, dice.permille(300) {
             // The warning may come too late.
             node.disk.failure = (dice.below(8), ENOSPC)
@@ -160,7 +160,8 @@ extension World {
 
     /// A bit of a log at rest flips. The node may refuse to start, and is then as lost; what it must not do is go on with less.
     private func damage(_ node: SimulatedNode) {
-        guard let files = node.files, isSpare(node) else { return }
+        // One flip a log: two may take an entry and the only proof of it, which is more than the format promises to find.
+        guard let files = node.files, isSpare(node), !node.isDamaged else { return }
         if node.isUp { crash(node) }
         let names = files.list("/log")
         guard !names.isEmpty else { return }

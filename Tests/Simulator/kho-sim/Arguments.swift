@@ -42,8 +42,8 @@ struct Arguments {
           --store             real stores on LMDB instead of the model in memory
           --store-permille P  of a thousand seeds, so many with real stores (default 0)
           --jobs J            processes at a time (default 1)
-          --demand-all        fails if something that is counted never happened; by itself from 1,000 seeds on, if nothing was said
-                              of faults, haste and events
+          --demand-all        fails if something that is counted never happened; by itself from 1,000 seeds of 10,000 events or more
+                              on, if nothing was said of faults and haste
           --trace             every event as a line
 
         Faults: \(FaultSet.named.map { "\($0.name) (\($0.meaning))" }.joined(separator: "; ")).

@@ -234,7 +234,8 @@ package final class SimulatedDisk: Disk, @unchecked Sendable {
         return error
     }
 
-    var freeBytes: Int { max(0, capacityBytes - usedBytes) }
+    /// Bytes that files may still grow by. Looking at it is no call.
+    package var freeBytes: Int { max(0, capacityBytes - usedBytes) }
 
     /// Takes space for a file that grows by so much; less if the disk is full.
     func take(_ bytes: Int) -> Int {
