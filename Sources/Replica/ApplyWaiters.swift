@@ -10,6 +10,12 @@ struct ApplyWaiters {
         let completion: @Sendable (ProposalResult) -> Void
     }
 
+    /// Not a tuple: one with a closure in it is wrapped anew each time that it goes from one array to another, and many wrappings in each other are more than a stack holds.
+    private struct Waiter {
+        let index: LogIndex
+        let completion: @Sendable (Bool) -> Void
+    }
+
     private struct Outcome {
         let position: LogPosition
         let outcome: CommandOutcome?
@@ -17,7 +23,7 @@ struct ApplyWaiters {
 
     /// By the index.
     private var expected: [LogIndex: [Expected]] = [:]
-    private var waiting: [(index: LogIndex, completion: @Sendable (Bool) -> Void)] = []
+    private var waiting: [Waiter] = []
     /// The last outcomes, each at its index modulo the size: on a node that forwarded a command, the entry may be applied before the
     /// leader's word about its place has come.
     private var recent = [Outcome?](repeating: nil, count: 8_192)
@@ -41,7 +47,7 @@ struct ApplyWaiters {
     var count: Int { waiting.count + expectedCount }
     private var expectedCount = 0
 
-    mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable (Bool) -> Void) { waiting.append((index, completion)) }
+    mutating func when(_ index: LogIndex, _ completion: @escaping @Sendable (Bool) -> Void) { waiting.append(Waiter(index: index, completion: completion)) }
 
     mutating func applied(_ entry: LogEntry, _ outcome: CommandOutcome?) {
         let position = LogPosition(index: entry.index, term: entry.term)
@@ -54,12 +60,10 @@ struct ApplyWaiters {
     }
 
     mutating func passed(_ index: LogIndex) {
-        guard !waiting.isEmpty else { return }
-        var rest: [(index: LogIndex, completion: @Sendable (Bool) -> Void)] = []
-        for one in waiting {
-            if one.index <= index { one.completion(true) } else { rest.append(one) }
-        }
-        waiting = rest
+        guard waiting.contains(where: { $0.index <= index }) else { return }
+        let those = waiting.filter { $0.index <= index }
+        waiting.removeAll { $0.index <= index }
+        for one in those { one.completion(true) }
     }
 
     /// A snapshot has brought entries up to this one, without their outcomes.
