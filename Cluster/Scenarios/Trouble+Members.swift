@@ -136,7 +136,7 @@ extension Trouble {
     /// Whether every other voter runs, answers and is sound: what this one loses is in a majority of them.
     private func othersAreSound(_ name: String) async -> Bool {
         let others = stage.voters.filter { $0 != name }
-        for _ in 0..<100 {
+        for _ in 0..<300 {
             let answers = await stage.ask("node.status", others)
             if answers.count == others.count, answers.allSatisfy({ ($0.answer["damage"] ?? .null) == .null && ($0.answer["leader"]?.int ?? 0) > 0 }) { return true }
             try? await Task.sleep(nanoseconds: 100_000_000)
