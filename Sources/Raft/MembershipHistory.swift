@@ -12,7 +12,12 @@ struct MembershipHistory: Sendable {
 
     /// Whether the member votes by the current membership, or by one that may still be in force: it is not known yet that what
     /// took its vote is committed. Without it the others may lack the majority that commits its removal (thesis §4.2.2).
-    func mayLead(_ id: NodeID) -> Bool { steps.contains { $0.membership.isVoter(id) } }
+    ///
+    /// A membership that gives the vote to another incarnation gives it to a directory that is gone: whoever receives the log anew meets those of before its time, in which its
+    /// predecessor may have been the only voter. `incarnation` nil: not looked at.
+    func mayLead(_ id: NodeID, _ incarnation: Incarnation?) -> Bool {
+        steps.contains { $0.membership.isVoter(id) && (incarnation == nil || $0.membership.member(id)?.incarnation == incarnation) }
+    }
 
     mutating func append(_ membership: Membership, at index: LogIndex) { steps.append((index, membership)) }
 

@@ -3,6 +3,8 @@ import Core
 /// What a core is made with.
 package struct RaftConfiguration: Sendable {
     package var id: NodeID
+    /// Of the node's directory: it campaigns by no membership that names another. Nil: that is not looked at.
+    package var incarnation: Incarnation?
     /// Ticks without a word of the leader after which a voter campaigns: drawn anew each time from
     /// `electionTicks..<2 * electionTicks`.
     package var electionTicks: Int

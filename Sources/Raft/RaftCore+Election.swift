@@ -16,7 +16,7 @@ extension RaftCore {
         electionElapsed += 1
         tickHolder()
         guard electionElapsed >= campaignTicks else { return }
-        if memberships.mayLead(id) {
+        if memberships.mayLead(id, configuration.incarnation) {
             // A promise may last longer than the wait for a leader.
             if isBound { return }
             askForPreVotes()
@@ -87,7 +87,7 @@ extension RaftCore {
 
     /// The leader hands over: no pre-vote, for the leader itself wants the new term.
     mutating func timeoutNow(_ from: NodeID, released: UInt64) {
-        guard role == .follower, from == leader, memberships.mayLead(id), mayCampaign(released: released) else { return }
+        guard role == .follower, from == leader, memberships.mayLead(id, configuration.incarnation), mayCampaign(released: released) else { return }
         campaign(transfer: true, released: released)
     }
 
@@ -151,7 +151,7 @@ extension RaftCore {
         // Bug: who steps down in a term forgets whom it voted for in it.
         hardState.vote = .none
         #endif
-        role = memberships.mayLead(id) ? .follower : .learner
+        role = memberships.mayLead(id, configuration.incarnation) ? .follower : .learner
         ballots = []
         follow(newLeader)
         resetElectionTimer()

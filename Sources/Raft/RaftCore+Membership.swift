@@ -75,7 +75,7 @@ extension RaftCore {
 
     /// Brings the role and the leader's list of members in line with the memberships in the log. A leader stays one.
     mutating func membershipMayHaveChanged() {
-        let mayLead = memberships.mayLead(id)
+        let mayLead = memberships.mayLead(id, configuration.incarnation)
         switch role {
         case .follower where !mayLead: role = .learner
         case .learner where mayLead: role = .follower

@@ -109,7 +109,7 @@ package struct RaftCore: Sendable {
             if let membership { memberships.append(membership, at: entry.index) }
             #endif
         }
-        role = memberships.mayLead(configuration.id) ? .follower : .learner
+        role = memberships.mayLead(configuration.id, configuration.incarnation) ? .follower : .learner
         resetElectionTimer()
         self.time = time.nanoseconds
         // A promise is made in a term that is durable: who has none has never made one.

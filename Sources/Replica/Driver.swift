@@ -59,7 +59,7 @@ final class Driver {
             id: options.node, electionTicks: options.electionTicks, heartbeatTicks: options.heartbeatTicks,
             tickMilliseconds: options.tickMilliseconds, seed: host.draw())
         configuration.waitingReadsMax = 1_000_000
-        configuration.wantsLease = options.wantsLease
+        (configuration.wantsLease, configuration.incarnation) = (options.wantsLease, options.incarnation)
         options.adjustCore(&configuration)
         core = RaftCore(configuration, restored: restored, at: host.now(), into: &effects)
         host.watch?(core)

@@ -97,6 +97,8 @@ package enum ReplicaFailure: Error, Sendable, CustomStringConvertible {
 /// What a replica is made with.
 package struct ReplicaOptions: Sendable {
     package var node: NodeID
+    /// Of the node's directory; nil if memberships do not tell it apart.
+    package var incarnation: Incarnation?
     package var electionTicks = 50
     package var heartbeatTicks = 5
     package var tickMilliseconds = 10

@@ -143,4 +143,12 @@ import Testing
         one.hear(3, 1, .appendAccepted(match: LogIndex(3)))
         #expect(one.core.role == .learner && one.sent.contains { $0.body == .timeoutNow() && $0.to == n(2) })
     }
+
+    /// Who receives the log anew meets memberships in which its predecessor voted, perhaps alone: it does not lead by them.
+    @Test func aVoteOfAnotherDirectoryIsNone() {
+        let alone = Membership(members: [testMember(n(1), Incarnation(7))], voters: [n(1)])
+        let history = MembershipHistory(alone, at: LogIndex(0))
+        #expect(history.mayLead(n(1), Incarnation(7)) && history.mayLead(n(1), nil))
+        #expect(!history.mayLead(n(1), Incarnation(8)) && !history.mayLead(n(2), nil))
+    }
 }

@@ -111,7 +111,7 @@ extension Simulation {
             entries.contains { $0.kind == .membership && (try? Membership(decoding: $0.payload))?.isVoter(id) == true }
         }
         let isOnDisk = nodes.contains { node in
-            node.id != .none && (node.disk.checkpoint.snapshot.membership.isVoter(id) || isVoter(node.disk.entries) || node.core?.memberships.mayLead(id) == true)
+            node.id != .none && (node.disk.checkpoint.snapshot.membership.isVoter(id) || isVoter(node.disk.entries) || node.core?.memberships.mayLead(id, nil) == true)
         }
         return isOnDisk || network.contains { if case let .append(_, entries, _) = $0.body { isVoter(entries) } else { false } }
             || transfers.contains { $0.state.snapshot.membership.isVoter(id) }

@@ -60,6 +60,7 @@ final class ReplicaStack: Sendable {
         }
 
         var options = ReplicaOptions(node: place.node)
+        options.incarnation = identity.incarnation
         options.tickMilliseconds = configuration.tickMilliseconds
         options.electionTicks = configuration.electionTicks
         options.heartbeatTicks = configuration.heartbeatTicks

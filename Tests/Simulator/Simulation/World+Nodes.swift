@@ -20,6 +20,7 @@ extension World {
         node.lanes = []
         trace.line("\(moment) \(node.id) starts, life \(node.life)")
         var options = ReplicaOptions(node: node.id)
+        options.incarnation = Incarnation(node.incarnation)
         options.electionTicks = settings.electionTicks
         options.heartbeatTicks = settings.heartbeatTicks
         options.tickMilliseconds = WorldSettings.tickMilliseconds
