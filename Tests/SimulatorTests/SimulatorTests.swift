@@ -14,9 +14,11 @@ import Testing
     /// the state that rebuilt its own what was committed, and was said to have counted it. 12642: a disk too full for the log to begin anew at a start.
     /// 1564: a damaged voter whose log was full took no entry that its leader needed it for, and the leader knew too little to rebuild it.
     /// 50989: a bit flipped in what was synced last before a power cut, which no log can tell from a write that was cut short (docs/disk-format.md, "The limit").
+    /// 14360: a voter's new directory received the log from its beginning, and led by a membership in which its predecessor had been the only voter.
     static let saved: [(seed: UInt64, events: Int)] = [
         (9, 4_000), (21, 4_000), (92, 4_000), (120, 4_000), (128, 4_000), (5_073, 10_000), (5_364, 10_000), (6_228, 10_000), (6_941, 10_000),
         (3_984, 10_000), (4_496, 10_000), (7_729, 10_000), (7_933, 10_000), (11_145, 10_000), (12_642, 10_000), (1_564, 10_000), (50_989, 10_000),
+        (14_360, 10_000),
     ]
 
     @Test(arguments: saved) func holdsUnderSavedSeeds(seed: UInt64, events: Int) {
