@@ -1,12 +1,15 @@
 import Core
 
-/// The newest start that this node has met of each other one; kept in the file `met` of its data directory. A node whose directory was put back to an
+/// The newest start that this node has met of each other one's directories; kept in the file `met` of its data directory. A node whose directory was put back to an
 /// earlier state, under the same incarnation, has forgotten votes and entries that others count on; its starts are counted in the directory, so
 /// it comes with a number that is past, and is refused. From then on that incarnation is **condemned**: each start counts one more, so a directory that was
 /// refused and started again would soon come with a number that nobody has met.
 ///
 /// What it cannot tell: a directory put back to a state of its last start but one comes with the number that follows, as if it had been started
 /// again; and who has not met the later start does not know of it. Nodes that have met it are enough where they are a majority.
+///
+/// A directory is remembered when another took its place or its node left: a membership that says so may not be committed, and one that is older comes back
+/// into force when its entry is cut off, or after a start. So only `most` ends the remembering.
 package struct MetStarts: Equatable, Sendable {
     package struct Met: Equatable, Sendable {
         package let node: NodeID
@@ -14,14 +17,18 @@ package struct MetStarts: Equatable, Sendable {
         package var start: PeerStart
     }
 
-    /// Ascending by node.
+    /// Ascending by node; a node's directories in the order in which they were met.
     package private(set) var all: [Met] = []
+
+    /// Directories that are remembered, at 28 bytes each. When there are more, those that the membership in force does not name are forgotten.
+    package static let most = 1_024
 
     package init() {}
 
     /// Why a node of this start is not to be heard; nil if nothing speaks against it.
     package func objection(to peer: PeerIdentity) -> String? {
-        guard peer.start != .untold, let met = all.first(where: { $0.node == peer.node && $0.incarnation == peer.incarnation }) else { return nil }
+        guard peer.start != .untold, let place = place(of: peer) else { return nil }
+        let met = all[place]
         if met.start == Self.condemned {
             return "\(peer.node) comes with a data directory that was put back to an earlier state, or copied: it was refused before; replace the node"
         }
@@ -36,12 +43,8 @@ package struct MetStarts: Equatable, Sendable {
     package mutating func meet(_ peer: PeerIdentity) -> Bool {
         guard peer.start != .untold else { return false }
         let met = Met(node: peer.node, incarnation: peer.incarnation, start: peer.start)
-        guard let place = all.firstIndex(where: { $0.node >= peer.node }) else {
-            all.append(met)
-            return true
-        }
-        guard all[place].node == peer.node else {
-            all.insert(met, at: place)
+        guard let place = place(of: peer) else {
+            all.insert(met, at: all.firstIndex { $0.node > peer.node } ?? all.endIndex)
             return true
         }
         guard all[place] != met else { return false }
@@ -49,22 +52,24 @@ package struct MetStarts: Equatable, Sendable {
         return true
     }
 
+    private func place(of peer: PeerIdentity) -> Int? { all.firstIndex { $0.node == peer.node && $0.incarnation == peer.incarnation } }
+
     /// In the place of a start: no start of this incarnation is heard any more.
     private static let condemned = PeerStart(number: .max, mark: 0)
 
     /// Hears no start of this node's incarnation any more. True if that is news.
     mutating func condemn(_ peer: PeerIdentity) -> Bool {
-        guard let place = all.firstIndex(where: { $0.node == peer.node && $0.incarnation == peer.incarnation }), all[place].start != Self.condemned else { return false }
+        guard let place = place(of: peer), all[place].start != Self.condemned else { return false }
         all[place].start = Self.condemned
         return true
     }
 
-    /// Forgets the others: a number is given once.
-    package mutating func keep(where isKnown: (NodeID) -> Bool) { all.removeAll { !isKnown($0.node) } }
+    /// Forgets the others.
+    mutating func keep(where isKnown: (Met) -> Bool) { all.removeAll { !isKnown($0) } }
 
     // MARK: The file
 
-    // magic "KHOSTART" | format u8 (1) | nodes u16 | each: node u32, incarnation u64, number u64, mark u64 | CRC-32C of all before u32
+    // magic "KHOSTART" | format u8 (1) | directories u16 | each: node u32, incarnation u64, number u64, mark u64 | CRC-32C of all before u32
 
     private static let magic = Array("KHOSTART".utf8)
 

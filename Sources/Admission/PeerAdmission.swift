@@ -19,8 +19,8 @@ package struct PeerAdmission: Sendable {
     private var guests: [NodeID: PeerStanding] = [:]
     /// The starts of others, as they were met.
     package private(set) var met: MetStarts
-    /// When the newest start of each was met, in this process.
-    private var metAt: [NodeID: MonotonicTime] = [:]
+    /// When the newest start of each directory was met, in this process.
+    private var metAt: [Incarnation: MonotonicTime] = [:]
 
     package init(node: NodeID, incarnation: Incarnation, met: MetStarts = MetStarts()) {
         self.node = node
@@ -48,7 +48,6 @@ package struct PeerAdmission: Sendable {
         membership = new
         index = newIndex
         guests = guests.filter { $0.value.membershipIndex > newIndex }
-        if !new.members.isEmpty { met.keep { new.contains($0) || guests[$0] != nil } }
     }
 
     package func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
@@ -65,7 +64,11 @@ package struct PeerAdmission: Sendable {
     /// Remembers the start of an admitted node. True if that is news, and is to be kept.
     package mutating func meet(_ hello: PeerIdentity, at now: MonotonicTime = MonotonicTime.now()) -> Bool {
         guard met.meet(hello) else { return false }
-        metAt[hello.node] = now
+        metAt[hello.incarnation] = now
+        if met.all.count > MetStarts.most {
+            met.keep { $0.incarnation == hello.incarnation || membership.member($0.node)?.incarnation == $0.incarnation }
+            metAt = metAt.filter { known in met.all.contains { $0.incarnation == known.key } }
+        }
         return true
     }
 
@@ -76,7 +79,7 @@ package struct PeerAdmission: Sendable {
     /// - Returns: whether that is news, and is to be kept.
     package mutating func condemn(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> Bool {
         guard judgeByMembership(hello, standing, certificateName) == .admit, met.objection(to: hello) != nil,
-            begun > metAt[hello.node] ?? MonotonicTime(nanoseconds: 0)
+            begun > metAt[hello.incarnation] ?? MonotonicTime(nanoseconds: 0)
         else { return false }
         return met.condemn(hello)
     }

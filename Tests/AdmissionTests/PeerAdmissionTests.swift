@@ -89,18 +89,48 @@ struct PeerAdmissionTests {
         #expect(isAdmitted(admission, Self.started(1, incarnation: 21), .none, "n2"))
     }
 
-    /// A new directory begins to count anew, and of a node that is gone nothing is kept.
-    @Test func anotherDirectoryCountsAnew() {
+    /// A new directory begins to count anew. The old one is remembered: the membership that names another, or none, may be taken back.
+    @Test func aDirectoryThatWasReplacedIsRemembered() {
+        var admission = Self.admission
+        let before = admission.membership
+        _ = admission.meet(Self.started(9))
+        let replaced = Membership(members: [Self.member(1), Self.member(2, incarnation: 21), Self.member(3)], voters: before.voters)
+        let removed = Membership(members: [Self.member(1), Self.member(3)], voters: [NodeID(1), NodeID(3)])
+        for later in [replaced, removed] {
+            admission.change(to: later, at: LogIndex(6))
+            let new = admission.judge(Self.started(1, incarnation: 21), .none, certificateName: "n2")
+            #expect((new == .admit) == later.contains(NodeID(2)))
+            admission.change(to: before, at: LogIndex(5))
+            #expect(!isAdmitted(admission, Self.started(8), .none, "n2"), "the old directory's copy")
+        }
+    }
+
+    /// A node comes in another directory, of which this one's log does not know yet: that does not let a copy of the old one in.
+    @Test func aGuestDoesNotTakeThePlaceOfTheDirectoryThatTheLogNames() {
+        var admission = Self.admission
+        _ = admission.meet(Self.started(9), at: MonotonicTime(nanoseconds: 1_000))
+        let new = Self.started(1, incarnation: 21)
+        #expect(isAdmitted(admission, new, Self.standing(6), "n2"))
+        let isNews = admission.meet(new, at: MonotonicTime(nanoseconds: 2_000))
+        #expect(isNews && !isAdmitted(admission, Self.started(8), .none, "n2"))
+        // When the other directory was met says nothing of this one's connections.
+        let isCondemned = admission.condemn(Self.started(8), .none, certificateName: "n2", begun: MonotonicTime(nanoseconds: 1_500))
+        #expect(isCondemned && isAdmitted(admission, new, Self.standing(6), "n2"))
+    }
+
+    @Test func remembersSoManyDirectories() throws {
         var admission = Self.admission
         _ = admission.meet(Self.started(9))
-        var later = admission.membership
-        later = Membership(members: [Self.member(1), Self.member(2, incarnation: 21), Self.member(3)], voters: later.voters)
-        admission.change(to: later, at: LogIndex(6))
-        #expect(admission.judge(Self.started(1, incarnation: 21), .none, certificateName: "n2") == .admit)
-        let isNews = admission.meet(Self.started(1, incarnation: 21))
-        #expect(isNews && admission.met.all.count == 1)
-        admission.change(to: Membership(members: [Self.member(1), Self.member(3)], voters: [NodeID(1), NodeID(3)]), at: LogIndex(7))
-        #expect(admission.met.all.isEmpty)
+        for number in 1..<UInt64(MetStarts.most) { _ = admission.meet(Self.started(1, incarnation: 100 + number)) }
+        #expect(admission.met.all.count == MetStarts.most)
+        let bytes = admission.met.encoded()
+        let kept = try MetStarts(decoding: bytes)
+        #expect(kept == admission.met && bytes.count == 8 + 1 + 2 + MetStarts.most * 28 + 4)
+        let last = Self.started(4, incarnation: 99)
+        _ = admission.meet(last)
+        // Those of the membership stay, and the one that was met.
+        #expect(admission.met.all.map(\.incarnation) == [Incarnation(20), Incarnation(99)])
+        #expect(!isAdmitted(admission, Self.started(8), .none, "n2"))
     }
 
     @Test func aDamagedFileOfStartsIsNotRead() throws {

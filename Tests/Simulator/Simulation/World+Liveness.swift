@@ -28,6 +28,8 @@ extension World {
             return fail("a connected majority makes no progress in 60 election timeouts: \(states)")
         }
         network.heal()
+        // What was in some log only is committed by now, or gone: its time may have been later than all that was applied.
+        setClocksRight()
         for number in clients.indices { clients[number].isResting = true }
         run(until: time + 120 * settings.electionNanoseconds) { !isAtRest }
         guard violation == nil else { return }
@@ -40,10 +42,7 @@ extension World {
         network.heal()
         network.connectAll()
         replaceRefused()
-        // A log's time that is ahead of all clocks stands still, and states are compared by it: the clocks are set right.
-        if settings.hasHours || settings.comparisonMilliseconds < .max {
-            for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }
-        }
+        setClocksRight()
         // Where fewer than three vote nobody can say who is right.
         if record.membership.voters.count < 3 { for node in nodes { node.machine?.isStray = false } }
         for node in nodes {
@@ -59,6 +58,12 @@ extension World {
             // One that is to come and was not asked for stays away; one that was removed is there, and must not disturb.
             if !node.isUp, !node.isSpare || node.life > 0 { start(node) }
         }
+    }
+
+    /// A log's time that is ahead of all clocks stands still, and states are compared by it.
+    private func setClocksRight() {
+        guard settings.hasHours || settings.comparisonMilliseconds < .max else { return }
+        for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }
     }
 
     /// A quorum by every membership that is in anybody's log, with somebody whom its own quorum elects, by chance; and the rest of the members that are in their place. With a

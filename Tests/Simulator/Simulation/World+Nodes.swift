@@ -263,7 +263,8 @@ extension World {
             return machine
         }
         let first = node.isFounder ? firstMembership : .empty
-        return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: 8)) { membership in
+        // A snapshot to each other node, the pins of two checkpoints, and one who reads: none is kept for longer than it is needed.
+        return try StateStore(directory: folder, cluster: cluster, options: .init(mapBytes: 64 << 20, readers: nodes.count + 2)) { membership in
             (membership == .empty ? first : membership).members.contains { $0.id != node.id }
         }
     }
