@@ -17,17 +17,19 @@ package struct MetStarts: Equatable, Sendable {
         package var start: PeerStart
     }
 
-    /// Ascending by node; a node's directories in the order in which they were met.
+    /// In the order in which they were met last.
     package private(set) var all: [Met] = []
 
-    /// Directories that are remembered, at 28 bytes each. When there are more, those that the membership in force does not name are forgotten.
+    /// Directories that are remembered, at 28 bytes each. For one more, that one goes which was met longest ago, first of those that neither the membership in force
+    /// names nor are condemned.
     package static let most = 1_024
 
     package init() {}
 
-    /// Why a node of this start is not to be heard; nil if nothing speaks against it.
+    /// Why a node of this start is not to be heard; nil if nothing speaks against it. One that tells no start speaks an older form of the handshake than its
+    /// directory has spoken before.
     package func objection(to peer: PeerIdentity) -> String? {
-        guard peer.start != .untold, let place = place(of: peer) else { return nil }
+        guard let place = place(of: peer) else { return nil }
         let met = all[place]
         if met.start == Self.condemned {
             return "\(peer.node) comes with a data directory that was put back to an earlier state, or copied: it was refused before; replace the node"
@@ -40,15 +42,17 @@ package struct MetStarts: Equatable, Sendable {
     }
 
     /// Remembers a node that was admitted. True if that is news.
-    package mutating func meet(_ peer: PeerIdentity) -> Bool {
+    ///
+    /// - Parameter isNamed: whether the membership in force names the directory.
+    package mutating func meet(_ peer: PeerIdentity, isNamed: (Met) -> Bool = { _ in false }) -> Bool {
         guard peer.start != .untold else { return false }
         let met = Met(node: peer.node, incarnation: peer.incarnation, start: peer.start)
-        guard let place = place(of: peer) else {
-            all.insert(met, at: all.firstIndex { $0.node > peer.node } ?? all.endIndex)
-            return true
+        if let place = place(of: peer) {
+            guard all[place] != met else { return false }
+            all.remove(at: place)
         }
-        guard all[place] != met else { return false }
-        all[place] = met
+        while all.count >= Self.most { all.remove(at: all.firstIndex { $0.start != Self.condemned && !isNamed($0) } ?? all.firstIndex { !isNamed($0) } ?? 0) }
+        all.append(met)
         return true
     }
 
@@ -64,19 +68,16 @@ package struct MetStarts: Equatable, Sendable {
         return true
     }
 
-    /// Forgets the others.
-    mutating func keep(where isKnown: (Met) -> Bool) { all.removeAll { !isKnown($0) } }
-
     // MARK: The file
 
-    // magic "KHOSTART" | format u8 (1) | directories u16 | each: node u32, incarnation u64, number u64, mark u64 | CRC-32C of all before u32
+    // magic "KHOSTART" | format u8 (2; 1 had one directory of a node) | directories u16 | each: node u32, incarnation u64, number u64, mark u64 | CRC-32C of all before u32
 
     private static let magic = Array("KHOSTART".utf8)
 
     package func encoded() -> [UInt8] {
         var out = ByteWriter(capacity: 16 + all.count * 28)
         out.write(raw: Self.magic)
-        out.write(UInt8(1))
+        out.write(UInt8(2))
         out.write(UInt16(all.count))
         for met in all {
             out.write(met.node.rawValue)
@@ -90,7 +91,7 @@ package struct MetStarts: Equatable, Sendable {
 
     package init(decoding bytes: [UInt8]) throws(DecodingError) {
         all = try bytes.reading { reader throws(DecodingError) in
-            guard try reader.copiedBytes(8) == Self.magic, try reader.readUInt8() == 1 else { throw .invalid(at: 0, "no file of starts") }
+            guard try reader.copiedBytes(8) == Self.magic, (1...2).contains(try reader.readUInt8()) else { throw .invalid(at: 0, "no file of starts") }
             var all: [Met] = []
             for _ in 0..<(try reader.readUInt16()) {
                 let node = NodeID(try reader.readUInt32())

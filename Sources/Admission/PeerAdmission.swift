@@ -16,9 +16,14 @@ package struct PeerAdmission: Sendable {
     package private(set) var membership = Membership.empty
     /// The index of its entry.
     package private(set) var index = LogIndex(0)
-    private var guests: [NodeID: PeerStanding] = [:]
+    private var guests: [NodeID: Guest] = [:]
     /// The starts of others, as they were met.
     package private(set) var met: MetStarts
+    private struct Guest: Equatable {
+        let incarnation: Incarnation
+        let standing: PeerStanding
+    }
+
     /// When the newest start of each directory was met, in this process.
     private var metAt: [Incarnation: MonotonicTime] = [:]
 
@@ -36,8 +41,8 @@ package struct PeerAdmission: Sendable {
 
     /// Whom to dial: the members, and the guests where they say that they are.
     package var addresses: [(node: NodeID, address: String)] {
-        membership.members.map { (node: $0.id, address: guests[$0.id]?.address ?? $0.peerAddress) }
-            + guests.sorted { $0.key < $1.key }.filter { !membership.contains($0.key) }.map { (node: $0.key, address: $0.value.address) }
+        membership.members.map { (node: $0.id, address: guests[$0.id]?.standing.address ?? $0.peerAddress) }
+            + guests.sorted { $0.key < $1.key }.filter { !membership.contains($0.key) }.map { (node: $0.key, address: $0.value.standing.address) }
     }
 
     /// Whether it is one of them.
@@ -47,7 +52,7 @@ package struct PeerAdmission: Sendable {
     package mutating func change(to new: Membership, at newIndex: LogIndex) {
         membership = new
         index = newIndex
-        guests = guests.filter { $0.value.membershipIndex > newIndex }
+        guests = guests.filter { $0.value.standing.membershipIndex > newIndex }
     }
 
     package func judge(_ hello: PeerIdentity, _ standing: PeerStanding, certificateName: String) -> PeerVerdict {
@@ -63,13 +68,17 @@ package struct PeerAdmission: Sendable {
 
     /// Remembers the start of an admitted node. True if that is news, and is to be kept.
     package mutating func meet(_ hello: PeerIdentity, at now: MonotonicTime = MonotonicTime.now()) -> Bool {
-        guard met.meet(hello) else { return false }
+        let membership = membership
+        guard met.meet(hello, isNamed: { membership.member($0.node)?.incarnation == $0.incarnation }) else { return false }
         metAt[hello.incarnation] = now
-        if met.all.count > MetStarts.most {
-            met.keep { $0.incarnation == hello.incarnation || membership.member($0.node)?.incarnation == $0.incarnation }
-            metAt = metAt.filter { known in met.all.contains { $0.incarnation == known.key } }
-        }
+        if metAt.count > MetStarts.most { metAt = metAt.filter { known in met.all.contains { $0.incarnation == known.key } } }
         return true
+    }
+
+    /// Whether a connection that began then is of a process that has ended: a later start of its directory was met since. That is no reason to speak of.
+    package func isPast(_ hello: PeerIdentity, begun: MonotonicTime) -> Bool {
+        guard let at = metAt[hello.incarnation], begun <= at else { return false }
+        return met.objection(to: hello) != nil
     }
 
     /// Condemns the directory of a node that was refused for its start. Only a process that lives says so for certain: what one that has ended had sent
@@ -99,10 +108,20 @@ package struct PeerAdmission: Sendable {
 
     /// Remembers an admitted node if only its own word places it. True if that is news, and it is to be dialled.
     package mutating func welcome(_ hello: PeerIdentity, _ standing: PeerStanding) -> Bool {
+        let known = membership.member(hello.node), isNamed = known?.incarnation == hello.incarnation
+        // The directory that the membership names is there itself.
+        if isNamed, let guest = guests[hello.node], guest.incarnation != hello.incarnation { guests[hello.node] = nil }
         guard standing.membershipIndex > index, guests.count < Limits.members, !standing.address.isEmpty else { return false }
-        let known = membership.member(hello.node)
-        guard known?.incarnation != hello.incarnation || known?.peerAddress != standing.address, guests[hello.node] != standing else { return false }
-        guests[hello.node] = standing
+        let guest = Guest(incarnation: hello.incarnation, standing: standing)
+        guard !isNamed || known?.peerAddress != standing.address, guests[hello.node] != guest else { return false }
+        guests[hello.node] = guest
         return true
+    }
+
+    /// Whether a guest comes in the place of another directory of the same node, which the membership names. It may lead and campaign; but what it grants or acknowledges
+    /// would count for the other, which may have promised something else.
+    package func standsIn(_ node: NodeID) -> Bool {
+        guard let guest = guests[node], let member = membership.member(node) else { return false }
+        return member.incarnation != guest.incarnation
     }
 }

@@ -45,5 +45,14 @@ package struct RaftMessage: Equatable, Sendable {
         case leaseRequest(nonce: UInt64)
         /// You may, for so long from when you asked, with what is committed through `index` and all that you receive.
         case leaseGranted(nonce: UInt64, nanoseconds: UInt64, index: LogIndex)
+
+        /// Whether it says something that the receiver counts for the sender's number: a vote, a promise, entries that are durable or received there.
+        package var counts: Bool {
+            switch self {
+            case let .preVoteReply(granted), let .voteReply(granted): granted
+            case .appendAccepted, .heartbeatReply, .leaseRequest: true
+            default: false
+            }
+        }
     }
 }

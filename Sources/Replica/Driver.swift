@@ -42,7 +42,7 @@ final class Driver {
     private var clockAlarm = ClockAlarm()
     var isDraining = false
     var repair: Repair
-    var comparison = StateComparison(), scarceSessions = ScarceSessions()
+    var comparison = StateComparison(), scarceSessions = ScarceSessions(), receivers: [Compaction.Receiver] = []
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []
@@ -346,6 +346,7 @@ final class Driver {
 
     /// One at a time to a node: when it has ended, the core hears of it, whoever asked for it.
     private func sendSnapshot(to node: NodeID, isWanted: Bool = false) {
+        if !isWanted { noteReceiver(node) }
         guard !senders.contains(where: { $0.node == node }) else { return }
         guard !repair.isUnderWay else { return loop.report(.snapshotFinished(node, .zero, delivered: false)) }
         let send = surroundings.send

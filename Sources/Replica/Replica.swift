@@ -21,6 +21,7 @@ package final class Replica: Sendable {
     private let failure: FailureLatch
     private let standing: Standing
     private let report: @Sendable (String) -> Bool
+    private let standsIn: @Sendable (NodeID) -> Bool
     /// What entries that this node has received are about; of a node that wants leases.
     let touched: TouchedRecords?
 
@@ -93,6 +94,7 @@ package final class Replica: Sendable {
         self.lane = lane
         self.logLane = logLane
         self.applyLane = applyLane
+        standsIn = { transport.standsIn($0) }
         checkpointLane = checkpoints
         failure = latch
     }
@@ -170,6 +172,7 @@ package final class Replica: Sendable {
             let message = try ReplicaMessage(decoding: bytes)
             switch message {
             case let .raft(raft) where raft.from != node || raft.to != self.node: return false
+            case let .raft(raft) where raft.body.counts && standsIn(node): return true
             case .snapshotBegin, .snapshotChunk, .snapshotEnd: receiver.hear(message, from: node)
             default: lane.post(.message(message, from: node))
             }

@@ -9,6 +9,8 @@ package protocol ReplicaTransport: Sendable {
     func send(_ bytes: [UInt8], to node: NodeID, bulk: Bool) -> Bool
     /// Another membership is in force: that of the log's entry `index`, 0 for a new cluster's first.
     func membershipChanged(_ membership: Membership, at index: LogIndex)
+    /// Whether who speaks as this node is another directory of it than the membership names: what it grants or acknowledges does not count.
+    func standsIn(_ node: NodeID) -> Bool
 }
 
 /// Why a command was not taken. It had no effect.

@@ -61,8 +61,8 @@ struct PeerAdmissionTests {
             return
         }
         #expect(earlier.contains("start 8") && earlier.contains("start 9") && copy.contains("copies"))
-        // An older form of the handshake tells no start.
-        #expect(verdict(Self.identity(2)) == .admit)
+        // An older form of the handshake tells no start: where one was told before, it is one more that is past.
+        #expect(verdict(Self.identity(2)) != .admit && isAdmitted(admission, Self.identity(3), .none, "n3"))
     }
 
     /// A directory that was put back and is started again and again must not come to a number that nobody has met. But what a process had sent that has
@@ -118,19 +118,55 @@ struct PeerAdmissionTests {
         #expect(isCondemned && isAdmitted(admission, new, Self.standing(6), "n2"))
     }
 
+    /// What goes first for one more was met longest ago, is named by nobody, and was not refused.
     @Test func remembersSoManyDirectories() throws {
         var admission = Self.admission
-        _ = admission.meet(Self.started(9))
-        for number in 1..<UInt64(MetStarts.most) { _ = admission.meet(Self.started(1, incarnation: 100 + number)) }
+        _ = admission.meet(Self.started(9), at: MonotonicTime(nanoseconds: 1_000))
+        var before = admission.membership
+        before = Membership(members: [Self.member(1), Self.member(2, incarnation: 101), Self.member(3)], voters: before.voters)
+        _ = admission.meet(Self.started(9, incarnation: 101), at: MonotonicTime(nanoseconds: 1_000))
+        let named = admission.membership
+        admission.change(to: before, at: LogIndex(4))
+        let isCondemned = admission.condemn(Self.started(8, incarnation: 101), .none, certificateName: "n2", begun: MonotonicTime(nanoseconds: 2_000))
+        admission.change(to: named, at: LogIndex(5))
+        #expect(isCondemned)
+        for number in 2..<UInt64(MetStarts.most) { _ = admission.meet(Self.started(1, incarnation: 100 + number)) }
         #expect(admission.met.all.count == MetStarts.most)
         let bytes = admission.met.encoded()
         let kept = try MetStarts(decoding: bytes)
         #expect(kept == admission.met && bytes.count == 8 + 1 + 2 + MetStarts.most * 28 + 4)
-        let last = Self.started(4, incarnation: 99)
-        _ = admission.meet(last)
-        // Those of the membership stay, and the one that was met.
-        #expect(admission.met.all.map(\.incarnation) == [Incarnation(20), Incarnation(99)])
+        // Met once more, it is no more the oldest.
+        _ = admission.meet(Self.started(2, incarnation: 102))
+        for number in 0..<2 as Range<UInt64> { _ = admission.meet(Self.started(4, incarnation: 5_000 + number)) }
+        let all = admission.met.all.map(\.incarnation.rawValue)
+        #expect(all.count == MetStarts.most && all.starts(with: [20, 101, 105]) && all.suffix(3) == [102, 5_000, 5_001])
         #expect(!isAdmitted(admission, Self.started(8), .none, "n2"))
+    }
+
+    /// A connection of a process that has ended is no copy of a directory; one that began after its successor was met is.
+    @Test func whatIsPastIsNoReasonToSpeakOf() {
+        var admission = Self.admission
+        _ = admission.meet(Self.started(8), at: MonotonicTime(nanoseconds: 1_000))
+        _ = admission.meet(Self.started(9), at: MonotonicTime(nanoseconds: 2_000))
+        let begun = [1_000, 2_000, 2_001].map { MonotonicTime(nanoseconds: $0) }
+        #expect(begun.map { admission.isPast(Self.started(8), begun: $0) } == [true, true, false])
+        #expect(begun.map { admission.isPast(Self.started(9), begun: $0) } == [false, false, false])
+    }
+
+    /// Another directory of a member, which comes as a guest, may lead; its votes are not the member's.
+    @Test func aGuestDoesNotVoteForTheDirectoryThatTheLogNames() {
+        var admission = Self.admission
+        _ = admission.welcome(Self.identity(2, incarnation: 21), Self.standing(6))
+        _ = admission.welcome(Self.identity(3), Self.standing(6))
+        _ = admission.welcome(Self.identity(9), Self.standing(6))
+        #expect([1, 2, 3, 9].map { admission.standsIn(NodeID($0)) } == [false, true, false, false])
+        // The member itself is there again.
+        _ = admission.welcome(Self.identity(2), Self.standing(5))
+        #expect(!admission.standsIn(NodeID(2)))
+        _ = admission.welcome(Self.identity(2, incarnation: 21), Self.standing(6))
+        let voters = admission.membership.voters
+        admission.change(to: Membership(members: [Self.member(1), Self.member(2, incarnation: 21), Self.member(3)], voters: voters), at: LogIndex(6))
+        #expect(!admission.standsIn(NodeID(2)))
     }
 
     @Test func aDamagedFileOfStartsIsNotRead() throws {

@@ -6,20 +6,20 @@ import Testing
 
 /// Members come, vote and go in clusters of their own, by the commands that an administrator uses.
 extension ProcessTests {
-    /// Storage nodes `n1` to `n4` and the query node `n5`; `n4` waits for a place.
+    /// Storage nodes from `n1` on and a query node behind them; the storage nodes behind the founders wait for a place.
     @Processes final class Members {
         let cluster: LocalCluster
         private let folder: TemporaryFolder
 
-        init(_ configuration: String = "") async throws {
+        init(_ configuration: String = "", storage: Int = 4, founders: Int = 3) async throws {
             folder = try TemporaryFolder(prefix: "kho-members")
             cluster = LocalCluster(name: "members", folder: folder.path, programs: try World.programs)
             cluster.extraConfiguration = "\n[consensus]\ntick_milliseconds = 20\n" + configuration
             try cluster.makeAuthority()
-            try cluster.makeNodes(storage: 4, query: 1)
+            try cluster.makeNodes(storage: storage, query: 1)
             try cluster.startAll()
-            let founders = ["n1", "n2", "n3"].map(address).joined(separator: ",")
-            _ = try await succeed(["init", "--nodes", founders, "--query", address("n5")])
+            let addresses = (1...founders).map { address("n\($0)") }.joined(separator: ",")
+            _ = try await succeed(["init", "--nodes", addresses, "--query", address("n\(storage + 1)")])
         }
 
         func end() {
@@ -83,6 +83,49 @@ extension ProcessTests {
             guard let leader = await members.status("n4"), let query = await members.status("n5") else { return false }
             return leader["raftRole"]?.string == "leader" && query["appliedIndex"]?.int == leader["appliedIndex"]?.int && query["term"]?.int == leader["term"]?.int
         }
+        try await members.succeed(["cluster", "verify", "--timeout", "20s"])
+    }
+
+    /// From one voter to three and to five, and back by the same way to the one that was the first; but its directory is another by then: the first one is lost while
+    /// five vote, and with it another of them is away.
+    @Test func fromOneVoterToFiveAndBack() async throws {
+        let members = try await Members(storage: 5, founders: 1)
+        defer { members.end() }
+        let cluster = members.cluster
+        func vote(_ names: [String]) async throws {
+            for name in names {
+                try await members.succeed(["member", "add", "--learner", members.address(name)])
+                try await members.succeed(["member", "promote", name])
+            }
+        }
+        func remove(_ names: [String]) async throws {
+            for name in names {
+                try await members.succeed(["member", "remove", name, "--yes"])
+                cluster.kill(name)
+            }
+        }
+        #expect(try await members.voters() == ["n1"])
+        try await vote(["n2", "n3"])
+        #expect(try await members.voters() == ["n1", "n2", "n3"])
+        try await vote(["n4", "n5"])
+        #expect(try await members.voters() == ["n1", "n2", "n3", "n4", "n5"])
+        // Three of five are a majority.
+        cluster.kill("n1")
+        cluster.kill("n2")
+        try await members.succeed(["cluster", "configure", "--read-mode", "lease"])
+        Files.removeTree(try #require(cluster.node("n1")).dataFolder)
+        try await members.succeed(["member", "remove", "n1", "--yes"])
+        try cluster.start("n2")
+        try cluster.start("n1")
+        try await vote(["n1"])
+        #expect(try await members.voters() == ["n1", "n2", "n3", "n4", "n5"])
+        try await members.succeed(["cluster", "verify", "--timeout", "20s"])
+        try await remove(["n5", "n4"])
+        #expect(try await members.voters() == ["n1", "n2", "n3"])
+        try await remove(["n3", "n2"])
+        #expect(try await members.voters() == ["n1"])
+        try await members.leads("n1")
+        try await members.succeed(["cluster", "configure", "--read-mode", "read-index"])
         try await members.succeed(["cluster", "verify", "--timeout", "20s"])
     }
 

@@ -82,5 +82,6 @@ final class Partners: Sendable {
             return replica?.receive(bytes, from: node) ?? false
         }
         func membershipChanged(_ membership: Membership, at index: LogIndex) {}
+        func standsIn(_ node: NodeID) -> Bool { false }
     }
 }

@@ -21,6 +21,8 @@ final class MemoryNetwork: Sendable {
         var losesAnswers = false
         /// Whether chunks of snapshots are lost.
         var losesSnapshots = false
+        /// The numbers of transfers whose beginning was sent, each once.
+        var transfers: Set<UInt64> = []
     }
 
     private let state = Mutex(State())
@@ -37,6 +39,13 @@ final class MemoryNetwork: Sendable {
     func loseAnswers(_ isOn: Bool) { state.withLock { $0.losesAnswers = isOn } }
     func loseSnapshots(_ isOn: Bool) { state.withLock { $0.losesSnapshots = isOn } }
     var losesSnapshots: Bool { state.withLock { $0.losesSnapshots } }
+    var transfers: Int { state.withLock { $0.transfers.count } }
+
+    private func noteTransfer(_ bytes: [UInt8]) {
+        guard let message = try? ReplicaMessage(decoding: bytes), case let .snapshotBegin(transfer, _) = message else { return }
+        state.withLock { _ = $0.transfers.insert(transfer) }
+    }
+
     func heal() { state.withLock { $0.isolated = [] } }
 
     func deliver(_ bytes: [UInt8], from: NodeID, to: NodeID) -> Bool {
@@ -66,8 +75,12 @@ final class MemoryNetwork: Sendable {
         let node: NodeID
         let network: MemoryNetwork
 
-        func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool { !(bulk && network.losesSnapshots) && network.deliver(bytes, from: node, to: other) }
+        func send(_ bytes: [UInt8], to other: NodeID, bulk: Bool) -> Bool {
+            if bulk { network.noteTransfer(bytes) }
+            return !(bulk && network.losesSnapshots) && network.deliver(bytes, from: node, to: other)
+        }
         func membershipChanged(_ membership: Membership, at index: LogIndex) {}
+        func standsIn(_ node: NodeID) -> Bool { false }
     }
 }
 

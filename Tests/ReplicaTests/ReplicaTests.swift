@@ -2,6 +2,7 @@ import Catalogue
 import Core
 import Glibc
 import Raft
+import SegmentLog
 import Store
 import Testing
 
@@ -225,6 +226,59 @@ import Testing
         try cluster.wait("the learner to catch up again") { try cluster.records(n4) == 61 }
         try cluster.expectEqualStates()
         #expect(cluster.failures.texts.isEmpty)
+    }
+
+    /// While a snapshot is on its way more is written than the log keeps for others: its receiver goes on behind it all the same, and needs no second one.
+    @Test func whatIsWrittenDuringATransferIsKeptForItsReceiver() throws {
+        let cluster = try ReplicaCluster()
+        cluster.segmentBytes = LogOptions.segmentBytesMin
+        cluster.retainedLogBytes = 500_000
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for i in 0..<20 { try cluster.apply(try cluster.put("before-\(i)", bytes: 200_000, at: leader), at: leader) }
+        try cluster.wait("the log to be cut") { cluster.base(leader) > LogIndex(10) }
+        cluster.network.loseSnapshots(true)
+        try cluster.add(n4, incarnation: 4, at: leader)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("a transfer to begin") { cluster.network.transfers == 1 }
+        let begun = cluster.applied(leader)
+        // Twice as much as is kept for a follower that needs no snapshot.
+        for i in 0..<20 { try cluster.apply(try cluster.put("during-\(i)", bytes: 200_000, at: leader), at: leader) }
+        let checkpointed = cluster.applied(leader)
+        try cluster.wait("a checkpoint of it") { (cluster.stores[leader]?.checkpointed.index ?? LogIndex(0)) >= checkpointed }
+        usleep(300_000)
+        #expect(cluster.base(leader) <= begun)
+        cluster.network.loseSnapshots(false)
+        try cluster.wait("the learner to catch up") { try cluster.records(n4) == 40 }
+        #expect(cluster.network.transfers == 1)
+        // It is near: nothing more is kept for it.
+        for i in 0..<6 { try cluster.apply(try cluster.put("after-\(i)", bytes: 200_000, at: leader), at: leader) }
+        try cluster.wait("the log to be cut again") { cluster.base(leader) > checkpointed }
+        try cluster.expectEqualStates()
+    }
+
+    /// Without an end of the transfer: only so much is kept, and the receiver gets another snapshot.
+    @Test func whatIsKeptForAReceiverHasABound() throws {
+        let cluster = try ReplicaCluster()
+        cluster.segmentBytes = LogOptions.segmentBytesMin
+        cluster.retainedLogBytes = 100_000
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        for i in 0..<10 { try cluster.apply(try cluster.put("before-\(i)", bytes: 200_000, at: leader), at: leader) }
+        try cluster.wait("the log to be cut") { cluster.base(leader) > LogIndex(5) }
+        cluster.network.loseSnapshots(true)
+        try cluster.add(n4, incarnation: 4, at: leader)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("a transfer to begin") { cluster.network.transfers == 1 }
+        let begun = cluster.applied(leader)
+        for i in 0..<14 { try cluster.apply(try cluster.put("during-\(i)", bytes: 200_000, at: leader), at: leader) }
+        try cluster.wait("the log to be cut all the same") { cluster.base(leader) > begun }
+        cluster.network.loseSnapshots(false)
+        try cluster.wait("the learner to catch up") { try cluster.records(n4) == 24 }
+        #expect(cluster.network.transfers > 1)
+        try cluster.expectEqualStates()
     }
 }
 

@@ -19,6 +19,7 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
     private let save: @Sendable (MetStarts) -> Void
     /// Writes one after the other, off the event loops.
     private let disk = DispatchQueue(label: "kho-met")
+    private let isKeeping = Atomic(false)
 
     /// - Parameters:
     ///   - save: writes the starts that were met, and blocks for the disk. A start that was met in the moment before a crash may be missing.
@@ -53,6 +54,8 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
         dial()
     }
 
+    func standsIn(_ node: NodeID) -> Bool { admission.withLock { $0.standsIn(node) } }
+
     // MARK: PeerDelegate
 
     func received(_ bytes: [UInt8], from node: NodeID, lane: PeerLane) {
@@ -62,20 +65,33 @@ final class PeerAdapter: PeerDelegate, ReplicaTransport {
     /// Messages of admitted nodes that could not be read, spoke in another's name, or were for another: a newer version's, or a fault.
     var unreadableMessages: Int { unreadable.load(ordering: .relaxed) }
 
+    /// Writes what was met, and what is met until then with it.
+    private func keep() {
+        guard !isKeeping.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        disk.async { [self] in
+            isKeeping.store(false, ordering: .sequentiallyConsistent)
+            save(admission.withLock { $0.met })
+        }
+    }
+
     func connected(_ node: NodeID) {}
     func disconnected(_ node: NodeID) { ends.withLock { $0.replica }?.disconnected(node) }
 
     var standing: PeerStanding { admission.withLock { $0.standing } }
 
     func admits(_ hello: PeerIdentity, standing: PeerStanding, certificateName: String, begun: MonotonicTime) -> PeerVerdict {
-        let (verdict, isGuest, isToBeKept) = admission.withLock { admission in
+        let (verdict, isGuest, isToBeKept, isPast) = admission.withLock { admission in
             let verdict = admission.judge(hello, standing, certificateName: certificateName)
-            guard verdict == .admit else { return (verdict, false, admission.condemn(hello, standing, certificateName: certificateName, begun: begun)) }
-            return (verdict, admission.welcome(hello, standing), admission.meet(hello))
+            guard verdict == .admit else {
+                let isPast = admission.isPast(hello, begun: begun)
+                return (verdict, false, admission.condemn(hello, standing, certificateName: certificateName, begun: begun), isPast)
+            }
+            return (verdict, admission.welcome(hello, standing), admission.meet(hello), false)
         }
-        if isGuest { dial() }
-        if isToBeKept { disk.async { [self] in save(admission.withLock { $0.met }) } }
-        if case let .refuse(reason) = verdict { refused(hello, certificateName, reason) }
+        if isToBeKept { keep() }
+        // Connections that are open are judged again: what is known now may speak against them.
+        if isGuest || isToBeKept { dial() }
+        if case let .refuse(reason) = verdict, !isPast { refused(hello, certificateName, reason) }
         return verdict
     }
 }

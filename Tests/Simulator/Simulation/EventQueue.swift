@@ -80,8 +80,9 @@ enum Event {
 struct Packet {
     let from: Int
     let to: Int
-    /// The sender's data directory and life, and the receiver's life, when it was sent.
+    /// The sender's data directory, its start there and life, and the receiver's life, when it was sent.
     let incarnation: UInt64
+    let start: PeerStart
     let life: Int
     let receiverLife: Int
     /// At which entry the sender's log named it then (`PeerStanding`).

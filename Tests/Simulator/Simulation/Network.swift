@@ -68,8 +68,8 @@ extension World {
             return true
         }
         let packet = Packet(
-            from: node.place, to: receiver.place, incarnation: node.incarnation, life: node.life, receiverLife: receiver.life, standing: node.admission.standing,
-            isBulk: bulk, bytes: bytes)
+            from: node.place, to: receiver.place, incarnation: node.incarnation, start: node.start, life: node.life, receiverLife: receiver.life,
+            standing: node.admission.standing, isBulk: bulk, bytes: bytes)
         dispatch(packet)
         guard bytes.first == Self.raftKind else { return true }
         // Commands and transfers travel on a connection, which does not double; the consensus must not rely on that.
@@ -80,8 +80,8 @@ extension World {
         if has(.strays), dice.permille(5) {
             counts.strayMessages += 1
             let stray = Packet(
-                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, life: node.life, receiverLife: -1, standing: node.admission.standing, isBulk: bulk,
-                bytes: bytes)
+                from: node.place, to: dice.below(nodes.count), incarnation: node.incarnation, start: node.start, life: node.life, receiverLife: -1,
+                standing: node.admission.standing, isBulk: bulk, bytes: bytes)
             queue.push(.deliver(stray), at: time + dice.within(0...5 * settings.electionNanoseconds))
         }
         return true
@@ -134,14 +134,13 @@ extension World {
         replica.receive(packet.bytes, from: sender.id)
     }
 
-    /// What `PeerAdmission` says of the connection, on both sides, as in their handshake. What comes late from an earlier life has passed its
-    /// handshake then; it is judged as one that tells no start; but a twin never passed any.
+    /// What `PeerAdmission` says of the connection, on both sides, as in their handshake; open connections are judged again whenever something new is met. What comes late
+    /// from an earlier life has passed its handshake then, and is judged by the start of that time; but a twin never passed any.
     private func admits(_ receiver: SimulatedNode, _ sender: SimulatedNode, _ packet: Packet) -> Bool {
         let isOpen = packet.life == sender.life && packet.receiverLife == receiver.life
         guard isOpen || sender !== twin && receiver !== twin else { return false }
-        var peer = PeerIdentity(cluster: cluster, node: sender.id, incarnation: Incarnation(packet.incarnation))
+        let peer = PeerIdentity(cluster: cluster, node: sender.id, incarnation: Incarnation(packet.incarnation), start: packet.start)
         if isOpen {
-            peer.start = sender.start
             let other = identity(of: receiver), standing = receiver.admission.standing
             guard isAdmitted(by: sender, other, standing, receiver.name, isOpen: true) else { return false }
             meet(sender, other, standing)

@@ -190,4 +190,6 @@ final class SimulatedTransport: ReplicaTransport, @unchecked Sendable {
     func membershipChanged(_ membership: Membership, at index: LogIndex) {
         node.admission.change(to: membership, at: index)
     }
+
+    func standsIn(_ other: NodeID) -> Bool { node.admission.standsIn(other) }
 }
