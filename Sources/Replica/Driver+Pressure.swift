@@ -28,15 +28,6 @@ extension Driver {
         }
     }
 
-    /// The follower is to be sent a snapshot of what is applied by now, or more.
-    func noteReceiver(_ node: NodeID) {
-        receivers.removeAll { $0.node == node }
-        #if !KHO_BUG_RECEIVER_FORGOTTEN
-        // Without it: what comes behind a snapshot that is on its way is kept for nobody.
-        receivers.append(Compaction.Receiver(node: node, from: surroundings.applyLane.appliedIndex))
-        #endif
-    }
-
     /// A checkpoint is durable: what of the log may go, goes.
     func compact(behind checkpoint: LogIndex) {
         receivers = Compaction.remaining(receivers, core: core, retainedBytes: options.retainedLogBytes)

@@ -29,6 +29,12 @@ extension Driver {
         surroundings.send(.snapshotWanted(atLeast: surroundings.applyLane.appliedIndex), node)
     }
 
+    /// Why the membership is not changed so while the state is damaged: who is to go may have the only good copy of it.
+    func refusal(of next: Membership) -> ProposalRefusal? {
+        guard repair.isUnderWay, core.status.role == .leader else { return nil }
+        return core.membership.members.allSatisfy { next.contains($0.id) } ? nil : .stateDamaged
+    }
+
     // MARK: States that differ
 
     /// Between two words of a dispute that lasts.

@@ -7,7 +7,7 @@ final class Driver {
     var core: RaftCore
     private var effects: [RaftEffect] = []
     let options: ReplicaOptions
-    private unowned let loop: ReplicaLoop
+    unowned let loop: ReplicaLoop
     let surroundings: ReplicaLoop.Surroundings
     let host: ReplicaHost
 
@@ -38,7 +38,7 @@ final class Driver {
     private var lastRound = MonotonicTime(nanoseconds: 0)
     private var proposals: [Proposal] = []
     private var nextNumber: UInt64
-    private var senders: [SnapshotSender] = []
+    var senders: [SnapshotSender] = []
     private var clockAlarm = ClockAlarm()
     var isDraining = false
     var repair: Repair
@@ -71,7 +71,7 @@ final class Driver {
         if let what = surroundings.machine.damage { takeOutOfService(what) }
     }
 
-    private func number() -> UInt64 {
+    func number() -> UInt64 {
         nextNumber += 1
         return nextNumber
     }
@@ -127,6 +127,7 @@ final class Driver {
         switch item {
         case .propose, .read: break
         case let .proposeMembership(membership, completion):
+            if let refusal = refusal(of: membership) { return completion(.refused(refusal)) }
             let id = ProposalID(number())
             askers[id] = .local(completion)
             step(.proposeMembership(id, membership))
@@ -342,21 +343,6 @@ final class Driver {
             clockAlarm.raise(at: host.now())
             surroundings.alarm(alarm)
         }
-    }
-
-    /// One at a time to a node: when it has ended, the core hears of it, whoever asked for it.
-    private func sendSnapshot(to node: NodeID, isWanted: Bool = false) {
-        if !isWanted { noteReceiver(node) }
-        guard !senders.contains(where: { $0.node == node }) else { return }
-        guard !repair.isUnderWay else { return loop.report(.snapshotFinished(node, .zero, delivered: false)) }
-        let send = surroundings.send
-        let loop = loop
-        let sender = SnapshotSender(
-            to: node, transfer: number(), isWanted: isWanted, bytesPerSecond: options.snapshotBytesPerSecond, machine: surroundings.machine, host: host, send: { send($0, node) },
-            damaged: { [report = surroundings.reportDamage] in _ = report($0) },
-            finished: { position, delivered in loop.report(.snapshotFinished(node, position, delivered: delivered)) })
-        senders.append(sender)
-        sender.start()
     }
 
     /// Nobody will be answered by this loop any more.

@@ -33,6 +33,8 @@ package enum ProposalRefusal: UInt8, Error, Equatable, Sendable {
     case targetUnfit = 9
     /// The node that was to lead did not come to it in time.
     case transferFailed = 10
+    /// The leader's state is damaged and to be rebuilt from that of another: nobody is removed meanwhile.
+    case stateDamaged = 11
 
     init(_ refusal: Refusal) {
         switch refusal {

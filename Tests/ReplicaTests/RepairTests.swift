@@ -70,6 +70,32 @@ import Testing
         #expect(try cluster.records(follower) == 221)
     }
 
+    /// The only voter's state is damaged. Whoever is removed then may have the only good copy.
+    @Test func nobodyIsRemovedWhileTheLeadersStateIsDamaged() throws {
+        let n4 = NodeID(4)
+        let cluster = try ReplicaCluster(voters: 1)
+        cluster.comparisonMilliseconds = .max
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        try cluster.makeWorld(at: leader)
+        try cluster.add(n4, incarnation: 4, at: leader)
+        try cluster.start(n4, membership: Membership.empty)
+        try cluster.wait("the learner to catch up") { cluster.applied(n4) == cluster.applied(leader) }
+        let replica = try #require(cluster.replicas[leader])
+        func remove() -> ProposalResult? {
+            let answer = Mailbox<ProposalResult>()
+            replica.propose(replica.membership.removing(n4)) { answer.post($0) }
+            return answer.take(atMostNanoseconds: 20_000_000_000)?.first
+        }
+        cluster.network.loseSnapshots(true)
+        #expect(replica.reportDamage("a record does not fit its checksum"))
+        try cluster.wait("the damage to be noted") { cluster.stores[leader]?.damage != nil && cluster.repairs.texts.contains { $0.contains("damaged") } }
+        #expect(remove() == .refused(.stateDamaged))
+        cluster.network.loseSnapshots(false)
+        try cluster.wait("the leader to be rebuilt") { replica.damage == nil }
+        try cluster.wait("the removal") { if case .applied = remove() { true } else { !replica.membership.contains(n4) } }
+    }
+
     /// Whoever is asked for a state and has not applied as much, since nobody waits for it there, does so and sends it.
     @Test func aStateThatIsAppliedLateIsSent() throws {
         let n4 = NodeID(4)

@@ -15,11 +15,10 @@ import Testing
     /// 1564: a damaged voter whose log was full took no entry that its leader needed it for, and the leader knew too little to rebuild it.
     /// 50989: a bit flipped in what was synced last before a power cut, which no log can tell from a write that was cut short (docs/disk-format.md, "The limit").
     /// 14360: a voter's new directory received the log from its beginning, and led by a membership in which its predecessor had been the only voter.
-    /// 13374389: a copy of a directory was heard by one that had met the directory which took its place. 9298: clocks that were set right too early for states to be compared.
     static let saved: [(seed: UInt64, events: Int)] = [
         (9, 4_000), (21, 4_000), (92, 4_000), (120, 4_000), (128, 4_000), (5_073, 10_000), (5_364, 10_000), (6_228, 10_000), (6_941, 10_000),
         (3_984, 10_000), (4_496, 10_000), (7_729, 10_000), (7_933, 10_000), (11_145, 10_000), (12_642, 10_000), (1_564, 10_000), (50_989, 10_000),
-        (14_360, 10_000), (13_374_389, 10_000), (9_298, 10_000),
+        (14_360, 10_000),
     ]
 
     @Test(arguments: saved) func holdsUnderSavedSeeds(seed: UInt64, events: Int) {
@@ -28,6 +27,10 @@ import Testing
         settings.applyPauseMilliseconds = 0
         run(settings, events: events)
     }
+
+    /// The same since nodes pause before they apply: 13374389: a copy of a directory was heard by one that had met the directory which took its place. 9298: clocks that were
+    /// set right too early for states to be compared. 7000157: entries of time that came as fast as they were applied left no moment at which all had applied the same.
+    @Test(arguments: [13_374_389, 9_298, 7_000_157] as [UInt64]) func holdsUnderLaterSeeds(seed: UInt64) { run(WorldSettings(seed: seed), events: 10_000) }
 
     @Test(arguments: 0..<4) func holdsUnderFreshSeeds(share: Int) {
         for _ in 0..<2 { run(WorldSettings(seed: SystemRandom.uint64()), events: 3_000) }

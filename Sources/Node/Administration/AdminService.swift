@@ -220,6 +220,8 @@ struct AdminService: Sendable {
         case .refused(.quorumAtRisk): throw Failure(.refused, "of the nodes that are to vote no majority answers")
         case .refused(.targetUnfit): throw Failure(.refused, "the node that is to lead is no voter that answers, or leads already")
         case .refused(.transferFailed): throw Failure(.unavailable, "the node that was to lead did not come to it in time", retryAfterMilliseconds: 1_000)
+        case .refused(.stateDamaged):
+            throw Failure(.unavailable, "the leader's state is damaged and is to be rebuilt from another member's: nobody is removed before that", retryAfterMilliseconds: 1_000)
         case .refused(.diskFull): throw Failure(.lowSpace, "the leader's disk or its state's map ([storage] map_size) is nearly full: free space there, delete records, or raise map_size on every node")
         case .refused(.tooLarge): throw Failure(.tooLarge)
         case .refused(.notLeader): throw Failure(.unavailable, "no leader is known here, or it is another node", retryAfterMilliseconds: 200)

@@ -46,7 +46,8 @@ extension World {
         }
         if membership.voters.count < settings.votersLeast, let learner = membership.learners.first { return membership.promoting(learner) }
         if !isCalm, settings.usesLeases, dice.permille(60) { return membership.reading(membership.readMode == .lease ? .readIndex : .lease) }
-        guard !isCalm, settings.faults.contains(.members), dice.permille(600) else { return nil }
+        // A voter whose log is damaged is as lost, and nobody knows it yet: who takes another's vote away now may leave no majority.
+        guard !isCalm, settings.faults.contains(.members), nodes.allSatisfy({ !$0.isDamaged }), dice.permille(600) else { return nil }
         let learners = membership.learners
         if settings.spares > 0, dice.permille(700), let next = exchanged(membership) { return next }
         switch dice.below(4) {

@@ -28,12 +28,13 @@ extension World {
             return fail("a connected majority makes no progress in 60 election timeouts: \(states)")
         }
         network.heal()
-        // What was in some log only is committed by now, or gone: its time may have been later than all that was applied.
-        setClocksRight()
+        // What was in some log only is committed by now, or gone: a time later than all that was applied, or another membership.
+        makeComparable()
         for number in clients.indices { clients[number].isResting = true }
-        run(until: time + 120 * settings.electionNanoseconds) { !isAtRest }
+        var rest: LogIndex?
+        run(until: time + 120 * settings.electionNanoseconds) { !isAtRest(&rest) }
         guard violation == nil else { return }
-        guard isAtRest else { return fail("not everybody has come to the same state in 120 election timeouts: \(states)") }
+        guard isAtRest(&rest) else { return fail("not everybody has come to the same state in 120 election timeouts: \(states)") }
         checkRest()
     }
 
@@ -42,9 +43,7 @@ extension World {
         network.heal()
         network.connectAll()
         replaceRefused()
-        setClocksRight()
-        // Where fewer than three vote nobody can say who is right.
-        if record.membership.voters.count < 3 { for node in nodes { node.machine?.isStray = false } }
+        makeComparable()
         for node in nodes {
             node.pausedUntil = 0
             node.diskNanoseconds = min(node.diskNanoseconds, 2_000_000)
@@ -60,10 +59,15 @@ extension World {
         }
     }
 
-    /// A log's time that is ahead of all clocks stands still, and states are compared by it.
-    private func setClocksRight() {
-        guard settings.hasHours || settings.comparisonMilliseconds < .max else { return }
-        for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }
+    /// States can be compared, so that those that went astray are found. A log's time that is ahead of all clocks stands still, and states are compared by it; where fewer
+    /// than three vote, or one of them has lost its directory, nobody can say who is right.
+    private func makeComparable() {
+        if settings.hasHours || settings.comparisonMilliseconds < .max {
+            for node in nodes { node.wallOffset += max(0, record.model.applied.time.milliseconds - node.wall(time)) }
+        }
+        let membership = record.membership
+        let areThere = membership.voters.allSatisfy { membership.member($0)?.incarnation.rawValue == nodes[Int($0.rawValue) - 1].incarnation }
+        if membership.voters.count < 3 || !areThere { for node in nodes { node.machine?.isStray = false } }
     }
 
     /// A quorum by every membership that is in anybody's log, with somebody whom its own quorum elects, by chance; and the rest of the members that are in their place. With a
@@ -104,12 +108,14 @@ extension World {
         }
     }
 
-    /// Every member has applied everything, and no client waits.
-    private var isAtRest: Bool {
-        guard clients.allSatisfy(\.isDone), let leader = nodes.first(where: { $0.isLeader }), leader.seenCommit == record.committedIndex else { return false }
+    /// Every member has applied what was committed when the last client was answered. (A leader goes on writing the time down, so there may be no moment at which all have applied
+    /// the same.)
+    private func isAtRest(_ index: inout LogIndex?) -> Bool {
+        guard clients.allSatisfy(\.isDone), let leader = nodes.first(where: { $0.isLeader }) else { return false }
+        if index == nil, leader.seenCommit == record.committedIndex { index = record.committedIndex }
+        guard let index, leader.seenCommit >= index else { return false }
         return nodes.filter(isIn).allSatisfy { node in
-            node.isUp && !node.isRotten && node.machine?.applied.position.index == record.appliedIndex && record.appliedIndex == record.committedIndex
-                && leader.seenMembership.member(node.id)?.incarnation.rawValue == node.incarnation
+            node.isUp && !node.isRotten && (node.machine?.applied.position.index ?? LogIndex(0)) >= index && leader.seenMembership.member(node.id)?.incarnation.rawValue == node.incarnation
         }
     }
 

@@ -71,8 +71,7 @@ package struct WorldSettings: Sendable {
     let comparisonMilliseconds: Int64
     /// Hours pass within a run: clocks jump often and far, and a log's time that is behind takes its steps with short pauses.
     let hasHours: Bool
-    var logTimeIdleMilliseconds: Int64 { hasHours ? Self.hastyIdleMilliseconds : Limits.logTimeIdleMilliseconds }
-    private static let hastyIdleMilliseconds: Int64 = 100
+    var logTimeIdleMilliseconds: Int64 { hasHours ? 100 : Limits.logTimeIdleMilliseconds }
     /// Nodes that are not there at first: they come under new numbers when others were removed for good.
     package var spares: Int
     /// Voters that the administrator leaves at the least. Where it is one, the cluster begins with one.
@@ -104,8 +103,6 @@ package struct WorldSettings: Sendable {
         unappliedBytes = [500, 3_000, 1 << 20][apart.below(3)]
         comparisonMilliseconds = apart.permille(500) ? [200, 1_000, 4_000][apart.below(3)] : Int64.max
         hasHours = apart.permille(400)
-        // There is to be a moment at which everybody has applied everything, from one time entry to the next.
-        if hasHours { applyPauseMilliseconds = min(applyPauseMilliseconds, UInt64(Self.hastyIdleMilliseconds) / 2) }
         self.faults = faults ?? chosen
         spares = self.faults.contains(.members) && apart.permille(600) ? 1 + apart.below(3) : 0
         votersLeast = self.faults.contains(.members) && apart.permille(250) ? 1 : 3
