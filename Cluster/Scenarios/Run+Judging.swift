@@ -29,9 +29,9 @@ extension Run {
         var calls = observations.calls
         let readSince = MonotonicTime.now().nanoseconds
         var last = LastReading()
-        for (place, name) in stage.queryNames.filter({ !failed.contains($0) }).enumerated() {
+        for name in stage.queryNames.filter({ !failed.contains($0) }) {
             do {
-                last.contents.append((name, try await records(stage, place, register, observations)))
+                last.contents.append((name, try await records(stage, name, register, observations)))
             } catch {
                 last.unread.append("\(name) cannot be read in the end: \(error)")
             }
@@ -150,11 +150,11 @@ extension Run {
         return (index.flatMap { UInt64(exactly: $0) }, differences)
     }
 
-    /// Every record of the register, but the probe's.
+    /// Every record of the register as this query node has it, but the probe's.
     private func records(
-        _ stage: Stage, _ place: Int, _ register: Register, _ observations: Observations
+        _ stage: Stage, _ name: String, _ register: Register, _ observations: Observations
     ) async throws -> [String: Call.Found] {
-        let client = try stage.client(startingAt: place, deadline: .seconds(30))
+        let client = try stage.client(of: name, deadline: .seconds(30))
         defer { client.close() }
         var all: [String: Call.Found] = [:]
         for try await record in client.scan(register.dataset) {

@@ -228,8 +228,18 @@ package struct ScenarioFailure: Error, CustomStringConvertible {
     func client(startingAt place: Int, deadline: Duration = .seconds(8), as identity: String = "client") throws -> KhoClient {
         let endpoints = queryNames.compactMap { cluster.node($0)?.clientAddress }
         let first = place % endpoints.count
-        return try KhoClient(
-            endpoints: Array(endpoints[first...] + endpoints[..<first]), tls: tls(identity),
+        return try client(of: Array(endpoints[first...] + endpoints[..<first]), deadline, identity)
+    }
+
+    /// One that asks this node and no other.
+    func client(of name: String, deadline: Duration) throws -> KhoClient {
+        guard let address = cluster.node(name)?.clientAddress else { throw ScenarioFailure("there is no query node \(name)") }
+        return try client(of: [address], deadline, "client")
+    }
+
+    private func client(of endpoints: [String], _ deadline: Duration, _ identity: String) throws -> KhoClient {
+        try KhoClient(
+            endpoints: endpoints, tls: tls(identity),
             settings: KhoSettings(deadline: deadline, connectTimeout: .seconds(2), silence: .seconds(1)))
     }
 
