@@ -47,6 +47,41 @@ extension ProcessTests {
         #expect(try await members.voters() == ["n1", "n2", "n4"])
     }
 
+    /// A copy of a directory is started beside its node, with the next number. It is heard first, as if it were the node; when the node itself is met again both are refused, and
+    /// what is open to either of them ends.
+    @Test func aCopyAndItsNodeAreBothCutOff() async throws {
+        let members = try await Members()
+        defer { members.end() }
+        let cluster = members.cluster
+        try await members.leads(try #require(await leader(members)))
+        try await members.succeed(["member", "transfer-leader", "n1"])
+        try await members.leads("n1")
+        let voter = try #require(cluster.node("n3")), copy = try #require(cluster.node("n4"))
+        // The copy has the place of a node that waits for one.
+        cluster.kill("n4")
+        Files.removeTree(copy.dataFolder)
+        var text = try Files.text(voter.configuration)
+        for (own, other) in [(voter.peerAddress, copy.peerAddress), (voter.adminAddress, copy.adminAddress), (voter.dataFolder, copy.dataFolder)] {
+            #expect(text.contains(own))
+            text.replace(own, with: other)
+        }
+        try Files.write(text, to: copy.configuration)
+        try self.copy(voter.dataFolder, to: copy.dataFolder)
+        try cluster.start("n4")
+        func refusals(_ name: String) -> Int {
+            guard let node = cluster.node(name), let text = try? Files.text(node.dataFolder + "/audit.jsonl") else { return 0 }
+            return text.split(separator: "\n").count { $0.contains("it was refused before") }
+        }
+        try await Self.patience("both to be refused") { refusals("n1") > 1 && refusals("n2") > 1 }
+        for name in ["n3", "n4"] {
+            try await Self.patience("\(name) to hear nobody") { await members.status(name)?["raftRole"]?.string == "preCandidate" }
+        }
+        // The others go on.
+        cluster.kill("n3")
+        cluster.kill("n4")
+        try await members.succeed(["cluster", "configure", "--read-mode", "lease"])
+    }
+
     private func leader(_ members: Members) async throws -> String? {
         var found: String?
         try await Self.patience("a leader") {
