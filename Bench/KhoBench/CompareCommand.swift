@@ -85,6 +85,8 @@ struct CompareCommand: AsyncParsableCommand {
             try ReportWriter.write(for: folder)
             Self.show(plan, medians, comparison)
             Output.say("written to \(folder); read \(folder)/report.html")
+            let failed = comparison.warnings.count { $0.contains(": FAILED: ") }
+            if failed > 0 { throw BenchError("\(failed) checks failed: no figure above counts", remedy: "read the lines with FAILED") }
         }
     }
 

@@ -11,6 +11,8 @@ import Synchronization
     private let warmUpSeconds: Double
     private let seconds: Double
     private(set) var usage: ProcessUsage?
+    /// Of all processors, while it was measured.
+    private(set) var busySeconds = 0.0
     private nonisolated let beginning = Mutex<MonotonicTime?>(nil)
 
     init(target: any Target, fault: Workload.Fault?, warmUpSeconds: Double, seconds: Double) {
@@ -28,7 +30,7 @@ import Synchronization
         while beginning.withLock({ $0 }) == nil { try await Task.sleep(for: .milliseconds(1)) }
         guard let begin = beginning.withLock({ $0 }) else { return [:] }
         try await sleep(until: begin.nanoseconds)
-        let meter = ProcessMeter(target.processes)
+        let meter = ProcessMeter(target.processes), busyBefore = EnvironmentProbe.busySeconds
         var events: [Int: String] = [:]
         if let fault {
             func note(_ text: String) { if !text.isEmpty { events[Int(MonotonicTime.now().milliseconds(since: begin) / 1_000)] = text } }
@@ -42,6 +44,7 @@ import Synchronization
         }
         try await sleep(until: begin.nanoseconds + UInt64(seconds * 1e9))
         usage = meter.usage
+        busySeconds = EnvironmentProbe.busySeconds - busyBefore
         return events
     }
 

@@ -71,7 +71,7 @@ struct SearchCommand: AsyncParsableCommand {
                 try RunFolder.write(result, histograms: histograms, to: "\(folder)/runs/\(shape)")
                 comparison.add(result, line, round: 1, folder: "runs/\(shape)")
                 try RunFolder.write(comparison, to: folder)
-                let holds = holds(result, objective)
+                let holds = try holds(result, objective)
                 Output.say(Output.line(result, shape: shape.description) + (holds ? "  holds" : "  does not hold"))
                 if holds { held = rate } else { failed = rate }
                 if let failed, held == nil, failed < 100 { break }
@@ -88,9 +88,14 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private func holds(_ result: RunResult, _ objective: Objective) -> Bool {
-        result.operations.allSatisfy { operation in
-            guard operation.errors == 0, operation.skipped == 0, let figure = objective.reached(operation.response ?? operation.service) else { return false }
+    /// - Throws: if that cannot be said: too few samples carry the percentile, or what the target did is not what was asked.
+    private func holds(_ result: RunResult, _ objective: Objective) throws -> Bool {
+        if let failed = result.checks.first(where: { !$0.passed }) { throw BenchError("\(failed.name) failed: \(failed.detail)") }
+        return try result.operations.allSatisfy { operation in
+            guard operation.errors == 0, operation.skipped == 0 else { return false }
+            guard let figure = objective.reached(operation.response ?? operation.service) else {
+                throw BenchError("\(operation.service.samples) samples of \(operation.kind) are too few for \(slo)", remedy: "allow more time with --seconds, or begin higher with --from")
+            }
             return figure <= objective.nanoseconds
         }
     }

@@ -119,7 +119,11 @@ import Core
     /// One run: warm-up, measurement, check.
     func measure(_ workload: Workload, _ request: Request) async throws -> (result: RunResult, histograms: [(kind: String, histogram: LatencyHistogram)]) {
         if let refusal = target.refusal(of: workload) { throw BenchError("\(workload.name) cannot be run on \(target.name): \(refusal)") }
+        if let fault = workload.fault, request.seconds < Double(fault.endSeconds + 2) {
+            throw BenchError("\(workload.name) disturbs the target until second \(fault.endSeconds), and is to be measured for \(request.seconds) s", remedy: "--seconds \(fault.endSeconds + 5)")
+        }
         try await target.prepare(workload)
+        let loadBefore = EnvironmentProbe.load
         // What the run before has left to write is not this one's.
         let busy = await EnvironmentProbe.settle(below: Warnings.busyShareMax, atMostSeconds: Self.settleSecondsMax)
         var job = LoadJob(
@@ -140,27 +144,28 @@ import Core
         let events = try await disturbance.value
         let beside = try await background
         let usage = course.usage
+        let others = Warnings.othersShare(busySeconds: course.busySeconds, targetSeconds: usage?.processorSeconds, outcome, processors: request.environment.processors)
         importNext += (workload.imports ? Self.imported(outcome, job) : 0) + (beside.map { Self.imported($0.outcome, $0.job) } ?? 0)
         let checkBegin = MonotonicTime.now()
         let checks = try await check(workload, outcome, imported: outcome.ledger.batches + (beside?.outcome.ledger.batches ?? []))
         let checkSeconds = MonotonicTime.now().milliseconds(since: checkBegin) / 1_000
         var kinds = workload.shares.map(\.kind)
-        var operations = kinds.compactMap { kind in outcome[kind].map { self.operation(kind, $0, outcome) } }
+        var operations = kinds.compactMap { kind in outcome[kind].map { self.operation(kind, $0, outcome, countsSending: kind == kinds.first) } }
         var histograms = kinds.compactMap { kind in outcome[kind].map { (kind: kind.name, histogram: $0.response ?? $0.service) } }
         if let recorder = beside?.outcome[.importBatch], let outcome = beside?.outcome {
             kinds.append(.importBatch)
-            operations.append(operation(.importBatch, recorder, outcome))
+            operations.append(operation(.importBatch, recorder, outcome, countsSending: false))
             histograms.append((kind: OperationKind.importBatch.name, histogram: recorder.service))
         }
         var environment = request.environment
-        environment.loadBefore = EnvironmentProbe.load
+        environment.loadBefore = loadBefore
         let result = RunResult(
             beganAt: began, environment: environment, target: target.description(of: workload),
             workload: WorkloadDescription(name: workload.name, file: workload.text, records: records, valueBytes: shape.valueBytes, seed: request.seed), load: job.load,
             seconds: StageSeconds(load: loadSeconds, warmUp: request.warmUpSeconds, measure: outcome.seconds, check: checkSeconds), operations: operations,
             series: outcome.series?.points(events: events) ?? [], usage: usage,
             ceilingPerSecond: Warnings.ceiling(of: operations, request, protocolName: target.name), checks: checks,
-            warnings: Warnings.of(outcome, operations, request, busyShare: busy, isFaulty: workload.fault != nil, protocolName: target.name))
+            warnings: Warnings.of(outcome, operations, request, busyShare: busy, othersShare: others, isFaulty: workload.fault != nil, protocolName: target.name))
         return (result, histograms)
     }
 
@@ -181,11 +186,14 @@ import Core
         return (try await target.run(job, importing) { _ in }, job)
     }
 
-    private func operation(_ kind: OperationKind, _ recorder: KindRecorder, _ outcome: LoadOutcome) -> OperationResult {
+    /// - Parameter countsSending: what was sent late or never is known of all kinds together, and is the first one's.
+    private func operation(_ kind: OperationKind, _ recorder: KindRecorder, _ outcome: LoadOutcome, countsSending: Bool) -> OperationResult {
         let count = kind == .importBatch ? recorder.records : recorder.answers
+        // A failed import is no record, and what failed otherwise is no operation done.
+        let done = count - min(count, kind == .importBatch ? 0 : recorder.errors)
         return OperationResult(
-            kind: kind.name, count: count, perSecond: Double(count) / max(0.001, outcome.seconds), errors: recorder.errors, denied: recorder.denied,
-            late: outcome.late, skipped: outcome.skipped, service: recorder.service.summary, response: recorder.response?.summary,
+            kind: kind.name, count: count, perSecond: Double(done) / max(0.001, outcome.seconds), errors: recorder.errors, denied: recorder.denied,
+            late: countsSending ? outcome.late : 0, skipped: countsSending ? outcome.skipped : 0, service: recorder.service.summary, response: recorder.response?.summary,
             errorSamples: recorder.errorSamples)
     }
 }

@@ -18,9 +18,11 @@ enum Warnings {
     }
 
     static func of(
-        _ outcome: LoadOutcome, _ operations: [OperationResult], _ request: TargetSession.Request, busyShare: Double, isFaulty: Bool, protocolName: String
+        _ outcome: LoadOutcome, _ operations: [OperationResult], _ request: TargetSession.Request, busyShare: Double, othersShare: Double = 0, isFaulty: Bool,
+        protocolName: String
     ) -> [String] {
         var warnings = of(request.environment, busyShare: busyShare)
+        if othersShare > busyShareMax { warnings.append("the machine was busy during the run: \(percent(othersShare)) of its processors' time went to neither target nor generator") }
         for operation in operations where operation.service.p99 == nil {
             warnings.append("too few samples of \(operation.kind) for p99: \(operation.service.samples)")
         }
@@ -51,6 +53,13 @@ enum Warnings {
         let silent = series.filter { $0.operations == 0 }.map { String($0.second) }
         guard !silent.isEmpty else { return nil }
         return "no answer came in \(silent.count) of \(series.count) seconds: \(silent.prefix(10).joined(separator: ", "))"
+    }
+
+    /// The share of all processors' time that neither the target nor the generator had, 0 to 1.
+    static func othersShare(busySeconds: Double, targetSeconds: Double?, _ outcome: LoadOutcome, processors: Int) -> Double {
+        guard let targetSeconds, outcome.seconds > 0, outcome.wallSeconds > 0 else { return 0 }
+        let generator = outcome.generatorSeconds * outcome.seconds / outcome.wallSeconds
+        return max(0, busySeconds - targetSeconds - generator) / (outcome.seconds * Double(max(1, processors)))
     }
 
     private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }

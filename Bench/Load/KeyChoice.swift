@@ -15,6 +15,8 @@ package struct KeyChoice: Sendable {
     private var random: SeededRandom
     private let distribution: KeyDistribution
     private let zipf: Zipf?
+    /// How many there were at the beginning: those that are asked for often stay the same while others come.
+    private let recordsAtFirst: UInt64
     /// Records that the row condition hides are not drawn.
     private let onlyVisible: Bool
 
@@ -22,6 +24,7 @@ package struct KeyChoice: Sendable {
     package init(_ distribution: KeyDistribution, records: UInt64, onlyVisible: Bool = false, seed: UInt64, zipf: Zipf? = nil) {
         self.distribution = distribution
         self.onlyVisible = onlyVisible
+        recordsAtFirst = max(1, records)
         random = SeededRandom(seed: seed)
         self.zipf = distribution == .uniform ? nil : zipf ?? Zipf(records: records)
     }
@@ -32,7 +35,7 @@ package struct KeyChoice: Sendable {
         var number: UInt64
         switch distribution {
         case .uniform: number = random.next().multipliedFullWidth(by: records).high
-        case .zipfian: number = DataShape.mixed(rank()) % records
+        case .zipfian: number = DataShape.mixed(rank()) % min(records, recordsAtFirst)
         case .latest: number = records - 1 - min(rank(), records - 1)
         }
         if onlyVisible, number % 10 == 9 { number -= 1 }

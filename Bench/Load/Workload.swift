@@ -37,6 +37,8 @@ package struct Workload: Sendable, Equatable {
         /// From the beginning of the measurement.
         package var afterSeconds: Int
         package var lastsSeconds: Int
+        /// From the beginning of the measurement, when all of it is over: one node after the other of three is restarted.
+        package var endSeconds: Int { afterSeconds + lastsSeconds * (kind == .rollingRestart ? 3 : 1) }
     }
 
     package var name: String

@@ -38,16 +38,21 @@ package enum EnvironmentProbe {
 
     /// The share of all processors' time that was not idle for so long, 0 to 1: says that a machine is busy before the average of a minute does.
     package static func busyShare(forSeconds seconds: Double) async -> Double {
-        func times() -> (busy: Double, all: Double) {
-            let numbers = (text("/proc/stat")?.split(separator: "\n").first?.split(separator: " ").dropFirst() ?? []).compactMap { Double($0) }
-            guard numbers.count > 4 else { return (0, 0) }
-            let all = numbers.prefix(8).reduce(0, +)
-            return (all - numbers[3] - numbers[4], all)
-        }
-        let before = times()
+        let before = ticks
         try? await Task.sleep(for: .seconds(seconds))
-        let after = times()
+        let after = ticks
         return after.all > before.all ? (after.busy - before.busy) / (after.all - before.all) : 0
+    }
+
+    /// Seconds of all processors since the machine began that were not idle; what the host took away is among them.
+    package static var busySeconds: Double { ticks.busy / 100 }
+
+    /// Hundredths of a second, of all processors.
+    private static var ticks: (busy: Double, all: Double) {
+        let numbers = (text("/proc/stat")?.split(separator: "\n").first?.split(separator: " ").dropFirst() ?? []).compactMap { Double($0) }
+        guard numbers.count > 4 else { return (0, 0) }
+        let all = numbers.prefix(8).reduce(0, +)
+        return (all - numbers[3] - numbers[4], all)
     }
 
     /// Waits until the share is at most so much for half a second, since what ran before may still be writing; no longer than so many seconds. The share that it came to.

@@ -186,11 +186,12 @@ package struct OperationResult: Codable, Sendable, Equatable {
     package var kind: String
     /// Answered within the measurement, errors and denials among them.
     package var count: UInt64
+    /// Of those that did not fail.
     package var perSecond: Double
     package var errors: UInt64
     /// Refused by right, as the workload meant it.
     package var denied: UInt64
-    /// Open loads: sent more than a millisecond after they were due.
+    /// Open loads: sent more than a millisecond after they were due; of all kinds, at the first one.
     package var late: UInt64
     /// Open loads: never sent.
     package var skipped: UInt64

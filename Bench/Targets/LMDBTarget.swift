@@ -44,7 +44,7 @@ final class LMDBTarget: Target {
         return try await LMDBLoad(environment: environment, database: database, job: job).run(began)
     }
 
-    /// Writes batch after batch, each in a transaction that is synced.
+    /// Writes batch after batch, each in a transaction of its own. The file is opened without syncs, so what this gives is a limit, not durability.
     private func fill(_ job: LoadJob, _ environment: Environment, _ database: Database, _ began: (MonotonicTime) -> Void) throws -> LoadOutcome {
         var source = OperationSource(job.source, shared: job.shared, seed: job.seed, zipf: nil)
         let order = ScatteredOrder(count: OperationSource.scatterWindow)
@@ -70,7 +70,7 @@ final class LMDBTarget: Target {
 
     func description(of workload: Workload) -> TargetDescription {
         TargetDescription(
-            name: name, version: "liblmdb of the system", durability: "synced at the end of each transaction", replication: "none: in this process",
+            name: name, version: "liblmdb of the system", durability: "none: the system writes the file when it likes", replication: "none: in this process",
             encryption: "none: no sockets", filtering: "none: the whole value", consistency: "a read transaction for `depth` reads", configuration: [])
     }
 

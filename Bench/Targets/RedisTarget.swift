@@ -29,7 +29,7 @@ final class RedisTarget: Target {
     /// Without what was made for this machine.
     private var configuration: [String] {
         [
-            "save \"\"", "appendonly yes", "appendfsync always", "auto-aof-rewrite-percentage 0", "user default on nopass resetkeys ~0* ~1* +@all",
+            "save \"\"", "appendonly yes", "appendfsync always", "auto-aof-rewrite-percentage 0", "user default on nopass \(Self.everyKey) +@all",
         ]
     }
 
@@ -55,7 +55,20 @@ final class RedisTarget: Target {
         folder.remove()
     }
 
-    func prepare(_ workload: Workload) async throws {}
+    /// Who may have every key costs redis nothing; patterns are matched with the keys of each command. So they stand only where something is to be denied.
+    private static let everyKey = "~*", loadedKeys = "resetkeys ~0* ~1*"
+
+    func prepare(_ workload: Workload) async throws {
+        let keys = workload.shares.contains { $0.kind == .deniedGet } ? Self.loadedKeys : "resetkeys " + Self.everyKey
+        var command = ["-p", "\(port.number)"]
+        if let certificates { command += ["--tls", "--cert", certificates.loadCertificate, "--key", certificates.loadKey, "--cacert", certificates.authority] }
+        let process = try ChildProcess(
+            try Programs.find("redis-cli", package: "redis-tools"), command + ["ACL", "SETUSER", "default"] + keys.split(separator: " ").map(String.init),
+            output: folder.path + "/redis-cli.out", errors: folder.path + "/redis-cli.out")
+        guard process.wait() == 0, try Files.text(folder.path + "/redis-cli.out").hasPrefix("OK") else {
+            throw BenchError("redis did not take its keys: \(try Files.text(folder.path + "/redis-cli.out"))")
+        }
+    }
 
     func refusal(of workload: Workload) -> String? {
         if workload.shares.contains(where: { $0.kind == .scan }) { return "\(name) does not keep its keys in order, so it cannot scan" }

@@ -1,3 +1,4 @@
+import BenchLoad
 import BenchMeasure
 import BenchTargets
 import Foundation
@@ -35,6 +36,14 @@ import Testing
         #expect(Calibration(of: .init(environment("b"), threads: 1), file: file).ceilings.isEmpty)
         try Data("no JSON".utf8).write(to: URL(fileURLWithPath: file))
         #expect(Calibration(of: maker, file: file).ceilings.isEmpty)
+    }
+
+    @Test func whatOthersTookIsSeenDuringTheRun() {
+        // The generator ran for 8 s, of which 5 were measured: 2.5 s of its 4 fall into them.
+        let outcome = LoadOutcome(seconds: 5, generatorSeconds: 4, wallSeconds: 8)
+        #expect(Warnings.othersShare(busySeconds: 7.5, targetSeconds: 3, outcome, processors: 2) == 0.2)
+        #expect(Warnings.othersShare(busySeconds: 5, targetSeconds: 3, outcome, processors: 2) == 0)
+        #expect(Warnings.othersShare(busySeconds: 7.5, targetSeconds: nil, outcome, processors: 2) == 0)
     }
 
     @Test func aProgramIsOlderThanASourceThatWasWrittenAfterIt() throws {

@@ -4,6 +4,17 @@ import Testing
 @testable import BenchLoad
 
 @Suite struct DataTests {
+    /// While others come, those that are asked for often stay the same.
+    @Test func whatIsAskedForOftenStaysSo() {
+        func most(growing: Bool) -> [UInt64] {
+            var choice = KeyChoice(.zipfian, records: 1_000, seed: 7)
+            var counts: [UInt64: Int] = [:]
+            for number in 0..<20_000 as Range<UInt64> { counts[choice.next(of: 1_000 + (growing ? number : 0)), default: 0] += 1 }
+            return counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map(\.key)
+        }
+        #expect(most(growing: true) == most(growing: false))
+    }
+
     @Test func keysAreTwelveDigitsInTheOrderOfTheNumbers() {
         for number in [UInt64(0), 7, 1_234_567, 999_999_999_999] {
             let key = String(decoding: DataShape.key(number), as: UTF8.self)

@@ -20,6 +20,15 @@ import Testing
         }
     }
 
+    @Test func aFaultIsOverBeforeAMeasurementOfItsLength() throws {
+        func end(_ kind: String) throws -> Int? {
+            try Workload("name = \"w\"\nabout = \"a test\"\n[operations]\nget = 100\n[fault]\nkind = \"\(kind)\"\nafter_seconds = 4\nlasts_seconds = 3\n", file: "w.toml").fault?.endSeconds
+        }
+        #expect(try end("failover") == 7 && end("slow-follower") == 7)
+        // Three nodes, one after the other.
+        #expect(try end("rolling-restart") == 13)
+    }
+
     @Test func theTableAsksForWorkloadsThatThereAre() {
         for line in ComparisonPlan.table.lines {
             #expect(FileManager.default.fileExists(atPath: Self.folder.appendingPathComponent(line.workload + ".toml").path), "\(line.workload)")
