@@ -93,6 +93,7 @@ final class LoadConnection<P: LoadProtocol> {
 
     /// Writes what was put together.
     func flush() {
+        proto.endBatch(into: &out)
         do throws(ProtocolFailure) { try write() } catch { fail(error.description) }
     }
 

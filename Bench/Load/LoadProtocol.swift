@@ -15,6 +15,8 @@ protocol LoadProtocol: SendableMetatype {
     mutating func greet(into out: inout ByteWriter)
     /// Appends the request.
     mutating func write(_ operation: Operation, slot: Int, into out: inout ByteWriter)
+    /// What was appended is sent now.
+    mutating func endBatch(into out: inout ByteWriter)
     /// The next answer in the bytes from `offset` on, which moves behind it; nil if more bytes are needed. What is no answer to an operation is
     /// dealt with on the way; it may append to `out`. A value lies in `bytes`.
     mutating func next(in bytes: UnsafeRawBufferPointer, from offset: inout Int, out: inout ByteWriter) throws(ProtocolFailure) -> Answer?
@@ -23,6 +25,7 @@ protocol LoadProtocol: SendableMetatype {
 extension LoadProtocol {
     static var prelude: (say: [UInt8], expect: UInt8)? { nil }
     static var applicationProtocols: [String] { [] }
+    mutating func endBatch(into out: inout ByteWriter) {}
 }
 
 /// The target said what its protocol does not allow, or refused the connection.
@@ -47,6 +50,9 @@ struct SlotQueue {
         ring[(head + count) & (ring.count - 1)] = Int32(slot)
         count += 1
     }
+
+    /// The oldest; nil if nothing is under way.
+    var first: Int? { count > 0 ? Int(ring[head]) : nil }
 
     /// Nil if nothing is under way.
     mutating func removeFirst() -> Int? {

@@ -105,18 +105,46 @@ import Wire
         out.bytes = []
         proto.write(Operation(.get, record: 5), slot: 2, into: &out)
         let bind = Array("\0g\0".utf8) + [0, 1, 0, 1, 0, 1, 0, 0, 0, 12] + Array("000000000005".utf8) + [0, 0]
-        #expect(out.bytes == message("B", bind) + message("E", [0, 0, 0, 0, 0]) + message("S", []))
-        proto.write(Operation(.get, record: 6), slot: 1, into: &out)
+        let asked = message("B", bind) + message("E", [0, 0, 0, 0, 0])
+        #expect(out.bytes == asked)
+        proto.write(Operation(.get, record: 5), slot: 1, into: &out)
+        // What is refused would take those behind it with it, so it does not share their Sync.
         proto.write(Operation(.deniedGet, record: 6), slot: 0, into: &out)
+        #expect(out.bytes.starts(with: asked + asked + message("S", []) + message("B", Array("\0d\0".utf8)).prefix(1)))
+        let end = out.bytes.count
+        proto.endBatch(into: &out)
+        #expect(out.bytes.count == end)
         let row: [UInt8] = [0, 2, 0, 0, 0, 2] + Array("ab".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
         let refused = message("E", Array("SERROR\0C42501\0Mno right\0\0".utf8)) + ready
-        let bytes = message("2", []) + message("D", row) + message("C", Array("SELECT 1\0".utf8)) + ready + message("2", [])
+        let bytes = message("2", []) + message("D", row) + message("C", Array("SELECT 1\0".utf8)) + message("2", [])
             + message("C", Array("SELECT 0\0".utf8)) + ready + refused
         let found = try answers(&proto, bytes, piece: piece, &out)
         #expect(found.map(\.0.slot) == [2, 1, 0])
         #expect(found.map(\.0.outcome) == [.found, .absent, .denied])
         #expect(PostgresRow.columns(of: found[0].1) == [Array("ab".utf8), nil])
         #expect(proto.failure == "PostgreSQL: no right")
+    }
+
+    /// An error among reads that share a Sync takes those behind it with it.
+    @Test(arguments: pieces) func readsThatShareASync(_ piece: Int) throws {
+        var proto = PostgresProtocol(postgres)
+        var out = ByteWriter()
+        let ready = message("Z", [UInt8(ascii: "I")])
+        _ = try answers(&proto, message("R", [0, 0, 0, 0]) + ready + ready, piece: piece, &out)
+        for batch in [4, 1] {
+            for slot in 0..<batch { proto.write(Operation(.get, record: 5), slot: slot, into: &out) }
+            proto.endBatch(into: &out)
+        }
+        let one = message("2", []) + message("D", [0, 1, 0, 0, 0, 1, 65]) + message("C", Array("SELECT 1\0".utf8))
+        let broken = message("2", []) + message("E", Array("SERROR\0C22012\0Mdivision by zero\0\0".utf8))
+        let found = try answers(&proto, one + broken + ready + one + ready, piece: piece, &out)
+        #expect(found.map(\.0.slot) == [0, 1, 2, 3, 0])
+        #expect(found.map(\.0.outcome) == [.found, .failed, .failed, .failed, .found])
+        #expect(proto.failure == "PostgreSQL: division by zero")
+        // Fewer answers than reads without an error.
+        proto.write(Operation(.get, record: 5), slot: 0, into: &out)
+        proto.endBatch(into: &out)
+        #expect(throws: ProtocolFailure.self) { try answers(&proto, ready, piece: piece, &out) }
     }
 
     @Test(arguments: pieces) func updatesOfPostgreSQL(_ piece: Int) throws {

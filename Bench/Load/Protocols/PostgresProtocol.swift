@@ -27,7 +27,8 @@ package struct PostgresSpeech: Sendable {
     }
 }
 
-/// PostgreSQL's protocol, version 3: statements are prepared once, then each operation is Bind, Execute, Sync, many under way at a time.
+/// PostgreSQL's protocol, version 3: statements are prepared once, then each operation is Bind and Execute, many under way at a time. Reads by key that are sent together
+/// share a Sync, and with it a transaction and the write of their answers; every other operation has its own.
 struct PostgresProtocol: LoadProtocol {
     /// SSLRequest; `S` is yes.
     static let prelude: (say: [UInt8], expect: UInt8)? = ([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F], UInt8(ascii: "S"))
@@ -38,6 +39,12 @@ struct PostgresProtocol: LoadProtocol {
     private let order = ScatteredOrder(count: OperationSource.scatterWindow)
     private var phase = Phase.starting
     private var waiting = SlotQueue()
+    /// For each Sync under way the reads that share it; 0 where it is of one operation of another kind.
+    private var syncs = SlotQueue()
+    /// Reads that were written since the last Sync.
+    private var unsynced = 0
+    /// Of the oldest Sync, reads that were answered already; and those that an error before them took away.
+    private var answered = 0, lost = 0
     private(set) var failure = ""
     var isReady: Bool { phase == .ready }
 
@@ -66,9 +73,13 @@ struct PostgresProtocol: LoadProtocol {
     }
 
     mutating func write(_ operation: Operation, slot: Int, into out: inout ByteWriter) {
+        if operation.kind != .get { endBatch(into: &out) }
         waiting.append(slot)
         switch operation.kind {
-        case .get, .readModifyWrite: get("g", operation.record, &out)
+        case .get:
+            unsynced += 1
+            return get("g", operation.record, &out)
+        case .readModifyWrite: get("g", operation.record, &out)
         case .deniedGet: get("d", operation.record, &out)
         case .scan:
             bind("s", count: 2, &out) { out in
@@ -87,6 +98,14 @@ struct PostgresProtocol: LoadProtocol {
         case .importBatch:
             for place in 0..<operation.count { put(OperationSource.record(place, of: operation, order), operation.stamp, &out) }
         }
+        syncs.append(0)
+        sync(&out)
+    }
+
+    mutating func endBatch(into out: inout ByteWriter) {
+        guard unsynced > 0 else { return }
+        syncs.append(unsynced)
+        unsynced = 0
         sync(&out)
     }
 
@@ -161,9 +180,13 @@ struct PostgresProtocol: LoadProtocol {
 
     // MARK: Messages in
 
-    /// An answer is everything up to ReadyForQuery; it is taken when all of it is there.
+    /// An answer is everything up to ReadyForQuery, and of reads that share one up to their CommandComplete; it is taken when all of it is there.
     mutating func next(in bytes: UnsafeRawBufferPointer, from offset: inout Int, out: inout ByteWriter) throws(ProtocolFailure) -> Answer? {
         while true {
+            if lost > 0 {
+                lost -= 1
+                return Answer(slot: try takeSlot(), outcome: .failed)
+            }
             var place = offset
             var rows: UInt32 = 0
             var row = 0..<0
@@ -180,7 +203,13 @@ struct PostgresProtocol: LoadProtocol {
                 case UInt8(ascii: "D"):
                     if rows == 0 { row = body }
                     rows += 1
-                case UInt8(ascii: "C"): wrote = Self.wrote(bytes, body)
+                case UInt8(ascii: "C"):
+                    if phase == .ready, (syncs.first ?? 0) > 0 {
+                        answered += 1
+                        offset = body.upperBound
+                        return Answer(slot: try takeSlot(), outcome: rows > 0 ? .found : .absent, records: rows, value: row)
+                    }
+                    wrote = Self.wrote(bytes, body)
                 case UInt8(ascii: "E"): error = body
                 case UInt8(ascii: "R"):
                     guard body.count >= 4, bytes.big32(body.lowerBound) == 0 else { throw ProtocolFailure("PostgreSQL asks for a password") }
@@ -199,11 +228,24 @@ struct PostgresProtocol: LoadProtocol {
                 phase = phase == .starting ? .preparing : .ready
                 continue
             }
-            guard let slot = waiting.removeFirst() else { throw ProtocolFailure("an answer to nothing that was asked") }
+            if let shared = syncs.removeFirst(), shared > 0 {
+                // What came behind an error was not done.
+                lost = shared - answered
+                answered = 0
+                guard lost > 0 else { continue }
+                if error == nil { throw ProtocolFailure("\(lost) of \(shared) reads were not answered") }
+                lost -= 1
+            }
+            let slot = try takeSlot()
             // 42501: insufficient privilege.
             if let error { return Answer(slot: slot, outcome: Self.field("C", bytes, error) == "42501" ? .denied : .failed) }
             return Answer(slot: slot, outcome: wrote ? .written : rows > 0 ? .found : .absent, records: rows, value: row)
         }
+    }
+
+    private mutating func takeSlot() throws(ProtocolFailure) -> Int {
+        guard let slot = waiting.removeFirst() else { throw ProtocolFailure("an answer to nothing that was asked") }
+        return slot
     }
 
     /// Whether the tag of a CommandComplete is of a write that met a row: `INSERT 0 1`, `UPDATE 1`, not `UPDATE 0`.
