@@ -78,6 +78,15 @@ package final class EngineData {
     /// Entries that put new records, to be applied in their order; nothing else may be applied before them.
     func entries(_ count: Int, putsPerEntry: Int) -> [LogEntry] { feed.entries(count, putsPerEntry: putsPerEntry, dataset, owner) }
 
+    /// Sessions of the owner, in whose turn `sessionEntries` puts.
+    static let sessions = 4
+
+    /// The same, of one put each, as clients write: in sessions, which remember what was answered.
+    func sessionEntries(_ count: Int) throws -> [LogEntry] {
+        try feed.openSessions(Self.sessions, owner)
+        return feed.sessionEntries(count, dataset, owner)
+    }
+
     /// Every record of the state, as it lies there. Returns the bytes of all values.
     private static func copy(of store: StateStore, to raw: Environment, _ database: Database) throws -> Int {
         var bytes = 0
@@ -119,6 +128,7 @@ package final class EngineData {
         private var index = LogIndex(0)
         /// The number of the record that is put next.
         private var next = 0
+        private var sessions: [(id: SessionID, sequence: UInt64)] = []
 
         init(_ store: StateStore) { self.store = store }
 
@@ -161,8 +171,25 @@ package final class EngineData {
             (0..<count).map { _ in puts(putsPerEntry, dataset, owner) }
         }
 
+        mutating func openSessions(_ count: Int, _ owner: PrincipalID) throws {
+            for _ in 0..<count {
+                guard case let .sessionOpened(id)? = try store.apply([entry(.openSession(owner))]).first ?? nil else { throw EngineError("no session was opened") }
+                sessions.append((id, 0))
+            }
+        }
+
+        mutating func sessionEntries(_ count: Int, _ dataset: DatasetID, _ owner: PrincipalID) -> [LogEntry] {
+            (0..<count).map { number in
+                let place = number % sessions.count
+                sessions[place].sequence += 1
+                return puts(1, dataset, owner, session: sessions[place].id, sequence: sessions[place].sequence)
+            }
+        }
+
         /// An entry that puts the next records.
-        private mutating func puts(_ count: Int, _ dataset: DatasetID, _ owner: PrincipalID) -> LogEntry {
+        private mutating func puts(
+            _ count: Int, _ dataset: DatasetID, _ owner: PrincipalID, session: SessionID = .none, sequence: UInt64 = 0
+        ) -> LogEntry {
             let text = String(repeating: "x", count: 32)
             let operations = (next..<next + count).map { number in
                 let fields = (0..<10).map { field -> WriteOperation.Field in
@@ -171,7 +198,7 @@ package final class EngineData {
                 return WriteOperation(kind: .put, dataset: dataset, key: EngineData.key(number), fields: fields)
             }
             next += count
-            return entry(.write(WriteCommand(principal: owner, session: .none, sequence: 0, policyIndex: LogIndex(0), operations: operations)))
+            return entry(.write(WriteCommand(principal: owner, session: session, sequence: sequence, policyIndex: LogIndex(0), operations: operations)))
         }
     }
 }

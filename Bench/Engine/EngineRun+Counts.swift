@@ -32,10 +32,11 @@ extension EngineRun {
         var scanned: Double
         var put64: Double
         var put1: Double
+        var sessionPut: Double
 
-        package static let allocations = Bounds(get: 0.25, maskedGet: 0.25, filteredGet: 0.25, scanned: 0.01, put64: 1.25, put1: 4.5)
+        package static let allocations = Bounds(get: 0.25, maskedGet: 0.25, filteredGet: 0.25, scanned: 0.01, put64: 1.25, put1: 4.5, sessionPut: 1_000)
         /// By callgrind, whose processor is the same on every machine.
-        package static let instructions = Bounds(get: 6_600, maskedGet: 7_500, filteredGet: 6_350, scanned: 2_150, put64: 26_000, put1: 33_500)
+        package static let instructions = Bounds(get: 6_600, maskedGet: 7_500, filteredGet: 6_350, scanned: 2_150, put64: 26_000, put1: 33_500, sessionPut: 1_000_000)
     }
 
     /// A figure that does not depend on the machine, and its bound.
@@ -63,6 +64,7 @@ extension EngineRun {
             count("scan, per record examined", bounds.scanned, try scan(.count(counter, warmUp: 4, batches: 16))),
             count("put applied, 64 to an entry", bounds.put64, try applied(putsPerEntry: 64, counter)),
             count("put applied, one to an entry", bounds.put1, try applied(putsPerEntry: 1, counter)),
+            count("put applied, one to an entry, in a session with all its answers", bounds.sessionPut, try appliedInSessions(counter)),
         ]
     }
 
@@ -72,6 +74,16 @@ extension EngineRun {
         return try measure(.count(counter, warmUp: 8, batches: 32)) { batch in
             for case let .rejected(why)? in try data.store.apply(Array(entries[batch * 16..<batch * 16 + 16])) { throw EngineError("refused: \(why)") }
             return 16 * putsPerEntry
+        }
+    }
+
+    /// The same of sessions that have as many answers as they keep: for each new one the oldest goes.
+    private func appliedInSessions(_ counter: Counter) throws -> Double {
+        let full = EngineData.sessions * Limits.sessionAnswers / 16 + 8
+        let entries = try data.sessionEntries(16 * (full + 32))
+        return try measure(.count(counter, warmUp: full, batches: 32)) { batch in
+            for case let .rejected(why)? in try data.store.apply(Array(entries[batch * 16..<batch * 16 + 16])) { throw EngineError("refused: \(why)") }
+            return 16
         }
     }
 }

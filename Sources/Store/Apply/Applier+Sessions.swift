@@ -28,6 +28,13 @@ struct Session: Equatable {
         return out.bytes
     }
 
+    /// The key of an answer.
+    static func writeKey(_ id: SessionID, _ sequence: UInt64, into out: inout ByteWriter) {
+        out.bytes.removeAll(keepingCapacity: true)
+        out.write(id.rawValue)
+        out.write(sequence)
+    }
+
     func encoded() -> [UInt8] {
         var out = ByteWriter(capacity: 28)
         out.write(principal)
@@ -60,6 +67,8 @@ extension Applier {
     /// The session's id is the entry's index. Opening one ends some of those that were idle too long, and one where there are too many.
     func openSession(_ principal: PrincipalID, at entry: LogEntry, _ transaction: inout WriteTransaction) throws(StoreError) -> CommandOutcome {
         guard let known = catalogue.principal(principal), known.active else { return .rejected(Rejection(.unauthenticated)) }
+        // What opening one looks through is in the database.
+        try writeSessions(&transaction)
         try makeRoom(for: principal, at: entry.time, &transaction)
         let id = SessionID(entry.index.rawValue)
         try add(id, Session(principal: principal.rawValue, lastUsed: entry.time), &transaction)
@@ -73,7 +82,7 @@ extension Applier {
         _ apply: (inout WriteTransaction) throws(StoreError) -> CommandOutcome
     ) throws(StoreError) -> CommandOutcome {
         guard write.session != .none else { return try apply(&transaction) }
-        guard var session = try session(write.session, transaction), session.principal == write.principal.rawValue,
+        guard var session = try keptSession(write.session, transaction), session.principal == write.principal.rawValue,
             entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
         else { return .rejected(Rejection(.sessionEnded)) }
         guard write.sequence > 0 else { return .rejected(Rejection(.invalid, text: "sequence numbers begin with 1")) }
@@ -81,7 +90,8 @@ extension Applier {
         // Bug: a retried write is applied again.
         let known: [UInt8]? = nil
         #else
-        let known = try copied(transaction, databases.sessions, Session.key(write.session, write.sequence))
+        // There is no answer above the highest.
+        let known = write.sequence > session.highest ? nil : try copied(transaction, databases.sessions, Session.key(write.session, write.sequence))
         #endif
         if let stored = known {
             do throws(DecodingError) { return try stored.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } } catch {
@@ -100,14 +110,31 @@ extension Applier {
             var old = foot
             while old < newFoot {
                 old += 1
-                try delete(&transaction, databases.sessions, Session.key(write.session, old))
+                Session.writeKey(write.session, old, into: &sessionKey)
+                try delete(&transaction, databases.sessions, sessionKey.bytes)
             }
             session.highest = write.sequence
         }
         session.lastUsed = entry.time
-        try put(&transaction, databases.sessions, Session.key(write.session), session.encoded())
-        try put(&transaction, databases.sessions, Session.key(write.session, write.sequence), outcome.encoded())
+        sessions.change(write.session, to: session)
+        Session.writeKey(write.session, write.sequence, into: &sessionKey)
+        answer.bytes.removeAll(keepingCapacity: true)
+        outcome.encode(into: &answer)
+        try put(&transaction, databases.sessions, sessionKey.bytes, answer.bytes)
         return outcome
+    }
+
+    /// The session as this batch has it by now.
+    private func keptSession(_ id: SessionID, _ transaction: borrowing WriteTransaction) throws(StoreError) -> Session? {
+        if let kept = sessions[id] { return kept }
+        guard let session = try session(id, transaction) else { return nil }
+        sessions.read(id, session)
+        return session
+    }
+
+    /// Puts those that changed where everybody else looks for them.
+    func writeSessions(_ transaction: inout WriteTransaction) throws(StoreError) {
+        for (id, session) in sessions.take() { try put(&transaction, databases.sessions, Session.key(id), session.encoded()) }
     }
 
     func session(_ id: SessionID, _ transaction: borrowing WriteTransaction) throws(StoreError) -> Session? {

@@ -19,6 +19,10 @@ final class Applier {
     var records: [UInt8] = []
     /// Figures of the datasets that this batch touches, written back with it. In the order of first touch.
     var figures: [(dataset: DatasetID, figures: DatasetFigures)] = []
+    /// Sessions that this batch uses, written back with it.
+    var sessions = KeptSessions()
+    /// A key of the sessions' database and an answer that are about to be written: kept for their memory.
+    var sessionKey = ByteWriter(capacity: 16), answer = ByteWriter(capacity: 64)
 
     init(catalogue: Catalogue, state: AppliedState, databases: Databases) {
         self.catalogue = catalogue
@@ -40,11 +44,13 @@ final class Applier {
         // Compiled from a catalogue that is not.
         plans = PlanCache()
         figures = []
+        sessions.forget()
     }
 
     /// Applies entries that follow the last one. An outcome for each; nil for those without one.
     func apply(_ entries: [LogEntry], _ transaction: inout WriteTransaction) throws(StoreError) -> [CommandOutcome?] {
         figures = []
+        sessions.forget()
         var outcomes: [CommandOutcome?] = []
         outcomes.reserveCapacity(entries.count)
         for entry in entries {
@@ -57,6 +63,7 @@ final class Applier {
         for (dataset, figures) in figures {
             try put(&transaction, databases.meta, DatasetFigures.key(dataset), figures.encoded())
         }
+        try writeSessions(&transaction)
         state.policyIndex = catalogue.policyIndex
         #if KHO_BUG_APPLIED_INDEX_APART
         // Bug: the applied index written is that of the batch before.
