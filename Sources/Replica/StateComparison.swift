@@ -7,7 +7,7 @@ struct StateDigest: Equatable, Sendable {
     /// Of what digests are made. Another number where a newer version makes them of something else: the two are not compared while nodes are upgraded one by one. It does
     /// not help a version that stores other bytes for the same entries: the first node of it would be judged wrong by those that are not upgraded yet. Such a version
     /// must store the old form until every node can store the new one.
-    static let scheme: UInt8 = 1
+    static let scheme: UInt8 = 2
 
     let index: LogIndex
     let value: Digest

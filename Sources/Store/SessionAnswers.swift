@@ -10,11 +10,9 @@ extension ReadView {
         let found = try Session(decoding: bytes)
         guard found.principal == principal.rawValue,
             state.time.milliseconds - found.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds,
-            let answer = try copied(Session.key(session, sequence))
+            sequence > found.foot, let stored = try copied(Session.key(session, sequence))
         else { return nil }
-        do throws(DecodingError) { return try answer.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } } catch {
-            throw .corrupt(path: "sessions", what: "\(error)")
-        }
+        return try Session.answer(stored, to: sequence)
     }
 
     private func copied(_ key: [UInt8]) throws(StoreError) -> [UInt8]? {

@@ -12,8 +12,11 @@ struct Session: Equatable {
     /// When the queue of ends looks at it again: at its end, as far as was known when it was put there.
     var due: LogTime
 
-    // Keys: session u64 → the session; session u64, sequence u64 → the outcome's bytes. Value: principal u32, last used
+    // Keys: session u64 → the session; session u64, place u16 → an answer: sequence u64, the outcome's bytes. Value: principal u32, last used
     // i64, highest u64, due i64. `SessionIndex` has the keys that begin with 255.
+    //
+    // An answer's place is its sequence number modulo the window's length: each takes that of the one that falls out of the window, in the same bytes mostly, and nothing is
+    // ever removed. Where a client skips numbers an answer stays behind its window; who finds one looks at its number and at the window's foot.
 
     static func key(_ id: SessionID) -> [UInt8] {
         var out = ByteWriter(capacity: 8)
@@ -21,18 +24,36 @@ struct Session: Equatable {
         return out.bytes
     }
 
-    static func key(_ id: SessionID, _ sequence: UInt64) -> [UInt8] {
-        var out = ByteWriter(capacity: 16)
-        out.write(id.rawValue)
-        out.write(sequence)
-        return out.bytes
-    }
-
     /// The key of an answer.
     static func writeKey(_ id: SessionID, _ sequence: UInt64, into out: inout ByteWriter) {
         out.bytes.removeAll(keepingCapacity: true)
         out.write(id.rawValue)
-        out.write(sequence)
+        out.write(UInt16(sequence % UInt64(Limits.sessionAnswers)))
+    }
+
+    static func key(_ id: SessionID, _ sequence: UInt64) -> [UInt8] {
+        var out = ByteWriter(capacity: 10)
+        writeKey(id, sequence, into: &out)
+        return out.bytes
+    }
+
+    /// Up to and with this number answers are forgotten.
+    var foot: UInt64 {
+        let window = UInt64(Limits.sessionAnswers)
+        return highest > window ? highest - window : 0
+    }
+
+    /// What is stored under an answer's key is the answer to this number, or to one that has had its place before or after it: then nil.
+    static func answer(_ stored: [UInt8], to sequence: UInt64) throws(StoreError) -> CommandOutcome? {
+        do throws(DecodingError) {
+            return try stored.reading { reader throws(DecodingError) in
+                guard try reader.readUInt64() == sequence else {
+                    _ = try reader.copiedRest()
+                    return nil
+                }
+                return try CommandOutcome(from: &reader)
+            }
+        } catch { throw .corrupt(path: "sessions", what: "\(error)") }
     }
 
     func encoded() -> [UInt8] {
@@ -86,39 +107,21 @@ extension Applier {
             entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
         else { return .rejected(Rejection(.sessionEnded)) }
         guard write.sequence > 0 else { return .rejected(Rejection(.invalid, text: "sequence numbers begin with 1")) }
-        #if KHO_BUG_RETRY_APPLIED_TWICE
-        // Bug: a retried write is applied again.
-        let known: [UInt8]? = nil
-        #else
-        // There is no answer above the highest.
-        let known = write.sequence > session.highest ? nil : try copied(transaction, databases.sessions, Session.key(write.session, write.sequence))
+        guard write.sequence > session.foot else { return .rejected(Rejection(.sequenceTooOld)) }
+        #if !KHO_BUG_RETRY_APPLIED_TWICE
+        // Without it: a retried write is applied again.
+        if write.sequence <= session.highest, let stored = try copied(transaction, databases.sessions, Session.key(write.session, write.sequence)),
+            let answer = try Session.answer(stored, to: write.sequence)
+        { return answer }
         #endif
-        if let stored = known {
-            do throws(DecodingError) { return try stored.reading { reader throws(DecodingError) in try CommandOutcome(from: &reader) } } catch {
-                throw .corrupt(path: "sessions", what: "\(error)")
-            }
-        }
-        // Any number of 64 bits may come: nothing is added to it.
-        let window = UInt64(Limits.sessionAnswers)
-        let foot = session.highest > window ? session.highest - window : 0
-        guard write.sequence > foot else { return .rejected(Rejection(.sequenceTooOld)) }
         let outcome = try apply(&transaction)
-        // Answers that fall out of the window are forgotten: the numbers from the old window's foot to the new one's. A client may skip
-        // numbers, and then there is none above the highest.
-        if write.sequence > session.highest {
-            let newFoot = min(write.sequence > window ? write.sequence - window : 0, session.highest)
-            var old = foot
-            while old < newFoot {
-                old += 1
-                Session.writeKey(write.session, old, into: &sessionKey)
-                try delete(&transaction, databases.sessions, sessionKey.bytes)
-            }
-            session.highest = write.sequence
-        }
+        // Any number of 64 bits may come: nothing is added to it.
+        session.highest = max(session.highest, write.sequence)
         session.lastUsed = entry.time
         sessions.change(write.session, to: session)
         Session.writeKey(write.session, write.sequence, into: &sessionKey)
         answer.bytes.removeAll(keepingCapacity: true)
+        answer.write(write.sequence)
         outcome.encode(into: &answer)
         try put(&transaction, databases.sessions, sessionKey.bytes, answer.bytes)
         return outcome

@@ -124,9 +124,9 @@ struct ModelState {
             entry.time.milliseconds - session.lastUsed.milliseconds <= Limits.sessionIdleMilliseconds
         else { return .rejected(Rejection(.sessionEnded)) }
         guard write.sequence > 0 else { return .rejected(Rejection(.invalid)) }
-        if let answer = session.answers[write.sequence] { return answer }
         let window = UInt64(Limits.sessionAnswers)
         if session.highest >= window, write.sequence <= session.highest - window { return .rejected(Rejection(.sequenceTooOld)) }
+        if let answer = session.answers[write.sequence] { return answer }
         let outcome = apply(write, entry)
         session.answers[write.sequence] = outcome
         session.highest = max(session.highest, write.sequence)
