@@ -140,6 +140,61 @@ import Testing
         #expect(reason(try unit(1)) == .sequenceTooOld)
     }
 
+    /// The same entries, one by one and in batches: writes of several sessions that come again, skip numbers and open others between them.
+    @Test(arguments: 0..<4 as Range<UInt64>) func howWritesAreBatchedDoesNotMatter(seed: UInt64) throws {
+        let other = try Fixture()
+        let source = try world.store.exportSnapshot()
+        let sink = try other.store.beginInstall(source.header)
+        while let chunk = try source.nextChunk() { try sink.write(chunk) }
+        try other.store.install(sink)
+        var random = SeededRandom(seed: seed)
+        func draw(_ bound: UInt64) -> UInt64 { random.next() % bound }
+        let principal = try world.principal("a/sys"), window = UInt64(Limits.sessionAnswers)
+        var sessions = [session], highest: [UInt64] = [0], entries: [LogEntry] = []
+        for _ in 0..<400 {
+            if draw(20) == 0 {
+                let entry = world.entry(.openSession(principal), time: 1_000)
+                sessions.append(SessionID(entry.index.rawValue))
+                highest.append(0)
+                entries.append(entry)
+                continue
+            }
+            let place = Int(draw(UInt64(sessions.count)))
+            let kind = draw(10)
+            let sequence = kind < 6 ? highest[place] + 1 : kind < 8 ? max(1, highest[place] - min(highest[place], draw(4))) : kind < 9 ? highest[place] + 2 + draw(3) : highest[place] + window + draw(5)
+            highest[place] = max(highest[place], sequence)
+            let write = WriteCommand(
+                principal: principal, session: sessions[place], sequence: sequence, policyIndex: LogIndex(0),
+                operations: [try world.put("units", "u\(draw(5))", [], draw(3) == 0 ? .absent : .none)])
+            entries.append(world.entry(.write(write), time: 1_000))
+        }
+        var alone: [CommandOutcome?] = [], together: [CommandOutcome?] = []
+        for entry in entries { alone += try world.store.apply([entry]) }
+        var rest = entries[...]
+        while !rest.isEmpty {
+            let batch = Array(rest.prefix(1 + Int(draw(40))))
+            together += try other.store.apply(batch)
+            rest = rest.dropFirst(batch.count)
+        }
+        #expect(alone == together)
+        let reasons = Set(alone.map { reason($0) })
+        #expect(reasons.isSuperset(of: [nil, .conflict]))
+        #expect(try world.store.digest() == other.store.digest())
+        func content(_ fixture: Fixture) throws -> [[UInt8]] {
+            let source = try fixture.store.exportSnapshot()
+            var chunks: [[UInt8]] = []
+            while let chunk = try source.nextChunk() { chunks.append(chunk) }
+            return chunks
+        }
+        #expect(try content(world) == content(other))
+        // Each answer is still given, and none that fell out of its window.
+        for (place, session) in sessions.enumerated() where highest[place] > 0 {
+            let again = WriteCommand(principal: principal, session: session, sequence: highest[place], policyIndex: LogIndex(0), operations: [try world.put("units", "x", [])])
+            let answer = try world.store.apply([world.entry(.write(again), time: 1_000)])[0]
+            #expect(alone.contains(answer), "session \(session)")
+        }
+    }
+
     @Test func sessionsSurviveAStopAndASnapshot() throws {
         let first = try unit(1, "u", .absent)
         try world.store.checkpoint()
