@@ -91,6 +91,7 @@ extension ComparisonPlan {
             within("GET with a row condition, of that without", "filtered-read-both", "filtered-read-field", s64x64, 0.9),
             against("postgres", "GET by field mask and row condition", "filtered-read-both", s64x1, 5),
             against("postgres", "GET by field mask and row condition", "filtered-read-both", s64x16, 10),
+            against("postgres-batch", "GET by field mask and row condition", "filtered-read-both", s64x16, 0),
             against("etcd", "linearizable GET", "lgsp-lookup", s64x1, 6), against("etcd", "linearizable GET", "lgsp-lookup", s64x16, 12),
             against("etcd", "PUT, three durable nodes", "put", s64x16, 3), against("redis-tls", "PUT, against one server with appendfsync always", "put", s64x16, 0.5),
             underImport, rate("bulk import in key order", "bulk-import", 100_000), rate("bulk import in scattered order", "bulk-import-scattered", 30_000), memory,

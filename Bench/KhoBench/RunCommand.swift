@@ -14,7 +14,7 @@ struct RunCommand: AsyncParsableCommand {
             a second that are sent when they are due, whether answers come or not; latency counts from when they were due.
             """)
 
-    @Option(help: "kho, redis, redis-tls, etcd, postgres, lmdb, null.") var target = "kho"
+    @Option(help: "kho, redis, redis-tls, etcd, postgres, postgres-batch, lmdb, null.") var target = "kho"
     @Option(help: "The name of a file of Bench/Workloads, or a path.") var workload = "lgsp-lookup"
     @Option(help: "64x16, open-5000.") var shape = "64x16"
     @OptionGroup var options: MeasureOptions

@@ -47,7 +47,7 @@ struct SearchCommand: AsyncParsableCommand {
             comparison of the rates.
             """)
 
-    @Option(help: "kho, redis, redis-tls, etcd, postgres.") var target = "kho"
+    @Option(help: "kho, redis, redis-tls, etcd, postgres, postgres-batch.") var target = "kho"
     @Option(help: "The name of a file of Bench/Workloads, or a path.") var workload = "lgsp-lookup"
     @Option(help: "As p99=5ms.") var slo = "p99=5ms"
     @Option(help: "The rate to begin with.") var from = 2_000.0

@@ -11,7 +11,7 @@ extension TargetSession {
         }
         if !outcome.ledger.sent.isEmpty, target.name != "null" { checks.append(try await checkWrites(outcome.ledger)) }
         if !imported.isEmpty, target.name != "null" { checks.append(try await checkImports(imported)) }
-        if workload.rights != .none, ["kho", "postgres"].contains(target.name) {
+        if workload.rights != .none, ["kho", "postgres", "postgres-batch"].contains(target.name) {
             // Before the key reads of the check of writes another reader may have been prepared.
             try await target.prepare(workload)
             checks.append(try await checkRights(workload))

@@ -93,12 +93,12 @@ final class LoadConnection<P: LoadProtocol> {
 
     /// Writes what was put together.
     func flush() {
-        proto.endBatch(into: &out)
         do throws(ProtocolFailure) { try write() } catch { fail(error.description) }
     }
 
     /// As far as the socket takes it; the rest when it takes more.
     private func write() throws(ProtocolFailure) {
+        proto.endBatch(into: &out)
         guard let socket, written < out.count else { return }
         while written < out.count {
             let from = written

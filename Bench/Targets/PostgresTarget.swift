@@ -7,7 +7,9 @@ import Harness
 /// One PostgreSQL server with row-level security and column grants: the peer that does the same job as Kho for a reader with an agreement. Its servers
 /// refuse to run as root; then they run as the user `postgres`.
 final class PostgresTarget: Target {
-    let name = "postgres"
+    let name: String
+    /// Reads that a client has under way together are one transaction: what PostgreSQL can do at the most, and what few clients do.
+    private let sharesSync: Bool
     let loading = Loading(connections: 4, depth: 2, batch: 256)
     private let folder: TemporaryFolder
     private let certificates: Certificates
@@ -21,7 +23,9 @@ final class PostgresTarget: Target {
         "shared_buffers = 1GB", "max_connections = 300", "max_wal_size = 8GB", "ssl = on", "ssl_min_protocol_version = 'TLSv1.3'",
     ]
 
-    init(programs: String) throws {
+    init(sharesSync: Bool, programs: String) throws {
+        self.sharesSync = sharesSync
+        name = sharesSync ? "postgres-batch" : "postgres"
         func find(_ name: String) throws -> String {
             // Beside a server's folder PATH may hold wrappers.
             for folder in Self.folders where access(folder + "/" + name, X_OK) == 0 { return folder + "/" + name }
@@ -174,7 +178,7 @@ final class PostgresTarget: Target {
             put: rights == .none
                 ? "INSERT INTO things (key, \(names.joined(separator: ", "))) VALUES (\(places)) ON CONFLICT (key) DO UPDATE SET \(changes)" : "",
             update: rights == .none ? "UPDATE things SET \(names[DataShape.updatedField]) = $2 WHERE key = $1" : "",
-            denied: "SELECT f0 FROM secrets WHERE key = $1")
+            denied: "SELECT f0 FROM secrets WHERE key = $1", sharesSync: sharesSync)
     }
 
     func description(of workload: Workload) -> TargetDescription {
@@ -188,7 +192,7 @@ final class PostgresTarget: Target {
         return TargetDescription(
             name: name, version: Programs.version(server, ["--version"]), durability: "fdatasync before the answer (synchronous_commit on)",
             replication: "none: one server", encryption: "TLS 1.3 with certificates on both sides", filtering: filtering,
-            consistency: "read committed, one server; statements prepared, pipelined", configuration: Self.configuration)
+            consistency: "read committed, one server; statements prepared, pipelined, \(sharesSync ? "reads that are sent together in one transaction" : "each in a transaction of its own")", configuration: Self.configuration)
     }
 
     func seen(_ answer: CapturedAnswer, _ workload: Workload) -> SeenRecord? {

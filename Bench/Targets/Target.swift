@@ -87,7 +87,7 @@ extension Target {
 
 /// The targets by their names.
 @Conductor package enum Targets {
-    package static let names = ["kho", "redis", "redis-tls", "etcd", "postgres", "lmdb", "null"]
+    package static let names = ["kho", "redis", "redis-tls", "etcd", "postgres", "postgres-batch", "lmdb", "null"]
 
     /// Query nodes that a cluster can be given.
     package nonisolated static let queryNodes = 1...16
@@ -101,7 +101,7 @@ extension Target {
         case "redis": return try RedisTarget(isTLS: false, programs: programs)
         case "redis-tls": return try RedisTarget(isTLS: true, programs: programs)
         case "etcd": return try EtcdTarget(programs: programs)
-        case "postgres": return try PostgresTarget(programs: programs)
+        case "postgres", "postgres-batch": return try PostgresTarget(sharesSync: name == "postgres-batch", programs: programs)
         case "lmdb": return try LMDBTarget()
         case "null": return NullTarget(programs: programs)
         default: throw BenchError("there is no target \(name)", remedy: "it is one of \(names.joined(separator: ", "))")

@@ -105,18 +105,15 @@ import Wire
         out.bytes = []
         proto.write(Operation(.get, record: 5), slot: 2, into: &out)
         let bind = Array("\0g\0".utf8) + [0, 1, 0, 1, 0, 1, 0, 0, 0, 12] + Array("000000000005".utf8) + [0, 0]
-        let asked = message("B", bind) + message("E", [0, 0, 0, 0, 0])
-        #expect(out.bytes == asked)
-        proto.write(Operation(.get, record: 5), slot: 1, into: &out)
-        // What is refused would take those behind it with it, so it does not share their Sync.
+        #expect(out.bytes == message("B", bind) + message("E", [0, 0, 0, 0, 0]) + message("S", []))
+        proto.write(Operation(.get, record: 6), slot: 1, into: &out)
         proto.write(Operation(.deniedGet, record: 6), slot: 0, into: &out)
-        #expect(out.bytes.starts(with: asked + asked + message("S", []) + message("B", Array("\0d\0".utf8)).prefix(1)))
         let end = out.bytes.count
         proto.endBatch(into: &out)
         #expect(out.bytes.count == end)
         let row: [UInt8] = [0, 2, 0, 0, 0, 2] + Array("ab".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
         let refused = message("E", Array("SERROR\0C42501\0Mno right\0\0".utf8)) + ready
-        let bytes = message("2", []) + message("D", row) + message("C", Array("SELECT 1\0".utf8)) + message("2", [])
+        let bytes = message("2", []) + message("D", row) + message("C", Array("SELECT 1\0".utf8)) + ready + message("2", [])
             + message("C", Array("SELECT 0\0".utf8)) + ready + refused
         let found = try answers(&proto, bytes, piece: piece, &out)
         #expect(found.map(\.0.slot) == [2, 1, 0])
@@ -127,10 +124,21 @@ import Wire
 
     /// An error among reads that share a Sync takes those behind it with it.
     @Test(arguments: pieces) func readsThatShareASync(_ piece: Int) throws {
-        var proto = PostgresProtocol(postgres)
+        var speech = postgres
+        speech.sharesSync = true
+        var proto = PostgresProtocol(speech)
         var out = ByteWriter()
         let ready = message("Z", [UInt8(ascii: "I")])
         _ = try answers(&proto, message("R", [0, 0, 0, 0]) + ready + ready, piece: piece, &out)
+        // What is refused would take those behind it with it, so it does not share their Sync.
+        out.bytes = []
+        for (place, kind) in [OperationKind.get, .get, .deniedGet].enumerated() { proto.write(Operation(kind, record: 5), slot: place, into: &out) }
+        proto.endBatch(into: &out)
+        let kinds = PostgresWords.kinds(of: out.bytes)
+        #expect(kinds == "BEBESBES")
+        let refused = message("E", Array("SERROR\0C42501\0Mno right\0\0".utf8)) + ready
+        let nothing = message("2", []) + message("C", Array("SELECT 0\0".utf8))
+        #expect(try answers(&proto, nothing + nothing + ready + refused, piece: piece, &out).map(\.0.outcome) == [.absent, .absent, .denied])
         for batch in [4, 1] {
             for slot in 0..<batch { proto.write(Operation(.get, record: 5), slot: slot, into: &out) }
             proto.endBatch(into: &out)
@@ -279,5 +287,18 @@ import Wire
         for slot in 40..<300 { queue.append(slot) }
         for slot in 30..<300 { #expect(queue.removeFirst() == slot) }
         #expect(queue.removeFirst() == nil)
+    }
+}
+
+/// Messages of PostgreSQL's protocol.
+private enum PostgresWords {
+    /// The first byte of each.
+    static func kinds(of bytes: [UInt8]) -> String {
+        var kinds = "", place = 0
+        while place + 5 <= bytes.count {
+            kinds.unicodeScalars.append(Unicode.Scalar(bytes[place]))
+            place += 1 + bytes[place + 1..<place + 5].reduce(0) { $0 << 8 | Int($1) }
+        }
+        return kinds
     }
 }

@@ -33,7 +33,7 @@ import Testing
         for line in ComparisonPlan.table.lines {
             #expect(FileManager.default.fileExists(atPath: Self.folder.appendingPathComponent(line.workload + ".toml").path), "\(line.workload)")
         }
-        #expect(ComparisonPlan.table.targets == ["kho", "redis-tls", "redis", "lmdb", "postgres", "etcd"])
+        #expect(ComparisonPlan.table.targets == ["kho", "redis-tls", "redis", "lmdb", "postgres", "postgres-batch", "etcd"])
     }
 
     /// No run always follows the same one, each round has every run once, and what makes the data grow comes last.

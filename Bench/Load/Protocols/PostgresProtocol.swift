@@ -14,8 +14,12 @@ package struct PostgresSpeech: Sendable {
     package var update: String
     /// On a table without a right.
     package var denied: String
+    /// Whether reads by key that are sent together share a transaction.
+    package var sharesSync: Bool
 
-    package init(shape: DataShape, user: String, database: String, get: String, scan: String, put: String, update: String, denied: String) {
+    package init(
+        shape: DataShape, user: String, database: String, get: String, scan: String, put: String, update: String, denied: String, sharesSync: Bool = false
+    ) {
         self.shape = shape
         self.user = user
         self.database = database
@@ -24,11 +28,12 @@ package struct PostgresSpeech: Sendable {
         self.put = put
         self.update = update
         self.denied = denied
+        self.sharesSync = sharesSync
     }
 }
 
-/// PostgreSQL's protocol, version 3: statements are prepared once, then each operation is Bind and Execute, many under way at a time. Reads by key that are sent together
-/// share a Sync, and with it a transaction and the write of their answers; every other operation has its own.
+/// PostgreSQL's protocol, version 3: statements are prepared once, then each operation is Bind and Execute, many under way at a time. Each has its own Sync,
+/// which ends its transaction and has its answer written; where that is asked for, reads by key that are sent together share one.
 struct PostgresProtocol: LoadProtocol {
     /// SSLRequest; `S` is yes.
     static let prelude: (say: [UInt8], expect: UInt8)? = ([0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F], UInt8(ascii: "S"))
@@ -73,13 +78,14 @@ struct PostgresProtocol: LoadProtocol {
     }
 
     mutating func write(_ operation: Operation, slot: Int, into out: inout ByteWriter) {
-        if operation.kind != .get { endBatch(into: &out) }
+        let isShared = operation.kind == .get && speech.sharesSync
+        if !isShared { endBatch(into: &out) }
         waiting.append(slot)
         switch operation.kind {
-        case .get:
+        case .get where isShared:
             unsynced += 1
             return get("g", operation.record, &out)
-        case .readModifyWrite: get("g", operation.record, &out)
+        case .get, .readModifyWrite: get("g", operation.record, &out)
         case .deniedGet: get("d", operation.record, &out)
         case .scan:
             bind("s", count: 2, &out) { out in
