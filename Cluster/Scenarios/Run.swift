@@ -174,6 +174,8 @@ import Synchronization
     ) async throws {
         let healed = MonotonicTime.now()
         async let written: Double? = Self.timeOfWrite(probe, register, healed)
+        let catchUpLimit = scenario.bounds.caughtUpWithinMilliseconds
+        async let caughtUp: CatchUp? = Self.catchUp(stage, healed, catchUpLimit)
         let limit = UInt64(max(30_000, scenario.bounds.leaderWithinMilliseconds * 4))
         while await stage.leader() == nil, MonotonicTime.now() < healed.adding(milliseconds: limit) { try await Task.sleep(nanoseconds: 10_000_000) }
         let milliseconds = MonotonicTime.now().milliseconds(since: healed)
@@ -185,6 +187,16 @@ import Synchronization
             verdict.healsWithoutWrite += 1
             trouble.note("no write within \(Self.writeSeconds) s")
         }
+        if let caughtUp = await caughtUp {
+            verdict.catchUps.append(caughtUp)
+            let how = caughtUp.milliseconds.map { "after \(Int($0)) ms" } ?? "not within \(catchUpLimit ?? 0) ms"
+            trouble.note("all voters follow: \(how), states sent: \(caughtUp.snapshots)")
+        }
+    }
+
+    private static func catchUp(_ stage: Stage, _ healed: MonotonicTime, _ limit: Int?) async -> CatchUp? {
+        guard let limit else { return nil }
+        return await CatchUp.watch(stage, from: healed, milliseconds: limit)
     }
 
     /// nil if no write was acknowledged in all that time, by whatever node and however often it was tried.

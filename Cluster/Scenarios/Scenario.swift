@@ -70,6 +70,9 @@ package struct Scenario: Equatable, Sendable {
         /// or nobody knows whether it was ever cut.
         package var leaderSegments: Int?
         package var leaderState: Int?
+        /// After each heal every voter follows the leader's log again, within so many milliseconds and while clients go on; in a run of the whole length some of them must have been
+        /// sent another's state for it. nil: nothing is claimed of that.
+        package var caughtUpWithinMilliseconds: Int?
     }
 
     package var name: String

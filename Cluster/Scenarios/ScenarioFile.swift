@@ -6,7 +6,7 @@ extension Scenario {
         "name", "about", "seconds", "storage", "query", "network", "disk", "read_mode", "workload.clients", "workload.keys", "workload.operations_per_key",
         "workload.pause_milliseconds", "workload.value_bytes", "workload.long_texts", "workload.import_records", "mix.kinds", "mix.every_milliseconds",
         "mix.lasts_milliseconds", "mix.together", "bounds.leader_within_milliseconds", "bounds.leader_memory", "bounds.leader_log",
-        "bounds.leader_segments", "bounds.leader_state",
+        "bounds.leader_segments", "bounds.leader_state", "bounds.caught_up_within_milliseconds",
     ] + CallKind.allCases.map { "weights.\($0.rawValue)" }
     private static let faultKeys = ["kind", "target", "first_milliseconds", "every_milliseconds", "lasts_milliseconds", "amount"]
 
@@ -52,6 +52,7 @@ extension Scenario {
         bounds.leaderLog = try reader.size("bounds.leader_log", in: 1 << 20...1 << 40) ?? bounds.leaderLog
         bounds.leaderSegments = try reader.size("bounds.leader_segments", in: 1 << 20...1 << 40)
         bounds.leaderState = try reader.size("bounds.leader_state", in: 1 << 20...1 << 40)
+        bounds.caughtUpWithinMilliseconds = try reader.integer("bounds.caught_up_within_milliseconds", in: 1...600_000)
         try check(reader)
     }
 

@@ -102,6 +102,10 @@ import Harness
         case .clock:
             for name in nodes { try stage.clocks[name]?.set(milliseconds: occurrence.amount) }
             hasBegun = nodes.contains { stage.clocks[$0] != nil }
+            if hasBegun {
+                tally.movedClocks += 1
+                watch.clockIsMoved()
+            }
         case .addLearner:
             if let name = try await stage.addSpare() {
                 note("\(name) is a member")
@@ -338,7 +342,9 @@ import Harness
         switch fault.kind {
         case .kill, .stop: for name in fault.nodes { try restart(name) }
         case .pause: for name in fault.nodes { signal(name, SIGCONT) }
-        case .clock: for name in fault.nodes { try stage.clocks[name]?.set(milliseconds: 0) }
+        case .clock:
+            for name in fault.nodes { try stage.clocks[name]?.set(milliseconds: 0) }
+            if watch.endsMovedClock() { tally.clocksTold += 1 }
         case .drain: await resume(number)
         case .diskFull:
             for name in fault.nodes {

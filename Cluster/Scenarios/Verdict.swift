@@ -34,6 +34,8 @@ package struct Verdict: Sendable {
     /// Milliseconds until a majority followed a leader, after each heal; and until a write was acknowledged.
     package var leaderAfterHeal: [Double] = []
     package var writeAfterHeal: [Double] = []
+    /// How voters came back after each heal, where the scenario has a bound for it.
+    package var catchUps: [CatchUp] = []
     package var leaderMemoryMax = 0
     /// Heals after which no write was acknowledged.
     package var healsWithoutWrite = 0
@@ -59,9 +61,19 @@ package struct Verdict: Sendable {
         evidence.heals = leaderAfterHeal.count
         let unwritten = healsWithoutWrite > 0 ? ["after \(healsWithoutWrite) of \(leaderAfterHeal.count) heals no write was acknowledged"] : []
         checks.append(.init(claim: "a write is acknowledged after each of \(leaderAfterHeal.count) heals", violations: unwritten))
+        if let check = catchUpCheck(scenario) { checks.append(check) }
         let missing = evidence.missing(scenario, seconds: seconds, heals: schedule.heals) + [evidence.tooLittleWritten(scenario, seconds: seconds)].compactMap { $0 }
         checks.append(.init(claim: "enough was read and written to be judged", violations: missing))
         checks.append(.init(claim: "the faults came about: \(tally.text)", violations: tally.violations(scenario, seconds: seconds)))
+    }
+
+    /// Whether voters that were away came back while clients went on; nil if the scenario claims nothing of that.
+    private func catchUpCheck(_ scenario: Scenario) -> Check? {
+        guard let limit = scenario.bounds.caughtUpWithinMilliseconds else { return nil }
+        let snapshots = catchUps.reduce(0) { $0 + $1.snapshots }, late = catchUps.count { $0.milliseconds == nil }
+        var violations = late > 0 ? ["after \(late) of \(catchUps.count) heals some voter did not follow within \(limit) ms"] : []
+        if seconds >= scenario.seconds, snapshots == 0 { violations.append("no voter was so far behind that it was sent a state: this proves nothing") }
+        return .init(claim: "every voter follows within \(limit) ms of each of \(catchUps.count) heals, under load; \(snapshots) were sent a state", violations: violations)
     }
 
     /// For people.
@@ -90,6 +102,7 @@ package struct Verdict: Sendable {
             for violation in check.violations { lines.append("      " + violation) }
         }
         lines.append(line("figures", "a leader after a heal: \(times(leaderAfterHeal)); a write: \(times(writeAfterHeal))"))
+        if !catchUps.isEmpty { lines.append(line("", "all voters follow after a heal: \(times(catchUps.compactMap(\.milliseconds)))")) }
         lines.append(line("", "the leader's memory at most \(size(leaderMemoryMax)), its log \(size(leaderLogMax)), of which segments \(size(leaderSegmentsMax)), its state \(size(leaderStateMax))"))
         if let folder {
             lines.append(line("kept", folder))
@@ -108,6 +121,7 @@ package struct Verdict: Sendable {
             "conflicts": .int(Int64(conflicts)), "refused": .int(Int64(refused)), "evidence": evidence.document,
             "faults": .int(Int64(tally.begunCount)), "faultsPlanned": .int(Int64(tally.plannedCount)), "faultKinds": tally.document, "leaderAfterHealMilliseconds": figures(leaderAfterHeal),
             "writeAfterHealMilliseconds": figures(writeAfterHeal), "leaderMemoryMax": .int(Int64(leaderMemoryMax)),
+            "caughtUpAfterHealMilliseconds": figures(catchUps.compactMap(\.milliseconds)), "snapshotsUnderLoad": .int(Int64(catchUps.reduce(0) { $0 + $1.snapshots })),
             "healsWithoutWrite": .int(Int64(healsWithoutWrite)), "leaderLogMax": .int(Int64(leaderLogMax)),
             "leaderSegmentsMax": .int(Int64(leaderSegmentsMax)), "leaderStateMax": .int(Int64(leaderStateMax)), "violations": .array(checks.flatMap(\.violations).map { .string($0) }),
         ]

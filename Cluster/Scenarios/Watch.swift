@@ -19,6 +19,8 @@ import Harness
     package private(set) var leaderStateMax = 0
     /// Nodes whose disk is full, and those of them that have said so.
     private var full = Set<String>(), told = Set<String>()
+    /// Clocks that are off at the moment, and whether some voter has said since that they disagree.
+    private var movedClocks = 0, hasToldOfClocks = false
     /// Of the leader, over time: for the detail of a report.
     package private(set) var memorySamples: [Int] = []
 
@@ -44,6 +46,16 @@ import Harness
         guard full.remove(name) != nil else { return false }
         return told.contains(name) || (!stage.cluster.isRunning(name) && stage.cluster.node(name)?.process?.wait() == 74)
     }
+    /// From now on some voter has to say that the clocks disagree.
+    func clockIsMoved() {
+        movedClocks += 1
+        hasToldOfClocks = false
+    }
+    /// Whether one has.
+    func endsMovedClock() -> Bool {
+        movedClocks -= 1
+        return hasToldOfClocks
+    }
     func isFull(_ name: String) -> Bool { full.contains(name) }
     func isAway(_ name: String) -> Bool { away.contains(name) }
     func found(_ text: String) { if violations.count < 24 { violations.append(text) } }
@@ -55,6 +67,9 @@ import Harness
     func look() async {
         for name in stage.members { judge(name) }
         await lookAtDisks()
+        if movedClocks > 0, !hasToldOfClocks {
+            hasToldOfClocks = await stage.ask("node.status", stage.voters).contains { $0.answer["alarms"]?.array?.contains("CLOCK") == true }
+        }
         guard let leader = await stage.leader(), let pid = stage.cluster.pid(leader), let node = stage.cluster.node(leader) else { return }
         if let memory = Usage.memory(of: pid) {
             leaderMemoryMax = max(leaderMemoryMax, memory)

@@ -46,6 +46,7 @@ final class Driver {
     /// Who waits for a snapshot that is being put in the state's place. Until then the core hears nothing, and items are put off.
     private var installing: (@Sendable (Bool) -> Void)?
     private var putOff: [ReplicaLoop.Item] = []
+    private var snapshotsInstalled: UInt64 = 0
 
     init(options: ReplicaOptions, restored: RestoredState, loop: ReplicaLoop, surroundings: ReplicaLoop.Surroundings) {
         self.options = options
@@ -158,7 +159,7 @@ final class Driver {
             completion(
                 ReplicaLoop.Inspection(
                     raft: core.status, membership: core.membership, followers: core.followers, logBase: core.base, isClockAlarmed: clockAlarm.isOn(at: host.now()),
-                    waiting: waiting, isDraining: isDraining))
+                    waiting: waiting, isDraining: isDraining, snapshotsInstalled: snapshotsInstalled))
         }
     }
 
@@ -299,6 +300,7 @@ final class Driver {
         let completion = installing
         installing = nil
         if let snapshot {
+            snapshotsInstalled += 1
             if core.needsSnapshot(at: snapshot.position) {
                 #if !KHO_BUG_LOG_NOT_RESET
                 // Without it: the log goes on behind its old entries after a snapshot was installed.

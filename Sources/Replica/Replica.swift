@@ -196,7 +196,7 @@ package final class Replica: Sendable {
                     checkpointed: machine.checkpointed,
                     logBytes: figures.bytes, dataBytes: machine.usedBytes, syncMicroseconds99: figures.syncMicroseconds99,
                     isLowOnSpace: figures.isLowOnSpace || machine.fullness != .roomy, stalenessMilliseconds: staleness, isClockAlarmed: seen.isClockAlarmed,
-                    waiting: seen.waiting, isDraining: seen.isDraining, damage: standing.damage))
+                    waiting: seen.waiting, isDraining: seen.isDraining, snapshotsInstalled: seen.snapshotsInstalled, damage: standing.damage))
         })
     }
 

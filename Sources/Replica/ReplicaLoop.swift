@@ -49,6 +49,7 @@ final class ReplicaLoop: LaneWork {
         let isClockAlarmed: Bool
         let waiting: Int
         let isDraining: Bool
+        let snapshotsInstalled: UInt64
     }
 
     /// What the loop hands its work to.

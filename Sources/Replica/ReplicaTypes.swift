@@ -166,6 +166,8 @@ package struct ReplicaStatus: Sendable {
     package var waiting: Int
     /// Whether it was told not to lead as long as others can.
     package var isDraining: Bool
+    /// How often another node's state has taken the place of its own since it began, for it was too far behind or damaged.
+    package var snapshotsInstalled: UInt64
     /// Why it is out of service until it is rebuilt; nil if it serves.
     package var damage: String?
 }

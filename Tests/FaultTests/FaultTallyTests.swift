@@ -50,6 +50,18 @@ import Testing
         #expect(tally.text.contains("of 3 filled disks 1 told"))
     }
 
+    /// That a file was written from which a library reads the time moves nobody's clock yet.
+    @Test func aMovedClockMustHaveBeenNoticed() throws {
+        let scenario = try scenario("[fault.x]\nkind = \"clock\"\nlasts_milliseconds = 1000\n")
+        var tally = tally(scenario)
+        tally.began(.clock)
+        tally.movedClocks = 2
+        #expect(tally.violations(scenario, seconds: 60) == ["no voter said that the clocks disagree: this proves nothing"])
+        tally.clocksTold = 1
+        #expect(tally.violations(scenario, seconds: 60) == [])
+        #expect(tally.text.contains("of 2 moved clocks 1 were noticed"))
+    }
+
     @Test func damageMustHaveBeenFound() throws {
         let scenario = try scenario("[fault.x]\nkind = \"damage\"\ntarget = \"query\"\nlasts_milliseconds = 100\n")
         var tally = tally(scenario)

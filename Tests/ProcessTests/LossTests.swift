@@ -170,6 +170,7 @@ extension ProcessTests {
         // It has no log from before, so it was a snapshot that brought it here.
         let status = try #require(await world.ask("node.status").first { $0.node == query.name }?.answer)
         #expect((status["logBytes"]?.int ?? 0) < 20_000_000)
+        #expect(status["snapshotsInstalled"] == .int(1))
         let again = try await client.get(Array("zz-7".utf8), from: dataset.id)
         #expect(again.value?[owner] == .string(large + "7"))
     }
