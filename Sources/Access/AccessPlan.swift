@@ -44,6 +44,8 @@ package final class AccessPlan: Sendable {
     private let unconditional: FieldMask?
     /// The fields that may be written.
     package let writable: FieldMask
+    /// Whether whole records may be put: `allows(.put, of:)` of the dataset that the plan was compiled for.
+    package let allowsPuts: Bool
 
     /// Compiles a plan. Costs by the number of agreements between the two.
     package static func compile(for principal: Principal, dataset: Dataset, in catalogue: Catalogue, at time: LogTime) -> AccessPlan {
@@ -107,7 +109,9 @@ package final class AccessPlan: Sendable {
         unconditional = uniform && !readable.isEmpty ? visible : nil
         known = dataset.schema.mask
         isOpen = dataset.sharing == .open
-        writable = grants.filter { $0.actions.contains(.write) }.reduce(FieldMask.none) { $0.union($1.fields) }
+        let writable = grants.filter { $0.actions.contains(.write) }.reduce(FieldMask.none) { $0.union($1.fields) }
+        self.writable = writable
+        allowsPuts = actions.contains(.write) && dataset.schema.mask.isSubset(of: writable)
     }
 
     /// Whether the plan still holds at this policy index and this time of the log.

@@ -27,13 +27,15 @@ extension LoopWorker {
     /// was done then.
     func submit(_ write: borrowing PlainWriteBody, _ opcode: Opcode, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) -> Bool {
         guard !connection.unconfirmed.contains(principal) else { return false }
-        let datasets = write.datasets
-        let isAllowed = try? store.withReadView { view throws(StoreError) in
-            WriteCheck.allowsPuts(to: datasets, principal: principal, view: view, plans: &plans)
+        let datasets = write.datasets, applied = store.applied
+        if !WriteCheck.lastPlanAllowsPuts(to: datasets, principal: principal, as: applied, plans: plans) {
+            let isAllowed = try? store.withReadView { view throws(StoreError) in
+                WriteCheck.allowsPuts(to: datasets, principal: principal, view: view, plans: &plans)
+            }
+            guard isAllowed == true else { return false }
         }
-        guard isAllowed == true else { return false }
         let command = WriteCommand.encoded(
-            principal: principal, session: write.session, sequence: write.sequence, policyIndex: store.applied.policyIndex, operations: write.operations)
+            principal: principal, session: write.session, sequence: write.sequence, policyIndex: applied.policyIndex, operations: write.operations)
         propose(command, stream: stream, operation: "\(opcode)", dataset: datasets[0], from: connection)
         return true
     }

@@ -38,6 +38,15 @@ enum WriteCheck {
         return true
     }
 
+    /// The same, if the plan that was asked for last says so: it holds for a policy and a time, whatever state has these, so none is looked at. False if a snapshot must be asked.
+    static func lastPlanAllowsPuts(to datasets: [DatasetID], principal: PrincipalID, as applied: AppliedState, plans: borrowing PlanCache) -> Bool {
+        for dataset in datasets {
+            guard let plan = plans.lastPlan(principal: principal, dataset: dataset, policyIndex: applied.policyIndex, at: applied.time), plan.allowsPuts
+            else { return false }
+        }
+        return true
+    }
+
     private static func kind(of operation: WriteOperation) -> AccessPlan.WriteKind {
         switch operation.kind {
         case .put: .put

@@ -28,6 +28,7 @@ import Testing
         #expect(plan.actions.contains(.write) == writes && plan.writable == (writes ? world.dataset.schema.mask : .none))
         for kind in [AccessPlan.WriteKind.put, .delete, .update(mask(1)), .update(.none)] {
             #expect(plan.allows(kind, of: world.dataset) == writes)
+            #expect(plan.allowsPuts == plan.allows(.put, of: world.dataset))
         }
         #expect(plan.isOpen == (sharing == "open"))
         #expect(plan.validUntil == nil)
@@ -117,7 +118,7 @@ import Testing
         let plan = world.plan()
         for action in [Actions.get, .scan, .count, .watch, .export] { #expect(try World.shown(plan, for: action) == nil) }
         #expect(plan.schema.fields.isEmpty && plan.visible.isEmpty && !plan.hidesNothing)
-        #expect(plan.allows(.put, of: world.dataset) && plan.allows(.delete, of: world.dataset))
+        #expect(plan.allows(.put, of: world.dataset) && plan.allows(.delete, of: world.dataset) && plan.allowsPuts)
     }
 
     /// Granted fields, the write, whether it is allowed.
