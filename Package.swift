@@ -138,7 +138,7 @@ let package = Package(
             path: "Bench/Targets", swiftSettings: common),
         .target(
             name: "BenchLoad",
-            dependencies: ["BenchMeasure", "Configuration", "Wire", "Records", "Core", "CLoadSockets", .product(name: "NIOPosix", package: "swift-nio")],
+            dependencies: ["BenchMeasure", "Configuration", "Wire", "Records", "Core", "CKhoPlatform", "CLoadSockets", .product(name: "NIOPosix", package: "swift-nio")],
             path: "Bench/Load", swiftSettings: common),
         .systemLibrary(name: "CLoadSockets", path: "Bench/CLoadSockets", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "BenchReport", dependencies: ["BenchMeasure", "Core"], path: "Bench/Report", swiftSettings: common),

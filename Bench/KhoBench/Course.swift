@@ -13,6 +13,8 @@ import Synchronization
     private(set) var usage: ProcessUsage?
     /// Of all processors, while it was measured.
     private(set) var busySeconds = 0.0
+    /// Of the reads meanwhile, the share that a read lease answered, 0 to 1; nil if the target does not say, or there were none.
+    private(set) var leasedShare: Double?
     private nonisolated let beginning = Mutex<MonotonicTime?>(nil)
 
     init(target: any Target, fault: Workload.Fault?, warmUpSeconds: Double, seconds: Double) {
@@ -30,6 +32,7 @@ import Synchronization
         while beginning.withLock({ $0 }) == nil { try await Task.sleep(for: .milliseconds(1)) }
         guard let begin = beginning.withLock({ $0 }) else { return [:] }
         try await sleep(until: begin.nanoseconds)
+        let grounds = try await target.readGrounds()
         let meter = ProcessMeter(target.processes), busyBefore = EnvironmentProbe.busySeconds
         var events: [Int: String] = [:]
         if let fault {
@@ -45,6 +48,7 @@ import Synchronization
         try await sleep(until: begin.nanoseconds + UInt64(seconds * 1e9))
         usage = meter.usage
         busySeconds = EnvironmentProbe.busySeconds - busyBefore
+        if let grounds { leasedShare = try await target.readGrounds()?.leasedShare(since: grounds) }
         return events
     }
 

@@ -164,8 +164,10 @@ import Core
             workload: WorkloadDescription(name: workload.name, file: workload.text, records: records, valueBytes: shape.valueBytes, seed: request.seed), load: job.load,
             seconds: StageSeconds(load: loadSeconds, warmUp: request.warmUpSeconds, measure: outcome.seconds, check: checkSeconds), operations: operations,
             series: outcome.series?.points(events: events) ?? [], usage: usage,
-            ceilingPerSecond: Warnings.ceiling(of: operations, request, protocolName: target.name), checks: checks,
-            warnings: Warnings.of(outcome, operations, request, busyShare: busy, othersShare: others, isFaulty: workload.fault != nil, protocolName: target.name))
+            ceilingPerSecond: Warnings.ceiling(of: operations, request, protocolName: target.name),
+            leasedShare: workload.reads == .lease ? course.leasedShare : nil, checks: checks,
+            warnings: Warnings.of(outcome, operations, request, busyShare: busy, othersShare: others, isFaulty: workload.fault != nil, protocolName: target.name)
+                + Warnings.ofReads(workload, leasedShare: course.leasedShare))
         return (result, histograms)
     }
 

@@ -62,5 +62,14 @@ enum Warnings {
         return max(0, busySeconds - targetSeconds - generator) / (outcome.seconds * Double(max(1, processors)))
     }
 
+    /// Of reads that are to be answered by a lease, the share that must have been. Where records are written too, those that are on their way wait for a barrier.
+    static let leasedShareMin = 0.99
+
+    /// Where a lease was to answer and did not: nil for a target that does not say.
+    static func ofReads(_ workload: Workload, leasedShare: Double?) -> [String] {
+        guard workload.reads == .lease, let leasedShare, leasedShare < leasedShareMin else { return [] }
+        return ["a read lease answered \(percent(leasedShare)) of the reads, and the others waited for a barrier"]
+    }
+
     private static func percent(_ share: Double) -> String { "\(Int((share * 100).rounded())) %" }
 }

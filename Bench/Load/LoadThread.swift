@@ -1,4 +1,5 @@
 import BenchMeasure
+import CKhoPlatform
 import Core
 
 /// One thread's share of a load: its connections, its operations, its recorders.
@@ -113,6 +114,8 @@ final class LoadThread<P: LoadProtocol>: @unchecked Sendable {
         stopAt = measureTo
         self.schedule = schedule
         isGiving = true
+        // A request that is due must not wait here for whoever is busy on the same machine. The thread is of this load alone.
+        if isOpenLoad { kho_prefer_latency() }
         let now = MonotonicTime.now().nanoseconds
         // Over a copy: one that fails is taken out.
         for connection in Array(connections) { start(connection, now) }

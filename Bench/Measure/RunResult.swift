@@ -20,6 +20,8 @@ package struct RunResult: Codable, Sendable, Equatable {
     package var usage: ProcessUsage?
     /// What the generator gave in this shape against the null server, operations a second; absent if nobody measured it.
     package var ceilingPerSecond: Double?
+    /// Of the reads of a workload that asks for it, the share that a read lease answered, 0 to 1; absent if the target does not say.
+    package var leasedShare: Double?
     /// What was checked after the load, and whether it held.
     package var checks: [CheckResult]
     /// Why this run must not be quoted without a word: a debug build, a busy machine, too few samples, bound by the generator.
@@ -28,7 +30,7 @@ package struct RunResult: Codable, Sendable, Equatable {
     package init(
         beganAt: Int64, environment: RunEnvironment, target: TargetDescription, workload: WorkloadDescription, load: LoadDescription,
         seconds: StageSeconds, operations: [OperationResult], series: [SeriesPoint], usage: ProcessUsage?, ceilingPerSecond: Double? = nil,
-        checks: [CheckResult], warnings: [String]
+        leasedShare: Double? = nil, checks: [CheckResult], warnings: [String]
     ) {
         self.beganAt = beganAt
         self.environment = environment
@@ -40,6 +42,7 @@ package struct RunResult: Codable, Sendable, Equatable {
         self.series = series
         self.usage = usage
         self.ceilingPerSecond = ceilingPerSecond
+        self.leasedShare = leasedShare
         self.checks = checks
         self.warnings = warnings
     }

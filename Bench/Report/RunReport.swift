@@ -119,7 +119,8 @@ package enum RunReport {
     private static func stages(_ run: RunResult) -> [(String, Markup)] {
         let seconds = run.seconds
         let ceiling = run.ceilingPerSecond.map { "\(Numbers.figure($0)) a second against a server that knows nothing" } ?? Numbers.absent
-        return [
+        let leased: [(String, Markup)] = run.leasedShare.map { [("reads that a lease answered", "\(Numbers.figure($0 * 100)) %")] } ?? []
+        return leased + [
             ("threads of the generator", "\(run.load.threads)"), ("its ceiling in this shape", "\(ceiling)"),
             (
                 "stages",

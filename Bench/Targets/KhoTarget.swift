@@ -17,6 +17,8 @@ final class KhoTarget: Target {
     private var dataset = DatasetID(0), secrets = DatasetID(0)
     private var reads = Workload.Reads.readIndex
     private var administrator: AdminClient?
+    /// Of the query nodes, to ask how they answer.
+    private var nodes: [AdminClient] = []
     private var halted: [String] = []
     private var backups: BackupCourse?
 
@@ -66,6 +68,7 @@ final class KhoTarget: Target {
         for change in Self.catalogue {
             _ = try await administrator.call("catalogue.apply", .object(change), changes: true)
         }
+        nodes = try cluster.queryNodes.map { try AdminClient(endpoints: [$0.adminAddress], tls: tls("admin")) }
         (dataset, secrets) = try await datasets()
     }
 
@@ -96,6 +99,8 @@ final class KhoTarget: Target {
     func stop() {
         administrator?.close()
         administrator = nil
+        for node in nodes { node.close() }
+        nodes = []
         backups?.stop()
         for name in halted { cluster.pid(name).map { _ = kill($0, SIGCONT) } }
         cluster.killAll()
@@ -112,15 +117,23 @@ final class KhoTarget: Target {
         try cluster.commandWhenReady(["cluster", "configure", "--read-mode", workload.reads.rawValue])
         reads = workload.reads
         guard reads == .lease else { return }
-        for node in cluster.queryNodes {
-            let query = try AdminClient(endpoints: [node.adminAddress], tls: tls("admin"))
-            defer { query.close() }
+        for (place, node) in nodes.enumerated() {
             let end = MonotonicTime.now().adding(milliseconds: 20_000)
-            while try await query.call("node.status")["readLease"] != .bool(true) {
-                guard MonotonicTime.now() < end else { throw BenchError("the query node \(node.name) got no read lease within 20 s") }
+            while try await node.call("node.status")["readLease"] != .bool(true) {
+                guard MonotonicTime.now() < end else { throw BenchError("the query node \(cluster.queryNodes[place].name) got no read lease within 20 s") }
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
+    }
+
+    func readGrounds() async throws -> ReadGrounds? {
+        var sum = ReadGrounds(leased: 0, behindBarrier: 0)
+        for node in nodes {
+            let reads = try await node.call("node.status")["reads"]
+            sum.leased += Int(reads?["leased"]?.int ?? 0)
+            sum.behindBarrier += Int(reads?["behindBarrier"]?.int ?? 0)
+        }
+        return sum
     }
 
     // MARK: The catalogue

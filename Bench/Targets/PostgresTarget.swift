@@ -132,15 +132,36 @@ final class PostgresTarget: Target {
             try await Task.sleep(for: .milliseconds(50))
         }
         try sql(Self.schema, database: Self.database)
+        try checkGrants()
     }
 
+    /// That the readers' grants hold: that an answer shows no hidden column says nothing where none was asked for.
+    private func checkGrants() throws {
+        let hidden = "f\(DataShape.shownFields)"
+        for rights in [Workload.Rights.field, .both] {
+            let result = try query("SELECT \(hidden) FROM things LIMIT 1", database: Self.database, user: Self.user(rights))
+            // insufficient_privilege
+            guard result.status != 0, result.errors.contains("42501") else {
+                throw BenchError("\(name): \(Self.user(rights)) was to be refused the column \(hidden): psql ended with \(result.status): \(result.errors)")
+            }
+        }
+    }
+
+    private static func user(_ rights: Workload.Rights) -> String { rights == .none ? "owner" : "reader_\(rights.rawValue)" }
+
     private func sql(_ text: String, database: String) throws {
+        let result = try query(text, database: database, user: "postgres")
+        guard result.status == 0 else { throw BenchError("psql: \(result.errors)") }
+    }
+
+    /// Errors come with their codes.
+    private func query(_ text: String, database: String, user: String) throws -> CommandResult {
         let file = folder.path + "/statements.sql"
         try Files.write(text + "\n", to: file)
         let identity = "sslmode=require sslcert=\(certificates.loadCertificate) sslkey=\(certificates.loadKey)"
-        let connection = "host=127.0.0.1 port=\(port.number) user=postgres dbname=\(database) \(identity)"
-        let result = try ChildProcess.run(psql, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", connection, "-f", file], environment: ["HOME": folder.path])
-        guard result.status == 0 else { throw BenchError("psql: \(result.errors)") }
+        let connection = "host=127.0.0.1 port=\(port.number) user=\(user) dbname=\(database) \(identity)"
+        return try ChildProcess.run(
+            psql, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-d", connection, "-f", file], environment: ["HOME": folder.path])
     }
 
     // MARK: Loads
@@ -173,7 +194,7 @@ final class PostgresTarget: Target {
         let places = (1...DataShape.fields + 1).map { "$\($0)" }.joined(separator: ", ")
         let changes = names.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
         return PostgresSpeech(
-            shape: shape, user: rights == .none ? "owner" : "reader_\(rights.rawValue)", database: Self.database,
+            shape: shape, user: Self.user(rights), database: Self.database,
             get: "SELECT \(shown) FROM things WHERE key = $1", scan: "SELECT \(shown) FROM things WHERE key >= $1 ORDER BY key LIMIT $2::int4",
             put: rights == .none
                 ? "INSERT INTO things (key, \(names.joined(separator: ", "))) VALUES (\(places)) ON CONFLICT (key) DO UPDATE SET \(changes)" : "",

@@ -39,9 +39,28 @@ package struct BenchError: Error, Sendable, CustomStringConvertible {
     var tellsScans: Bool { get }
     /// The records that a captured answer to a scan shows, with their numbers, in its order; nil if it is no such answer.
     func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]?
+    /// What allowed the target to answer the reads since it was started; nil of one that does not say.
+    func readGrounds() async throws -> ReadGrounds?
     /// Begins a fault and gives what was done, then ends it.
     func begin(_ fault: Workload.Fault.Kind) async throws -> String
     func end(_ fault: Workload.Fault.Kind) async throws -> String
+}
+
+/// How many reads were answered by a lease, and how many asked other nodes first.
+package struct ReadGrounds: Equatable, Sendable {
+    package var leased: Int
+    package var behindBarrier: Int
+
+    package init(leased: Int, behindBarrier: Int) {
+        self.leased = leased
+        self.behindBarrier = behindBarrier
+    }
+
+    /// Of those that came since then, the share that a lease answered, 0 to 1; nil if there were none.
+    package func leasedShare(since before: ReadGrounds) -> Double? {
+        let (leased, others) = (leased - before.leased, behindBarrier - before.behindBarrier)
+        return leased + others > 0 ? Double(leased) / Double(leased + others) : nil
+    }
 }
 
 /// How many records are written together by how many connections when a target is loaded.
@@ -80,6 +99,7 @@ package struct SeenRecord: Sendable {
 
 extension Target {
     package var tellsScans: Bool { false }
+    package func readGrounds() async throws -> ReadGrounds? { nil }
     package func scanned(_ answer: CapturedAnswer) -> [(number: UInt64, seen: SeenRecord)]? { nil }
     package func begin(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }
     package func end(_ fault: Workload.Fault.Kind) async throws -> String { throw BenchError("\(name) cannot be disturbed; faults are for kho") }

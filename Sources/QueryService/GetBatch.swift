@@ -27,6 +27,7 @@ package final class GetBatch {
         package init() {}
 
         package var isEmpty: Bool { gets.isEmpty }
+        var count: Int { gets.count }
 
         /// Whether one of this age may come to them.
         func takes(_ consistency: Consistency) -> Bool { gets.isEmpty || consistency == self.consistency }

@@ -161,7 +161,6 @@ final class LoopWorker: @unchecked Sendable {
         case .older: answer(item, older, nil, view, &answered)
         case .lease:
             guard let scope, permits(item, scope, view) else { return waitForBarrier(item) }
-            figures.leased += 1
             answer(item, .newest, scope, view, &answered)
         }
     }
@@ -279,10 +278,19 @@ final class LoopWorker: @unchecked Sendable {
         guard !isOutOfService else { return fail(item, Self.elsewhere) }
         if case let .gets(batch) = item.request.body { return answer(batch, item, basis, scope, view) }
         let request = item.request
+        if request.readsRecords { count(1, request.ground) }
         let answering = Answering(
             request: request, stream: request.stream, principal: request.principal, connection: connection, worker: self, basis: basis)
         answering.answer(view, &plans)
         connection.done(request)
+    }
+
+    private func count(_ reads: Int, _ ground: Request.Ground) {
+        switch ground {
+        case .lease: figures.leased += reads
+        case .barrier: figures.behindBarrier += reads
+        case .older: break
+        }
     }
 
     /// Answers some of the batch; the rest when it is the connection's turn again. Those that the lease does not permit wait together for a barrier.
@@ -290,7 +298,9 @@ final class LoopWorker: @unchecked Sendable {
         let connection = item.connection
         let keys = batch.keys
         var touched = GetBatch.Gathered()
+        let waiting = batch.count
         defer {
+            count(waiting - batch.count - touched.count, item.request.ground)
             if !touched.isEmpty {
                 waitForBarrier(Item(connection: connection, request: Request(stream: 0, principal: PrincipalID(0), body: .gets(GetBatch(touched)))))
             }

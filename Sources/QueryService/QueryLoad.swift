@@ -33,6 +33,7 @@ package struct TurnFigures: Equatable, Sendable {
     package var longMax = 0
     /// The most turns that began between a short request's being ready and its answer.
     package var shortWaitMax = 0
-    /// Requests that were answered by a read lease.
+    /// Reads of records that were answered by a read lease, and behind a barrier. A step of a scan or a count is one, whatever came of it.
     package var leased = 0
+    package var behindBarrier = 0
 }

@@ -73,6 +73,14 @@ final class Request {
         }
     }
 
+    /// Records are read for it, or counted.
+    var readsRecords: Bool {
+        switch body {
+        case .gets, .multiGet, .count, .countStep, .scan, .scanStep: true
+        case .bind, .describe, .write, .openSession: false
+        }
+    }
+
     /// What audit lines call it.
     var operation: String {
         switch body {

@@ -156,8 +156,12 @@ import Testing
         run.environment.compiler = "Swift version 1"
         run.environment.programs = ["khod 0123456789ab"]
         run.ceilingPerSecond = 900_000
+        #expect(!RunReport.html(of: run).contains("reads that a lease answered"))
+        run.leasedShare = 1
         let html = RunReport.html(of: run)
-        for words in ["release: -O, whole modules", "Swift version 1", "<code>khod 0123456789ab</code>", "900,000 a second against a server that knows nothing"] {
+        for words in ["release: -O, whole modules", "Swift version 1", "<code>khod 0123456789ab</code>", "900,000 a second against a server that knows nothing",
+            "reads that a lease answered", "100 %",
+        ] {
             #expect(html.contains(words))
         }
         #expect(!html.contains("a file of the sources is newer"))

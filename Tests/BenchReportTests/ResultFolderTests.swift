@@ -78,7 +78,7 @@ import Testing
         var samples = Samples()
         let run = samples.run(perSecond: 1_000, middle: 1e6)
         let text = String(decoding: try encoded(run), as: UTF8.self)
-        for member in ["settings", "compiler", "programs", "programsAreOlderThanSources", "ceilingPerSecond"] { #expect(!text.contains("\"\(member)\"")) }
+        for member in ["settings", "compiler", "programs", "programsAreOlderThanSources", "ceilingPerSecond", "leasedShare"] { #expect(!text.contains("\"\(member)\"")) }
         #expect(try ResultFolder.run(from: Data(text.utf8), path: "s") == run)
     }
 

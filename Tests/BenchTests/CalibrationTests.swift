@@ -46,6 +46,17 @@ import Testing
         #expect(Warnings.othersShare(busySeconds: 7.5, targetSeconds: nil, outcome, processors: 2) == 0)
     }
 
+    @Test func aLeaseThatDidNotAnswerIsTold() throws {
+        func workload(_ reads: String) throws -> Workload { try Workload("name = \"w\"\nabout = \"w\"\n[operations]\nget = 100\n[access]\nreads = \"\(reads)\"\n", file: "w") }
+        let leased = try workload("lease"), others = try workload("read-index")
+        let before = ReadGrounds(leased: 1_000, behindBarrier: 50)
+        #expect(before.leasedShare(since: before) == nil)
+        let share = ReadGrounds(leased: 1_300, behindBarrier: 150).leasedShare(since: before)
+        #expect(share == 0.75)
+        #expect(Warnings.ofReads(leased, leasedShare: share) == ["a read lease answered 75 % of the reads, and the others waited for a barrier"])
+        for none in [Warnings.ofReads(others, leasedShare: share), Warnings.ofReads(leased, leasedShare: nil), Warnings.ofReads(leased, leasedShare: 0.995)] { #expect(none == []) }
+    }
+
     @Test func aProgramIsOlderThanASourceThatWasWrittenAfterIt() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("built-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -24,6 +24,7 @@ import Testing
     }
 
     private func leased(_ world: World) async -> Int { await world.server.turns().reduce(0) { $0 + $1.leased } }
+    private func behindBarrier(_ world: World) async -> Int { await world.server.turns().reduce(0) { $0 + $1.behindBarrier } }
 
     @Test func whatWasWrittenThroughAnotherNodeIsSeen() async throws {
         let world = try await world()
@@ -53,9 +54,11 @@ import Testing
         let client = try await world.client("stat")
         let houses = try world.dataset("houses")
         // While nothing is written, everything is answered by the lease.
-        let before = await leased(world)
+        let before = await leased(world), others = await behindBarrier(world)
         for _ in 0..<20 { #expect(try await client.get(World.key(0), from: houses).value != nil) }
-        #expect(await leased(world) > before)
+        let now = await leased(world)
+        #expect(now > before)
+        #expect(await now + behindBarrier(world) == before + others + 20, "each read is counted once")
         try await world.change(.agreement, ["code": "stat-all"], .revoke, on: other)
         await #expect(throws: KhoError.self) { _ = try await client.get(World.key(0), from: houses) }
         client.close()

@@ -1,4 +1,5 @@
 import Core
+import QueryService
 import Raft
 import Replica
 import Store
@@ -128,6 +129,7 @@ extension AdminService {
         if status.isClockAlarmed { alarms.append("CLOCK") }
         if let sync = status.syncMicroseconds99, sync > 50_000 { alarms.append("SLOW_DISK") }
         func index(_ index: LogIndex) -> Document { .int(Int64(index.rawValue)) }
+        let turns = await stack.query?.turns()
         return .object(own + [
             .init("raftRole", .string("\(status.raft.role)")), .init("term", .int(Int64(status.raft.term.rawValue))),
             .init("leader", .int(Int64(status.raft.leader.rawValue))), .init("lastIndex", index(status.raft.lastIndex)),
@@ -139,6 +141,8 @@ extension AdminService {
             .init("stalenessMilliseconds", status.stalenessMilliseconds.map { .int(Int64($0)) } ?? .null),
             .init("draining", .bool(status.isDraining)), .init("readMode", .string(status.membership.readMode.text)),
             .init("readLease", .bool(stack.replica.beginLeaseRead() != nil)),
+            .init("reads", turns.map(Self.reads) ?? .null),
+            .init("snapshotsInstalled", .int(Int64(clamping: status.snapshotsInstalled))),
             .init("damage", status.damage.map { .string($0) } ?? .null),
             .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("peers", Self.peers(stack)), .init("alarms", .array(alarms)),
             .init("members", .array(status.membership.members.map { $0.document(isVoter: status.membership.isVoter($0.id)) })),
@@ -149,6 +153,12 @@ extension AdminService {
                 ]
             })),
         ])
+    }
+
+    /// How many reads of records the node has answered since it began, by what allowed it.
+    private static func reads(_ turns: [TurnFigures]) -> Document {
+        func sum(_ figure: KeyPath<TurnFigures, Int>) -> Document { .int(turns.reduce(0) { $0 + Int64($1[keyPath: figure]) }) }
+        return ["leased": sum(\.leased), "behindBarrier": sum(\.behindBarrier)]
     }
 
     /// What the node has heard of other nodes and not taken since it began, beside what it has: connections that were refused are counted by reason.
