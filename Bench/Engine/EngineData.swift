@@ -10,6 +10,8 @@ import Store
 package final class EngineData {
     let records: Int
     let store: StateStore
+    /// As a query node's loop has one.
+    let reader: StateReader
     let raw: Environment
     let rawRecords: Database
     let dataset: DatasetID
@@ -38,6 +40,7 @@ package final class EngineData {
         folder = made
         let bytes = max(256 << 20, records * 2_048)
         store = try StateStore(directory: folder + "/state", cluster: ClusterID(high: 1, low: 1), options: .init(mapBytes: bytes))
+        reader = store.makeReader()
         feed = Feed(store)
         try feed.genesis()
         for (agency, system) in [("own", "own"), ("see", "mask"), ("see", "rows")] {

@@ -134,7 +134,7 @@ package struct EngineRun {
                 gathered.append(stream: frame.header.stream, principal: principal, dataset: head.dataset, fields: head.fields, key: key, head.consistency)
             }
             let gets = GetBatch(gathered)
-            try data.store.withReadView { view throws(StoreError) in
+            try data.reader.withReadView { view throws(StoreError) in
                 let keys = gets.keys
                 while gets.count > 0 {
                     places.removeAll(keepingCapacity: true)
@@ -163,7 +163,7 @@ package struct EngineRun {
         var from: ReadView.Start = .at([])
         return try measure(meter) { _ in
             out.bytes.removeAll(keepingCapacity: true)
-            return try data.store.withReadView { view throws(StoreError) in
+            return try data.reader.withReadView { view throws(StoreError) in
                 guard let plan = plans.plan(principal: data.filtered, dataset: data.dataset, in: view.catalogue, at: view.state.time) else { return 0 }
                 let most = min(4_096, data.records)
                 let end = try view.scan(from: from, through: plan, examinedMax: most) { key, record in

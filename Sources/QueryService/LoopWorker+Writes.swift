@@ -11,7 +11,7 @@ extension LoopWorker {
     func submit(_ write: Write, stream: UInt32, principal: PrincipalID, from connection: ClientConnection) {
         let allowed: Bool
         do throws(StoreError) {
-            allowed = try store.withReadView { view throws(StoreError) in
+            allowed = try reader.withReadView { view throws(StoreError) in
                 WriteCheck.denied(write, principal: principal, view: view, plans: &plans) == nil
             }
         } catch { return connection.fail(stream, WireError(.internal)) }
@@ -29,7 +29,7 @@ extension LoopWorker {
         guard !connection.unconfirmed.contains(principal) else { return false }
         let datasets = write.datasets, applied = store.applied
         if !WriteCheck.lastPlanAllowsPuts(to: datasets, principal: principal, as: applied, plans: plans) {
-            let isAllowed = try? store.withReadView { view throws(StoreError) in
+            let isAllowed = try? reader.withReadView { view throws(StoreError) in
                 WriteCheck.allowsPuts(to: datasets, principal: principal, view: view, plans: &plans)
             }
             guard isAllowed == true else { return false }

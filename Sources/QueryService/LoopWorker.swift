@@ -14,6 +14,8 @@ final class LoopWorker: @unchecked Sendable {
     let eventLoop: any EventLoop
     let replica: Replica
     let store: StateStore
+    /// This loop's own.
+    let reader: StateReader
     let settings: QuerySettings
     let audit: @Sendable (QueryEvent) -> Void
     /// What all connections of the server occupy together.
@@ -57,6 +59,7 @@ final class LoopWorker: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.replica = replica
         self.store = store
+        reader = store.makeReader()
         self.settings = settings
         self.occupancy = occupancy
         self.audit = audit
@@ -188,7 +191,7 @@ final class LoopWorker: @unchecked Sendable {
     private func turn() {
         guard !isResting, !(short.isEmpty && long.isEmpty) else { return }
         figures.turns += 1
-        isOutOfService = replica.damage != nil
+        isOutOfService = replica.isDamaged
         let began = MonotonicTime.now()
         // Before the snapshot is taken, so that it is no older.
         let older = Basis.older(
@@ -199,7 +202,7 @@ final class LoopWorker: @unchecked Sendable {
         var longs = 0
         func isOver() -> Bool { MonotonicTime.now().milliseconds(since: began) >= settings.turnMilliseconds }
         do throws(StoreError) {
-            try store.withReadView { view throws(StoreError) in
+            try reader.withReadView { view throws(StoreError) in
                 var scope: LeaseScope?
                 if let leaseRead { scope = replica.scope(of: leaseRead, snapshot: view.state.position.index) }
                 repeat {

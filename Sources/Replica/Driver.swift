@@ -277,7 +277,7 @@ final class Driver {
         guard let round = reads.removeValue(forKey: id) else { return }
         let (loop, standing) = (loop, surroundings.standing)
         let finish: @Sendable (Bool) -> Void = { isApplied in
-            let isHere = isApplied && standing.damage == nil
+            let isHere = isApplied && !standing.isDamaged
             if isHere { loop.publish(freshAt: round.askedAt) }
             for completion in round.completions { completion(isHere ? .passed : .noQuorum) }
         }

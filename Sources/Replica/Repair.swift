@@ -52,23 +52,34 @@ package enum RepairEvent: Equatable, Sendable {
 final class Standing: Sendable {
     private let node: NodeID
     private let now: Mutex<(damage: String?, hasOthers: Bool)>
+    private let damaged: Atomic<Bool>
 
     init(of node: NodeID, in membership: Membership, damage: String?) {
         self.node = node
+        damaged = Atomic(damage != nil)
         now = Mutex((damage, membership.members.contains { $0.id != node }))
     }
 
     /// Why the replica is out of service; nil if it serves.
     var damage: String? {
         get { now.withLock { $0.damage } }
-        set { now.withLock { $0.damage = newValue } }
+        set {
+            now.withLock {
+                $0.damage = newValue
+                damaged.store(newValue != nil, ordering: .sequentiallyConsistent)
+            }
+        }
     }
+
+    /// Whether it is out of service. Costs a load: for whoever asks often.
+    var isDamaged: Bool { damaged.load(ordering: .acquiring) }
 
     /// False if the replica is out of service already.
     func note(newDamage damage: String) -> Bool {
         now.withLock { now in
             guard now.damage == nil else { return false }
             now.damage = damage
+            damaged.store(true, ordering: .sequentiallyConsistent)
             return true
         }
     }

@@ -37,7 +37,7 @@ package struct LeaseScope: Sendable {
 ///
 /// One look serves all reads that came before it and are answered from the one snapshot.
 extension Replica {
-    /// nil if no lease is held at this moment. Costs a lock and, with a lease, a look at the clock; allocates nothing.
+    /// nil if no lease is held at this moment. Costs some loads and, with a lease, a look at the clock; writes nothing that others read.
     package func beginLeaseRead() -> LeaseRead? {
         let lease = readLease
         guard lease.validUntil > 0 else { return nil }
@@ -46,13 +46,13 @@ extension Replica {
     }
 
     /// Whether a snapshot that contains the log through `index`, taken since the read began, contains everything that was acknowledged
-    /// anywhere, or shown to anybody, before the read began. Costs a lock and a look at the clock; allocates nothing.
+    /// anywhere, or shown to anybody, before the read began. Costs some loads and a look at the clock.
     ///
     /// It must contain every entry that this node has received, whatever it is about.
     package func permits(_ read: LeaseRead, snapshot index: LogIndex) -> Bool { scope(of: read, snapshot: index)?.isWhole ?? false }
 
     /// The same record by record: while writes arrive there is hardly a snapshot that lacks nothing, but what it lacks is about few records. nil if
-    /// there is no lease, or the snapshot does not reach as far as what was committed when it began. Costs a lock and a look at the clock; allocates nothing.
+    /// there is no lease, or the snapshot does not reach as far as what was committed when it began. Costs some loads and a look at the clock.
     package func scope(of read: LeaseRead, snapshot index: LogIndex) -> LeaseScope? {
         // In this order: what is received after the look at the lease is acknowledged to nobody before the look at the clock, unless the
         // lease has ended by then.

@@ -128,13 +128,15 @@ package final class Replica: Sendable {
 
     /// Why the replica is out of service; nil if it serves.
     package var damage: String? { standing.damage }
+    /// Whether the replica is out of service. Costs a load, and shares nothing that is written.
+    package var isDamaged: Bool { standing.isDamaged }
 
     // MARK: What clients want
 
     /// Replicates a command, wherever the leader is, and answers once it is applied here.
     package func propose(_ payload: [UInt8], _ completion: @escaping @Sendable (ProposalResult) -> Void) {
         // What becomes of it could not be said here; elsewhere it can.
-        guard standing.damage == nil else { return completion(.refused(.notLeader)) }
+        guard !standing.isDamaged else { return completion(.refused(.notLeader)) }
         if !lane.post(.propose(payload, completion)) { completion(.refused(.notLeader)) }
     }
 
@@ -154,7 +156,7 @@ package final class Replica: Sendable {
     /// Calls when the state here contains everything that was acknowledged anywhere before this call. All barriers that wait share
     /// one round to a quorum.
     package func readBarrier(_ completion: @escaping @Sendable (ReadBarrier) -> Void) {
-        guard standing.damage == nil else { return completion(.noQuorum) }
+        guard !standing.isDamaged else { return completion(.noQuorum) }
         if !lane.post(.read(host.now(), completion)) { completion(.noQuorum) }
     }
 

@@ -88,9 +88,11 @@ final class ReplicaLoop: LaneWork {
     private struct Published {
         var status: RaftStatus
         var membership: Membership
-        var freshAt: MonotonicTime?
-        var lease = ReadLease.none
     }
+
+    private let lease = PublishedLease()
+    /// Nanoseconds; 0 for never.
+    private let freshNanoseconds = Atomic<UInt64>(0)
 
     init(options: ReplicaOptions, restored: RestoredState, lane: Lane<Item>, surroundings: Surroundings) {
         self.options = options
@@ -108,16 +110,17 @@ final class ReplicaLoop: LaneWork {
     var raftStatus: RaftStatus { published.withLock { $0.status } }
     var membership: Membership { published.withLock { $0.membership } }
     /// The last moment at which the state here was known to be current. Of a damaged one nothing is known.
-    var freshAt: MonotonicTime? { surroundings.standing.damage == nil ? published.withLock { $0.freshAt } : nil }
+    var freshAt: MonotonicTime? {
+        let nanoseconds = freshNanoseconds.load(ordering: .acquiring)
+        return nanoseconds > 0 && !surroundings.standing.isDamaged ? MonotonicTime(nanoseconds: nanoseconds) : nil
+    }
 
     /// The newest read lease, or none; none while the state is damaged.
-    var readLease: ReadLease { surroundings.standing.damage == nil ? published.withLock { $0.lease } : .none }
-    func publish(_ lease: ReadLease) { published.withLock { $0.lease = lease } }
+    var readLease: ReadLease { surroundings.standing.isDamaged ? .none : lease.newest }
+    func publish(_ lease: ReadLease) { self.lease.publish(lease) }
     func publish(_ status: RaftStatus) { published.withLock { $0.status = status } }
     func publish(_ membership: Membership) { published.withLock { $0.membership = membership } }
-    func publish(freshAt time: MonotonicTime) {
-        published.withLock { if $0.freshAt.map({ $0 < time }) ?? true { $0.freshAt = time } }
-    }
+    func publish(freshAt time: MonotonicTime) { freshNanoseconds.max(time.nanoseconds, ordering: .releasing) }
 
     func report(_ item: Item) { lane.post(item) }
 

@@ -5,15 +5,17 @@ import Glibc
 import LMDB
 import Records
 
-/// A snapshot of the state: rights and records of one moment. Lives inside `StateStore.withReadView` and no longer.
+/// A snapshot of the state: rights and records of one moment. Lives inside `withReadView` of `StateStore` or `StateReader` and no longer.
 package struct ReadView: ~Copyable {
     let reader: Reader
     let databases: Databases
     let hints: LookupHints
     /// How far the log was applied in this snapshot.
     package let state: AppliedState
+    let kept: KeptCatalogue
+
     /// The catalogue of this snapshot.
-    package let catalogue: Catalogue
+    package var catalogue: Catalogue { kept.value }
 
     /// Looks a record up and calls with what the plan shows of it. Nil if there is none or the plan hides it: the same
     /// answer. About a microsecond.

@@ -19,7 +19,7 @@ final class ReaderPool: Sendable {
     /// Where its records lie, as far as they were looked up.
     let hints = LookupHints()
     private let idle = Mutex<[Reader]>([])
-    private let newest = Mutex<Catalogue?>(nil)
+    private let newest = Mutex<KeptCatalogue?>(nil)
     private let taken = Atomic(0)
 
     init(_ environment: Environment) { self.environment = environment }
@@ -50,11 +50,11 @@ final class ReaderPool: Sendable {
     }
 
     /// The catalogue of the reader's snapshot: the kept one if its policy index is the same, else loaded.
-    func catalogue(as policyIndex: LogIndex, _ reader: Reader, _ databases: Databases) throws(StoreError) -> Catalogue {
-        if let kept = newest.withLock({ $0 }), kept.policyIndex == policyIndex { return kept }
-        let loaded = try CatalogueLoader.load(reader.transaction, databases)
+    func catalogue(as policyIndex: LogIndex, _ reader: Reader, _ databases: Databases) throws(StoreError) -> KeptCatalogue {
+        if let kept = newest.withLock({ $0 }), kept.value.policyIndex == policyIndex { return kept }
+        let loaded = KeptCatalogue(try CatalogueLoader.load(reader.transaction, databases))
         newest.withLock { kept in
-            if kept.map({ $0.policyIndex < loaded.policyIndex }) ?? true { kept = loaded }
+            if kept.map({ $0.value.policyIndex < loaded.value.policyIndex }) ?? true { kept = loaded }
         }
         return loaded
     }

@@ -32,11 +32,17 @@ package final class StateStore: Sendable {
     /// What is open. Replaced under the write lock by a snapshot's installation.
     private let current: Mutex<Open>
     private let switching = ReadWriteLock()
+    /// Readers of threads that look often.
+    private let registered = Mutex<[Registered]>([])
     private let written = Atomic(0)
     private let counted = Mutex<Counted?>(nil)
     private let digested = Mutex<[FiguresAtIndex]>([])
     /// How far the state had come that the summary on the disk speaks of; 0 if none was written by this process.
     private let summarised = Mutex(LogIndex(0))
+
+    private struct Registered: Sendable {
+        weak let reader: StateReader?
+    }
 
     struct Open: Sendable {
         var generation: Generation
@@ -242,7 +248,23 @@ package final class StateStore: Sendable {
     // MARK: Reading
 
     /// Snapshots that are looked at now: pages that they show cannot be used again.
-    package var openReadViews: Int { current.withLock { $0.readers.open } }
+    package var openReadViews: Int { current.withLock { $0.readers.open } + registered.withLock { $0.count { $0.reader?.isLooking == true } } }
+
+    /// A reader for one thread that looks often.
+    package func makeReader() -> StateReader {
+        // Not during an installation, which waits for those that there are.
+        switching.withReadLock {
+            let reader = StateReader(self)
+            registered.withLock { all in
+                all.removeAll { $0.reader == nil }
+                all.append(Registered(reader: reader))
+            }
+            return reader
+        }
+    }
+
+    /// What is in force now.
+    var open: Open { current.withLock { $0 } }
 
     /// A digest of the state, the same on every replica at the same index: of how far the log is applied, the membership, each dataset's figures and the catalogue, all as
     /// they are stored, and of how many sessions and answers there are. Of the records it takes the figures' word. Reads as much as the catalogue is
@@ -279,7 +301,7 @@ package final class StateStore: Sendable {
             let state = try AppliedState.read(reader.transaction, open.generation.databases)
             let catalogue = try open.readers.catalogue(as: state.policyIndex, reader, open.generation.databases)
             return try body(
-                ReadView(reader: reader, databases: open.generation.databases, hints: open.readers.hints, state: state, catalogue: catalogue))
+                ReadView(reader: reader, databases: open.generation.databases, hints: open.readers.hints, state: state, kept: catalogue))
         }
     }
 
@@ -307,11 +329,16 @@ package final class StateStore: Sendable {
         let generation = try sink.finish()
         let opened = try Self.open(generation)
         try files.replace(directory, "current", with: Array("\(generation.number)\n".utf8))
-        let old = switching.withWriteLock { current.withLock { open in
-            let old = open.generation
-            open = opened
-            return old
-        } }
+        let old = switching.withWriteLock {
+            let readers = registered.withLock { $0.compactMap(\.reader) }
+            for reader in readers { reader.hold() }
+            defer { for reader in readers { reader.letGo() } }
+            return current.withLock { open in
+                let old = open.generation
+                open = opened
+                return old
+            }
+        }
         digested.withLock { $0 = [] }
         try save(StateSummary(sink.header))
         withExtendedLifetime(old) { Self.removeGenerations(of: directory, files) { $0 < generation.number } }
