@@ -14,10 +14,10 @@ import Transport
 /// What a node runs once it belongs to a cluster: log, state, replica, peers, and, on a query node, KHO/1. Started and stopped in one
 /// order.
 final class ReplicaStack: Sendable {
-    /// How far a storage node's state may be behind what is committed, beside what applying takes, as long as nobody waits for it there. A page that
-    /// several entries of this time change is written once (docs/performance.md).
-    /// More than `ReplicaOptions.freshnessMilliseconds` would change nothing: each round that tells how old the state is waits for what it found committed.
-    static let storageApplyPauseMilliseconds: UInt64 = 200
+    /// How far a storage node's state may be behind what is committed, beside what applying takes, as long as nobody waits for it there; and the entries and bytes that it applies in
+    /// one transaction. A page that several entries of this time change is written once (docs/performance.md). LMDB keeps a transaction's pages in memory: of so many entries with a
+    /// small record each 64 MiB, if no two share a page; of imports in scattered order, which have more records to a byte, some 150 MiB.
+    static let storageApplyPauseMilliseconds: UInt64 = 1_000, storageApplyEntries = 16_384, storageApplyBytes = 16 << 20
 
     let place: NodeIdentity.Place
     let store: StateStore
@@ -70,7 +70,15 @@ final class ReplicaStack: Sendable {
         options.snapshotBytesPerSecond = bounds.snapshotBytesPerSecond
         options.wantsLease = configuration.role == .query
         // Clients ask query nodes. A storage node applies for snapshots, for administrators, who are waited for, and for the day on which it leads.
-        options.applyPauseMilliseconds = configuration.role == .query ? 0 : Self.storageApplyPauseMilliseconds
+        if configuration.role == .storage {
+            options.applyPauseMilliseconds = Self.storageApplyPauseMilliseconds
+            // No checkpoint comes in the middle of a transaction, and what it writes must find room in the map's reserve: an entry in three pages or four, a byte in ten.
+            let reserve = Fullness.reserve(ofMap: bounds.mapBytes)
+            options.applyEntriesMax = min(Self.storageApplyEntries, reserve >> 15)
+            options.applyBytesMax = min(Self.storageApplyBytes, reserve >> 4)
+            // Nobody is told there how old the state is but administrators, and each round that finds out waits for what it found committed.
+            options.freshnessMilliseconds = Self.storageApplyPauseMilliseconds
+        }
         options.firstMembership = place.firstMembership
         let directory = configuration.data
         let admission = PeerAdmission(node: place.node, incarnation: identity.incarnation, met: try MetStarts.open(in: directory))
