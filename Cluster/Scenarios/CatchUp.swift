@@ -18,7 +18,9 @@ package struct CatchUp: Equatable, Sendable {
             package var name: String
             package var number: Int64
             package var applied: Int64
+            /// States installed by this process of it.
             package var snapshots: Int
+            package var process: Int32
         }
         package var voters: [Voter] = []
         /// The highest index that a voter knows to be committed.
@@ -26,12 +28,14 @@ package struct CatchUp: Equatable, Sendable {
         /// Numbers of those whom the leader of the highest term sends its log, and of the leader itself.
         package var following: Set<Int64> = []
 
-        /// - Parameter answers: of `node.status`.
-        package init(_ answers: [(node: String, answer: Document)]) {
+        /// - Parameters:
+        ///   - answers: of `node.status`.
+        ///   - process: whose they are, by the node's name.
+        package init(_ answers: [(node: String, answer: Document)], process: (String) -> Int32 = { _ in 0 }) {
             var term: Int64 = -1
             for (node, answer) in answers {
                 guard let number = answer["node"]?.int, let applied = answer["appliedIndex"]?.int else { continue }
-                voters.append(.init(name: node, number: number, applied: applied, snapshots: Int(answer["snapshotsInstalled"]?.int ?? 0)))
+                voters.append(.init(name: node, number: number, applied: applied, snapshots: Int(answer["snapshotsInstalled"]?.int ?? 0), process: process(node)))
                 committed = max(committed, answer["commitIndex"]?.int ?? 0)
                 guard answer["raftRole"]?.string == "leader", let own = answer["term"]?.int, own > term else { continue }
                 term = own
@@ -46,27 +50,34 @@ package struct CatchUp: Equatable, Sendable {
             names.allSatisfy { name in voters.contains { $0.name == name && $0.applied >= index && following.contains($0.number) } }
         }
 
-        /// States that were installed since that look. One that was started anew counts from 0 again.
+        /// States that were installed since that look. A process that was started meanwhile counts from 0.
         package func snapshots(since before: Look) -> Int {
             voters.reduce(0) { sum, voter in
-                let earlier = before.voters.first { $0.name == voter.name }?.snapshots ?? 0
-                return sum + (voter.snapshots >= earlier ? voter.snapshots - earlier : voter.snapshots)
+                sum + voter.snapshots - (before.voters.first { $0.name == voter.name && $0.process == voter.process }?.snapshots ?? 0)
             }
         }
     }
 
-    /// Waits until all voters have caught up, for so long at the most.
-    @Director static func watch(_ stage: Stage, from healed: MonotonicTime, milliseconds limit: Int) async -> CatchUp {
-        let first = Look(await stage.ask("node.status", stage.voters))
+    /// What the voters say now.
+    @Director static func look(_ stage: Stage) async -> Look {
+        Look(await stage.ask("node.status", stage.voters)) { stage.cluster.pid($0) ?? 0 }
+    }
+
+    /// Waits until all voters have caught up with what is committed when the first leader answers, for so long at the most.
+    ///
+    /// - Parameter before: from before the fault, when nobody was behind.
+    @Director static func watch(_ stage: Stage, from healed: MonotonicTime, since before: Look, milliseconds limit: Int) async -> CatchUp {
         let end = healed.adding(milliseconds: UInt64(limit))
-        var look = first
+        var committed: Int64?
+        var now: Look
         repeat {
-            try? await Task.sleep(nanoseconds: 50_000_000)
-            look = Look(await stage.ask("node.status", stage.voters))
-            if look.hasCaughtUp(stage.voters, to: first.committed) {
-                return CatchUp(milliseconds: MonotonicTime.now().milliseconds(since: healed), snapshots: look.snapshots(since: first))
+            now = await look(stage)
+            if committed == nil, !now.following.isEmpty { committed = now.committed }
+            if let committed, now.hasCaughtUp(stage.voters, to: committed) {
+                return CatchUp(milliseconds: MonotonicTime.now().milliseconds(since: healed), snapshots: now.snapshots(since: before))
             }
+            try? await Task.sleep(nanoseconds: 50_000_000)
         } while MonotonicTime.now() < end
-        return CatchUp(milliseconds: nil, snapshots: look.snapshots(since: first))
+        return CatchUp(milliseconds: nil, snapshots: now.snapshots(since: before))
     }
 }

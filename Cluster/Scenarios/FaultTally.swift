@@ -12,8 +12,8 @@ package struct FaultTally: Equatable, Sendable {
 
     /// Disks that were filled, and those of them whose node said so: by an alarm, or by ending with 74.
     package var filledDisks = 0, disksThatTold = 0
-    /// Clocks that were moved, and how often some voter has said meanwhile that the clocks disagree.
-    package var movedClocks = 0, clocksTold = 0
+    /// Clocks that were moved, and whether some voter has said meanwhile that the clocks disagree: for minutes it says so, and so only once in a run.
+    package var movedClocks = 0, isToldOfClocks = false
     /// Times that a query node's files were damaged, and those that it found out: it told of damage, rebuilt itself, or refused its files.
     package var damages = 0, damagesFound = 0
     /// How often a voter has lost its data, and of damaged voters, how many and how many of them have rebuilt themselves.
@@ -47,7 +47,7 @@ package struct FaultTally: Equatable, Sendable {
             found.append("of the mix nothing came about: this proves nothing")
         }
         if asked(.diskFull), filledDisks > 0, disksThatTold == 0 { found.append("no node said that its disk was full: this proves nothing") }
-        if asked(.clock), movedClocks > 0, clocksTold == 0 { found.append("no voter said that the clocks disagree: this proves nothing") }
+        if asked(.clock), movedClocks > 0, !isToldOfClocks { found.append("no voter said that the clocks disagree: this proves nothing") }
         if asked(.damage), damages > 0, damagesFound == 0 { found.append("no query node found damage: this proves nothing") }
         // By chance too: what rots there is of records.
         if asked(.damageVoter) || damagedVoters > 0, rebuiltVoters == 0 { found.append("no voter found damage and rebuilt itself: this proves nothing") }
@@ -59,7 +59,7 @@ package struct FaultTally: Equatable, Sendable {
         let counts = kinds.map { "\($0.rawValue) \(begun[$0] ?? 0) of \(planned[$0] ?? 0)" }.joined(separator: ", ")
         var parts = ["\(begunCount) of \(plannedCount)" + (counts.isEmpty ? "" : ": \(counts)")]
         if filledDisks > 0 { parts.append("of \(filledDisks) filled disks \(disksThatTold) told") }
-        if movedClocks > 0 { parts.append("of \(movedClocks) moved clocks \(clocksTold) were noticed") }
+        if movedClocks > 0 { parts.append("\(movedClocks) moved clocks\(isToldOfClocks ? ", and a voter has told" : ", and nobody has told")") }
         if damages > 0 { parts.append("of \(damages) damages to query nodes \(damagesFound) were found") }
         if lostVoters > 0 { parts.append("\(lostVoters) voters lost everything and came back") }
         if damagedVoters > 0 { parts.append("of \(damagedVoters) damaged voters \(rebuiltVoters) have rebuilt themselves") }

@@ -150,14 +150,16 @@ import Synchronization
         let probe = try stage.client(startingAt: 0, deadline: .seconds(30))
         defer { probe.close() }
         let end = start.adding(milliseconds: UInt64(seconds) * 1_000)
+        var before = CatchUp.Look([])
         for (at, step) in steps {
             try await Self.sleep(until: start.adding(milliseconds: UInt64(at)))
             switch step {
             case let .begin(number):
+                if trouble.isQuiet, scenario.bounds.caughtUpWithinMilliseconds != nil { before = await CatchUp.look(stage) }
                 try await trouble.begin(number, schedule.occurrences[number])
             case let .end(number):
                 try await trouble.end(number)
-                if trouble.isQuiet { try await measure(stage, trouble, probe, register, &verdict) }
+                if trouble.isQuiet { try await measure(stage, trouble, probe, register, since: before, &verdict) }
             }
         }
         try await Self.sleep(until: end)
@@ -170,12 +172,12 @@ import Synchronization
 
     /// How long until there is a leader that a majority follows, and until a write is acknowledged.
     private func measure(
-        _ stage: Stage, _ trouble: Trouble, _ probe: KhoClient, _ register: Register, _ verdict: inout Verdict
+        _ stage: Stage, _ trouble: Trouble, _ probe: KhoClient, _ register: Register, since before: CatchUp.Look, _ verdict: inout Verdict
     ) async throws {
         let healed = MonotonicTime.now()
         async let written: Double? = Self.timeOfWrite(probe, register, healed)
         let catchUpLimit = scenario.bounds.caughtUpWithinMilliseconds
-        async let caughtUp: CatchUp? = Self.catchUp(stage, healed, catchUpLimit)
+        async let caughtUp: CatchUp? = Self.catchUp(stage, healed, since: before, catchUpLimit)
         let limit = UInt64(max(30_000, scenario.bounds.leaderWithinMilliseconds * 4))
         while await stage.leader() == nil, MonotonicTime.now() < healed.adding(milliseconds: limit) { try await Task.sleep(nanoseconds: 10_000_000) }
         let milliseconds = MonotonicTime.now().milliseconds(since: healed)
@@ -194,9 +196,9 @@ import Synchronization
         }
     }
 
-    private static func catchUp(_ stage: Stage, _ healed: MonotonicTime, _ limit: Int?) async -> CatchUp? {
+    private static func catchUp(_ stage: Stage, _ healed: MonotonicTime, since before: CatchUp.Look, _ limit: Int?) async -> CatchUp? {
         guard let limit else { return nil }
-        return await CatchUp.watch(stage, from: healed, milliseconds: limit)
+        return await CatchUp.watch(stage, from: healed, since: before, milliseconds: limit)
     }
 
     /// nil if no write was acknowledged in all that time, by whatever node and however often it was tried.

@@ -344,7 +344,7 @@ import Harness
         case .pause: for name in fault.nodes { signal(name, SIGCONT) }
         case .clock:
             for name in fault.nodes { try stage.clocks[name]?.set(milliseconds: 0) }
-            if watch.endsMovedClock() { tally.clocksTold += 1 }
+            if watch.endsMovedClock() { tally.isToldOfClocks = true }
         case .drain: await resume(number)
         case .diskFull:
             for name in fault.nodes {

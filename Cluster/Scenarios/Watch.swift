@@ -49,9 +49,8 @@ import Harness
     /// From now on some voter has to say that the clocks disagree.
     func clockIsMoved() {
         movedClocks += 1
-        hasToldOfClocks = false
     }
-    /// Whether one has.
+    /// Whether one has, then or when another clock was moved.
     func endsMovedClock() -> Bool {
         movedClocks -= 1
         return hasToldOfClocks

@@ -301,9 +301,9 @@ final class LoopWorker: @unchecked Sendable {
         let connection = item.connection
         let keys = batch.keys
         var touched = GetBatch.Gathered()
-        let waiting = batch.count
+        var answered = batch.count
         defer {
-            count(waiting - batch.count - touched.count, item.request.ground)
+            count(answered - batch.count - touched.count, item.request.ground)
             if !touched.isEmpty {
                 waitForBarrier(Item(connection: connection, request: Request(stream: 0, principal: PrincipalID(0), body: .gets(GetBatch(touched)))))
             }
@@ -320,7 +320,10 @@ final class LoopWorker: @unchecked Sendable {
                 answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
             }
             guard connection.isOpen, batch.count > 0 else { return }
-            if isOutOfService { return fail(item, Self.elsewhere) }
+            if isOutOfService {
+                answered -= batch.count
+                return fail(item, Self.elsewhere)
+            }
             if connection.isFull { return connection.putBack(item.request) }
         }
         item.request.turn = figures.turns

@@ -85,8 +85,10 @@ package final class QueryServer: Sendable {
 
     /// What the event loops have done in their turns.
     package func turns() async -> [TurnFigures] {
+        // All are asked before the first is waited for: each answers between two of its turns.
+        let asked = workers.map { worker in worker.eventLoop.submit { worker.figures } }
         var all: [TurnFigures] = []
-        for worker in workers { if let figures = try? await worker.eventLoop.submit({ worker.figures }).get() { all.append(figures) } }
+        for figures in asked { if let figures = try? await figures.get() { all.append(figures) } }
         return all
     }
 

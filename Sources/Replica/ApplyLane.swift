@@ -42,7 +42,7 @@ final class ApplyLane: LaneWork {
     private let host: ReplicaHost
     private let calls: Calls
     private let index: Atomic<UInt64>
-    private let waiters = LaneOwned(ApplyWaiters())
+    private let waiters: LaneOwned<ApplyWaiters>
     private let waiting = Atomic(0)
     private let isDamaged: LaneOwned<Bool>
     /// Committed entries that wait for more, and until when.
@@ -50,7 +50,7 @@ final class ApplyLane: LaneWork {
 
     private struct Held {
         var entries: [LogEntry] = []
-        var weight = 0
+        var weight = 0, operations = 0
         var due = MonotonicTime(nanoseconds: 0)
     }
 
@@ -61,6 +61,7 @@ final class ApplyLane: LaneWork {
         self.host = host
         self.calls = calls
         lane = Lane(.apply, host: host)
+        waiters = LaneOwned(Self.waiters(options))
         isDamaged = LaneOwned(machine.damage != nil)
         index = Atomic(machine.applied.position.index.rawValue)
     }
@@ -100,7 +101,10 @@ final class ApplyLane: LaneWork {
         waiters.value.giveUp()
     }
 
-    func forget() { waiters.value = ApplyWaiters() }
+    func forget() { waiters.value = Self.waiters(options) }
+
+    /// They remember the outcomes of two transactions at the least: who waits may ask while the one with its entry is under way.
+    private static func waiters(_ options: ReplicaOptions) -> ApplyWaiters { ApplyWaiters(remembered: max(8_192, 2 * options.applyEntriesMax)) }
 
     private var pause: LanePause {
         let expiry = MonotonicTime(nanoseconds: host.now().nanoseconds + Self.expiryNanoseconds)
@@ -140,16 +144,24 @@ final class ApplyLane: LaneWork {
         }
         // Who is answered at once does not wait for those who are not.
         waiters.value.passed(appliedIndex)
-        let isFull = held.value.entries.count >= options.applyEntriesMax || held.value.weight >= options.applyBytesMax
+        let isFull = held.value.entries.count >= options.applyEntriesMax || held.value.weight >= options.applyBytesMax || held.value.operations >= operationsMax
         if isFull || !waiters.value.isEmpty || host.now() >= held.value.due { try applyHeld() }
         waiters.value.passed(appliedIndex)
     }
 
+    /// Who proposes judges by what is applied how full the map is: where that is much, nothing is held.
     private func hold(_ entries: [LogEntry]) {
-        if held.value.entries.isEmpty { held.value.due = host.now().adding(milliseconds: options.applyPauseMilliseconds) }
+        let due = host.now().adding(milliseconds: machine.fullness == .roomy ? options.applyPauseMilliseconds : 0)
+        held.value.due = held.value.entries.isEmpty ? due : min(held.value.due, due)
         held.value.entries += entries
         held.value.weight += entries.reduce(0) { $0 + $1.weight }
+        held.value.operations += entries.reduce(0) { $0 + Self.operations($1) }
     }
+
+    /// Of one transaction. What each changes is a page or more, however few bytes it has, and the map's reserve must hold them all.
+    private var operationsMax: Int { machine.fullness == .roomy ? options.applyOperationsMax : max(1, options.applyOperationsMax / 8) }
+
+    private static func operations(_ entry: LogEntry) -> Int { entry.kind == .command ? Command.operations(entry.payload) : 1 }
 
     private func applyHeld() throws(StoreError) {
         let entries = held.value.entries
@@ -159,13 +171,15 @@ final class ApplyLane: LaneWork {
         let applied = appliedIndex
         var rest = entries[...].drop { $0.index <= applied }
         let newest = rest.last.map { mark($0.time) } ?? 0
+        let most = operationsMax
         while let first = rest.first {
             invariant(first.index == appliedIndex.next, "entry \(first.index) is to be applied after \(appliedIndex)")
-            var weight = 0
+            var weight = 0, operations = 0
             let batch = Array(rest.prefix(options.applyEntriesMax).prefix { entry in
                 weight += entry.weight
+                operations += Self.operations(entry)
                 guard entry.index != first.index else { return true }
-                return weight <= options.applyBytesMax && (mark(entry.time) == mark(first.time) || isPast(entry, newest))
+                return weight <= options.applyBytesMax && operations <= most && (mark(entry.time) == mark(first.time) || isPast(entry, newest))
             })
             #if KHO_BUG_BATCH_SKIPS_ENTRIES
             // Bug: entries that the bound on bytes kept out of a batch are taken for applied.

@@ -26,8 +26,11 @@ struct ApplyWaiters {
     private var waiting: [Waiter] = []
     /// The last outcomes, each at its index modulo the size: on a node that forwarded a command, the entry may be applied before the
     /// leader's word about its place has come.
-    private var recent = [Outcome?](repeating: nil, count: 8_192)
+    private var recent: [Outcome?]
     private var lastApplied = LogIndex(0)
+
+    /// - Parameter remembered: the entries whose outcomes are kept, the last ones.
+    init(remembered: Int = 8_192) { recent = [Outcome?](repeating: nil, count: remembered) }
 
     mutating func expect(_ position: LogPosition, _ deadline: MonotonicTime, _ completion: @escaping @Sendable (ProposalResult) -> Void) {
         guard position.index <= lastApplied else {

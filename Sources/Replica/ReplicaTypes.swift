@@ -115,11 +115,12 @@ package struct ReplicaOptions: Sendable {
     package var snapshotBytesPerSecond = 64 << 20
     /// Bytes of entries that are committed and not applied here, above which no more are taken.
     package var unappliedBytesMax = Limits.unappliedBytes
-    /// Entries, and bytes of them, applied in one transaction.
+    /// Entries, bytes of them, and operations of their writes, applied in one transaction. Of the operations an eighth where the state's map is nearly full.
     package var applyEntriesMax = 4_096
     package var applyBytesMax = 8 << 20
-    /// How long committed entries wait for more to be applied together with, as long as nobody waits for any of them: a page that many of them change is
-    /// written once.
+    package var applyOperationsMax = 65_536
+    /// How long committed entries wait for more to be applied together with, as long as nobody waits for any of them and the state's map is not
+    /// nearly full: a page that many of them change is written once.
     package var applyPauseMilliseconds: UInt64 = 0
     /// Milliseconds after which the answer to a command is given up.
     package var proposalMilliseconds: UInt64 = 10_000

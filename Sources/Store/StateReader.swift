@@ -70,7 +70,8 @@ package final class StateReader: @unchecked Sendable {
     /// The snapshot's catalogue, and its state with it: read if anything was committed since the last look.
     private func read(_ kept: Kept) throws(StoreError) -> KeptCatalogue {
         let transaction = kept.reader.transaction.id
-        if let catalogue = kept.catalogue, kept.transaction == transaction { return catalogue }
+        let isSure = isSure(of: transaction, in: kept.open.generation.environment)
+        if isSure, let catalogue = kept.catalogue, kept.transaction == transaction { return catalogue }
         let databases = kept.open.generation.databases
         let state = try AppliedState.read(kept.reader.transaction, databases)
         var catalogue = kept.catalogue
@@ -79,8 +80,15 @@ package final class StateReader: @unchecked Sendable {
             catalogue = KeptCatalogue(try kept.open.readers.catalogue(as: state.policyIndex, kept.reader, databases).value)
         }
         guard let catalogue else { throw .corrupt(path: "catalogue", what: "there is none") }
-        (kept.transaction, kept.state, kept.catalogue) = (transaction, state, catalogue)
+        (kept.transaction, kept.state, kept.catalogue) = (isSure ? transaction : nil, state, catalogue)
         return catalogue
+    }
+
+    /// Whether the snapshot is that of the transaction whose number it has. LMDB takes the newest number first and then what its meta page says, and the transaction after next writes on the same page: a
+    /// thread that stood still in between has the number of one and shows the other. Not if none is newer now.
+    private func isSure(of transaction: UInt64, in environment: Environment) -> Bool {
+        atomicMemoryFence(ordering: .acquiring)
+        return (try? environment.lastTransaction()) == transaction
     }
 
     // MARK: An installation

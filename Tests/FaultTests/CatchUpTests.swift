@@ -47,9 +47,10 @@ import Testing
     }
 
     @Test func statesAreCountedFromALookOn() {
-        let before = CatchUp.Look([node(1, applied: 1, snapshots: 2), node(2, applied: 1, snapshots: 5)])
-        // One more; none more; started anew, with one; and one that did not answer before.
-        let after = CatchUp.Look([node(1, applied: 1, snapshots: 3), node(2, applied: 1, snapshots: 1), node(3, applied: 1, snapshots: 1)])
+        let before = CatchUp.Look([node(1, applied: 1, snapshots: 2), node(2, applied: 1, snapshots: 1)]) { $0 == "n1" ? 10 : 20 }
+        // One more by the same process; started anew, with as many as before; and one that did not answer before.
+        let answers = [node(1, applied: 1, snapshots: 3), node(2, applied: 1, snapshots: 1), node(3, applied: 1, snapshots: 1)]
+        let after = CatchUp.Look(answers) { $0 == "n1" ? 10 : 21 }
         #expect(after.snapshots(since: before) == 3)
         #expect(before.snapshots(since: before) == 0)
     }

@@ -99,6 +99,7 @@ final class ReplicaCluster {
     var proposalMilliseconds: UInt64 = 10_000
     var mapBytes = 256 << 20
     var applyPauseMilliseconds: UInt64 = 0
+    var applyOperationsMax = 65_536
     var freshnessMilliseconds: UInt64 = 200
     var unappliedBytesMax = Limits.unappliedBytes
     var comparisonMilliseconds: Int64 = 200
@@ -148,6 +149,7 @@ final class ReplicaCluster {
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100
         options.applyPauseMilliseconds = applyPauseMilliseconds
+        options.applyOperationsMax = applyOperationsMax
         options.freshnessMilliseconds = freshnessMilliseconds
         options.comparisonMilliseconds = comparisonMilliseconds
         options.firstMembership = membership ?? voters

@@ -10,6 +10,10 @@ final class StrayingMachine: StateMachine {
     private let store: StateStore
     private let strays = Atomic(false)
     private let said = Mutex<Fullness?>(nil)
+    private let most = Atomic(0)
+
+    /// The most commands that came together so far.
+    var commandsMax: Int { most.load(ordering: .relaxed) }
 
     init(_ store: StateStore) { self.store = store }
 
@@ -21,6 +25,7 @@ final class StrayingMachine: StateMachine {
 
     func apply(_ entries: [LogEntry]) throws(StoreError) -> [CommandOutcome?] {
         var entries = entries
+        most.max(entries.count { $0.kind == .command }, ordering: .relaxed)
         if let place = entries.firstIndex(where: { $0.kind == .command }), strays.exchange(false, ordering: .relaxed) {
             let entry = entries[place]
             entries[place] = LogEntry(index: entry.index, term: entry.term, kind: .empty, time: entry.time)

@@ -69,13 +69,12 @@ final class ReplicaStack: Sendable {
         options.retainedLogBytes = bounds.logRetentionBytes
         options.snapshotBytesPerSecond = bounds.snapshotBytesPerSecond
         options.wantsLease = configuration.role == .query
+        // No checkpoint comes in the middle of a transaction, and what it writes must find room in the map's reserve: an operation in four pages.
+        options.applyOperationsMax = max(1, min(options.applyOperationsMax, Fullness.reserve(ofMap: bounds.mapBytes) >> 14))
         // Clients ask query nodes. A storage node applies for snapshots, for administrators, who are waited for, and for the day on which it leads.
         if configuration.role == .storage {
             options.applyPauseMilliseconds = Self.storageApplyPauseMilliseconds
-            // No checkpoint comes in the middle of a transaction, and what it writes must find room in the map's reserve: an entry in three pages or four, a byte in ten.
-            let reserve = Fullness.reserve(ofMap: bounds.mapBytes)
-            options.applyEntriesMax = min(Self.storageApplyEntries, reserve >> 15)
-            options.applyBytesMax = min(Self.storageApplyBytes, reserve >> 4)
+            (options.applyEntriesMax, options.applyBytesMax) = (Self.storageApplyEntries, Self.storageApplyBytes)
             // Nobody is told there how old the state is but administrators, and each round that finds out waits for what it found committed.
             options.freshnessMilliseconds = Self.storageApplyPauseMilliseconds
         }

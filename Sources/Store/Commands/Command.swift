@@ -87,6 +87,16 @@ package enum Command: Equatable, Sendable {
         }
     }
 
+    /// The operations of a write; 1 of any other command, and of what cannot be read. Costs a look at the head.
+    package static func operations(_ bytes: [UInt8]) -> Int {
+        let count = try? bytes.reading { reader throws(DecodingError) -> Int in
+            guard try reader.readUInt8() == format, try reader.readUInt8() == writeKind else { return 1 }
+            _ = try WriteHeader(from: &reader)
+            return Int(try reader.readUInt16())
+        }
+        return max(1, count ?? 1)
+    }
+
     package init(decoding bytes: [UInt8]) throws(DecodingError) {
         self = try bytes.reading { reader throws(DecodingError) in
             guard try reader.readUInt8() == Self.format else { throw .invalid(at: 0, "unknown format of a command") }
