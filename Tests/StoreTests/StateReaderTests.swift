@@ -79,6 +79,8 @@ import Testing
         let world = try Fixture()
         try world.makeWorld()
         let store = world.store
+        // Each entry from here on makes one record.
+        let entries = store.applied.position.index.rawValue
         let shared = Shared()
         let threads = (0..<3).map { _ in
             let done = DispatchSemaphore(value: 0)
@@ -87,9 +89,9 @@ import Testing
                 var last = LogIndex(0)
                 while !shared.isOver.load(ordering: .relaxed) {
                     let index = try? reader.withReadView { view throws(StoreError) in
-                        // Read by a cursor, so that it is of the snapshot and not what the reader keeps.
+                        // Read from the snapshot, and held against what the reader keeps.
                         let records = try view.figures().reduce(0) { $0 + $1.figures.records }
-                        let isOfOneMoment = view.catalogue.policyIndex == view.state.policyIndex && records <= view.state.position.index.rawValue
+                        let isOfOneMoment = view.catalogue.policyIndex == view.state.policyIndex && records == view.state.position.index.rawValue - entries
                         return isOfOneMoment ? view.state.position.index : LogIndex(0)
                     }
                     if index.map({ $0 < last }) ?? true { shared.faults.add(1, ordering: .relaxed) }
