@@ -20,6 +20,8 @@ public struct MonotonicTime: Comparable, Sendable {
     package func adding(milliseconds: UInt64) -> MonotonicTime {
         MonotonicTime(nanoseconds: nanoseconds + milliseconds * 1_000_000)
     }
+
+    package func adding(nanoseconds more: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: nanoseconds + more) }
 }
 
 /// The wall clock. Only the edges read it: a leader's stamp, audit lines, names of certificates.

@@ -31,14 +31,35 @@ extension ClientConnection {
             if let principal = principal(message.preamble.handle) { scans[stream] = ScanState(message: message, principal: principal) }
             submit(message.preamble.handle, stream, .scan(message))
         case .put, .update, .delete, .batch:
-            if let plain = PlainWriteBody(opcode: opcode, in: body), let principal = principal(plain.handle),
-                worker.submit(plain, opcode, stream: stream, principal: principal, from: self)
-            { return }
-            let message = try Write(opcode: opcode, from: &body)
-            guard let principal = principal(message.preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
-            worker.submit(message, stream: stream, principal: principal, from: self)
+            if body.remaining > Limits.lightRequestBytes, worker.mustHoldLargeWrite() {
+                worker.hold(opcode, stream: stream, body: try body.readSpan(body.remaining), from: self)
+            } else {
+                try begin(opcode, stream, &body)
+            }
         default: fail(stream, WireError(.unknownOpcode))
         }
+    }
+
+    /// A write.
+    private func begin(_ opcode: Opcode, _ stream: UInt32, _ body: inout ByteReader) throws(DecodingError) {
+        if let plain = PlainWriteBody(opcode: opcode, in: body), let principal = principal(plain.handle),
+            worker.submit(plain, opcode, stream: stream, principal: principal, from: self)
+        { return }
+        let message = try Write(opcode: opcode, from: &body)
+        guard let principal = principal(message.preamble.handle) else { return fail(stream, WireError(.unknownHandle)) }
+        worker.submit(message, stream: stream, principal: principal, from: self)
+    }
+
+    /// A write that has waited for its turn.
+    func beginHeld(_ write: LargeWrites.Held) {
+        guard isOpen, isUnderWay(write.stream) else { return }
+        if isCancelled(write.stream) {
+            fail(write.stream, WireError(.cancelled))
+        } else {
+            var body = ByteReader(write.body.span.bytes)
+            do throws(DecodingError) { try begin(write.opcode, write.stream, &body) } catch { fail(write.stream, WireError(.badBody)) }
+        }
+        flushSoon()
     }
 
     /// GETs of one read of the socket wait together.

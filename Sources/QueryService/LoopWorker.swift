@@ -48,7 +48,8 @@ final class LoopWorker: @unchecked Sendable {
     /// Short requests that are answered next, and where their records may lie. Empty between turns.
     private var upcoming: [Item] = []
     private var places: [RecordPlace] = []
-    private(set) var figures = TurnFigures()
+    var figures = TurnFigures()
+    var largeWrites: LargeWrites
     /// The state is damaged: nobody is answered from it, behind a barrier or not.
     private var isOutOfService = false
 
@@ -61,6 +62,7 @@ final class LoopWorker: @unchecked Sendable {
         self.store = store
         reader = store.makeReader()
         self.settings = settings
+        largeWrites = LargeWrites(pace: settings.writePace)
         self.occupancy = occupancy
         self.audit = audit
     }
@@ -68,7 +70,10 @@ final class LoopWorker: @unchecked Sendable {
     // MARK: Connections
 
     func add(_ connection: ClientConnection) { connections[ObjectIdentifier(connection)] = connection }
-    func remove(_ connection: ClientConnection) { connections[ObjectIdentifier(connection)] = nil }
+    func remove(_ connection: ClientConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        dropLargeWrites(of: connection)
+    }
     var isIdle: Bool { connections.isEmpty }
 
     /// Closes connections that are too slow or whose certificate has ended.
@@ -78,7 +83,9 @@ final class LoopWorker: @unchecked Sendable {
         for connection in Array(connections.values) { connection.checkPatience(now, wallMilliseconds: wall) }
     }
 
-    var load: QueryLoad { connections.values.reduce(QueryLoad()) { $0 + $1.load } }
+    var load: QueryLoad { connections.values.reduce(QueryLoad(requestsKeptBack: largeWrites.held.count)) { $0 + $1.load } }
+    /// Reads have come and no snapshot was taken for them yet.
+    var hasArriving: Bool { !arriving.isEmpty }
 
     func drainAll(_ reason: ErrorCode) { for connection in Array(connections.values) { connection.drain(reason) } }
     func closeAll() { for connection in Array(connections.values) { connection.close() } }

@@ -6,7 +6,7 @@ package struct QueryLoad: Equatable, Sendable {
     package var requestsUnderWay = 0
     /// Scans among them.
     package var scans = 0
-    /// Requests that are kept back from the event loop's worker.
+    /// Requests that are kept back from the event loop's worker, and large writes that wait for their turn.
     package var requestsKeptBack = 0
     /// Bytes received that are no whole frame yet.
     package var receivedBytes = 0
@@ -36,4 +36,6 @@ package struct TurnFigures: Equatable, Sendable {
     /// Reads of records that were answered by a read lease, and behind a barrier. A step of a scan or a count is one, whatever came of it.
     package var leased = 0
     package var behindBarrier = 0
+    /// Large writes that did not begin as they came, so that readers need not wait.
+    package var largeWritesHeld = 0
 }

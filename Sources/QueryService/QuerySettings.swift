@@ -35,6 +35,8 @@ package struct QuerySettings: Sendable {
     package var turnMilliseconds: Double = 5
     /// Bytes after which a batch of a scan ends.
     package var batchBytes = 1 << 20
+    /// How far apart large writes are begun before anybody has waited.
+    var writePace = WritePace()
 
     package init(node: String, version: String, clusterName: String, clusterID: ClusterID) {
         self.node = node

@@ -142,6 +142,7 @@ extension AdminService {
             .init("draining", .bool(status.isDraining)), .init("readMode", .string(status.membership.readMode.text)),
             .init("readLease", .bool(stack.replica.beginLeaseRead() != nil)),
             .init("reads", turns.map(Self.reads) ?? .null),
+            .init("largeWritesHeld", turns.map { .int($0.reduce(0) { $0 + Int64($1.largeWritesHeld) }) } ?? .null),
             .init("snapshotsInstalled", .int(Int64(clamping: status.snapshotsInstalled))),
             .init("damage", status.damage.map { .string($0) } ?? .null),
             .init("connections", .int(Int64(stack.query?.connections ?? 0))), .init("peers", Self.peers(stack)), .init("alarms", .array(alarms)),
