@@ -121,7 +121,7 @@ package struct EngineRun {
     func gets(_ principal: PrincipalID, _ frames: [[UInt8]], _ meter: Meter) throws -> Double {
         var plans = PlanCache()
         var out = ByteWriter(capacity: 64 << 10)
-        var places: [RecordPlace] = []
+        var ahead = RecordsAhead()
         return try measure(meter) { batch in
             out.bytes.removeAll(keepingCapacity: true)
             let bytes = frames[batch]
@@ -137,9 +137,9 @@ package struct EngineRun {
             try data.reader.withReadView { view throws(StoreError) in
                 let keys = gets.keys
                 while gets.count > 0 {
-                    places.removeAll(keepingCapacity: true)
-                    for get in gets.upcoming(Self.ahead) { places.append(view.place(of: keys.span.bytes.extracting(get.key), in: get.dataset)) }
-                    for place in places { view.fetch(place) }
+                    ahead.removeAll()
+                    for get in gets.upcoming(Self.ahead) { ahead.append(keys.span.bytes.extracting(get.key), in: get.dataset) }
+                    view.fetch(&ahead)
                     for _ in 0..<Self.ahead {
                         guard let get = gets.takeNext() else { break }
                         let plan =

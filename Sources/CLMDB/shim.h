@@ -10,15 +10,6 @@ static inline void kho_prefetch(const void *bytes, size_t length) {
     for (size_t at = 0; at < length; at += 64) __builtin_prefetch(p + at);
 }
 
-/// Asks for what a lookup of the value at this address goes through: the head of its page (4 KiB), the value's node and the value.
-static inline void kho_prefetch_entry(uintptr_t address, size_t length) {
-    __builtin_prefetch((const void *)(address & ~(uintptr_t)4095));
-    kho_prefetch((const void *)address, length);
-}
-
-static inline uint32_t kho_load_relaxed(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
-static inline void kho_store_relaxed(uint32_t *word, uint32_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
-
 /// An address in LMDB's code.
 static inline const void *kho_lmdb_code(void) { return (const void *)&mdb_env_create; }
 

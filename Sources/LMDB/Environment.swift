@@ -136,4 +136,7 @@ package struct Database: Sendable, Equatable {
 
     /// The pages that may be used again, by the transaction that let them go.
     package static let freePages = Database(handle: 0)
+
+    /// The named databases by their names (`MAIN_DBI`).
+    static let names = Database(handle: 1)
 }

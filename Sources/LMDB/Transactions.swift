@@ -15,12 +15,10 @@ extension ReadableTransaction where Self: ~Copyable {
         return unsafe _overrideLifetime(span(of: value), borrowing: self)
     }
 
-    /// The same of the key that is `prefix`, big-endian, and `key`, of at most 507 bytes: put together on the stack, for who looks many up. The hints are told
-    /// where the value was found.
+    /// The same of the key that is `prefix`, big-endian, and `key`, of at most 507 bytes: put together on the stack, for who looks many up.
     @_lifetime(borrow self)
-    package borrowing func get(_ database: Database, _ prefix: UInt32, _ key: borrowing RawSpan, noting hints: LookupHints) throws(LMDBError) -> RawSpan? {
+    package borrowing func get(_ database: Database, _ prefix: UInt32, _ key: borrowing RawSpan) throws(LMDBError) -> RawSpan? {
         guard let value = try unsafe find(database, prefix, key) else { return nil }
-        if let data = unsafe value.mv_data { unsafe hints.note(hints.place(prefix, key), data) }
         return unsafe _overrideLifetime(span(of: value), borrowing: self)
     }
 
@@ -89,7 +87,7 @@ extension ReadableTransaction where Self: ~Copyable {
 @safe package struct ReadTransaction: ~Copyable, ReadableTransaction {
     package let pointer: OpaquePointer
     // Keeps the environment open.
-    private let environment: Environment
+    let environment: Environment
 
     init(_ environment: Environment) throws(LMDBError) {
         var transaction: OpaquePointer?

@@ -45,9 +45,10 @@ final class LoopWorker: @unchecked Sendable {
     private static let shortAtOnce = 16, getsAtOnce = 16
     /// GETs whose records are fetched from memory together: a few of them fill the processor's nearest cache.
     private static let getsAhead = 32
-    /// Short requests that are answered next, and where their records may lie. Empty between turns.
+    /// Short requests that are answered next, and the records that they ask for. Empty between turns.
     private var upcoming: [Item] = []
-    private var places: [RecordPlace] = []
+    // It calls nothing while it changes.
+    @exclusivity(unchecked) private var ahead = RecordsAhead()
     var figures = TurnFigures()
     var largeWrites: LargeWrites
     /// The state is damaged: nobody is answered from it, behind a barrier or not.
@@ -247,14 +248,14 @@ final class LoopWorker: @unchecked Sendable {
     /// Takes short requests that are to be answered now, and has their records fetched from memory while the first of them is answered.
     private func takeUpcoming(_ view: borrowing ReadView) {
         upcoming.removeAll(keepingCapacity: true)
-        places.removeAll(keepingCapacity: true)
-        while upcoming.count < Self.shortAtOnce, places.count < Self.getsAhead, let item = short.next() {
+        ahead.removeAll()
+        while upcoming.count < Self.shortAtOnce, ahead.count < Self.getsAhead, let item = short.next() {
             upcoming.append(item)
             guard case let .gets(batch) = item.request.body else { continue }
             let keys = batch.keys
-            for get in batch.upcoming(Self.getsAtOnce) { places.append(view.place(of: keys.span.bytes.extracting(get.key), in: get.dataset)) }
+            for get in batch.upcoming(Self.getsAtOnce) { ahead.append(keys.span.bytes.extracting(get.key), in: get.dataset) }
         }
-        for place in places { view.fetch(place) }
+        view.fetch(&ahead)
     }
 
     /// Each connection once a turn.

@@ -1,21 +1,31 @@
 import Core
 import LMDB
 
-/// Where a record may lie that is about to be looked up: a guess (`LookupHints`).
-package struct RecordPlace {
-    fileprivate let place: LookupHints.Place
+/// Records that are about to be looked up one after the other (`ReadView.fetch`). Kept and used again.
+package struct RecordsAhead {
+    fileprivate var keys = Lookahead()
+
+    package init() {}
+
+    package var count: Int { keys.count }
+    package mutating func removeAll() { keys.removeAll() }
+
+    /// One more. A key that is longer than any record's is left out.
+    package mutating func append(_ key: RawSpan, in dataset: DatasetID) {
+        if key.byteCount <= Limits.recordKeyBytes { keys.append(dataset.rawValue, key) }
+    }
 }
 
 extension ReadView {
-    /// Where the record may lie. Ask for all of a few records first and then `fetch` them: so memory is waited for once, and not record by record.
-    package func place(of key: RawSpan, in dataset: DatasetID) -> RecordPlace {
-        guard key.byteCount <= Limits.recordKeyBytes else { return RecordPlace(place: .none) }
-        return RecordPlace(place: hints.place(dataset.rawValue, key))
+    /// Has fetched from memory what lookups of these records read, for all of them at once: so memory is waited for once, and not record by record. Shows nothing to anybody; without
+    /// a plan, since rights are asked when a record is looked up.
+    package func fetch(_ ahead: inout RecordsAhead) {
+        guard ahead.count >= Self.aheadMin else { return }
+        reader.transaction.fetch(&ahead.keys, in: Databases.recordsName, valueBytes: Self.fetchedBytes)
     }
 
-    /// Has what may be the record fetched from memory. Shows nothing to anybody; without a plan, since rights are asked when it is looked up.
-    package func fetch(_ place: RecordPlace) { hints.fetch(place.place, valueBytes: Self.fetchedBytes) }
-
+    /// Fewer are looked up as quickly one after the other.
+    private static let aheadMin = 3
     /// Bytes of a record that are fetched: many have no more, and the rest is fetched when it is found.
     private static let fetchedBytes = 448
 }

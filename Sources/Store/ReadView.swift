@@ -9,7 +9,6 @@ import Records
 package struct ReadView: ~Copyable {
     let reader: Reader
     let databases: Databases
-    let hints: LookupHints
     /// How far the log was applied in this snapshot.
     package let state: AppliedState
     let kept: KeptCatalogue
@@ -24,7 +23,7 @@ package struct ReadView: ~Copyable {
     ) throws(StoreError) -> T? {
         Self.check(plan, state.policyIndex)
         guard plan.actions.contains(action) else { return nil }
-        return try Self.get(reader.transaction, databases, hints, key, through: plan, for: action, body)
+        return try Self.get(reader.transaction, databases, key, through: plan, for: action, body)
     }
 
     /// The same for a key that is an array.
@@ -36,14 +35,14 @@ package struct ReadView: ~Copyable {
 
     // The transaction is a parameter, so that what is read from it is borrowed for the whole call.
     private static func get<T>(
-        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ hints: LookupHints, _ key: RawSpan, through plan: AccessPlan,
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: RawSpan, through plan: AccessPlan,
         for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         // No key that is longer was ever written.
         guard key.byteCount <= Limits.recordKeyBytes else { return nil }
         do {
-            guard let bytes = try transaction.get(databases.records, plan.dataset.rawValue, key, noting: hints) else { return nil }
+            guard let bytes = try transaction.get(databases.records, plan.dataset.rawValue, key) else { return nil }
             let view = try RecordView(bytes)
             try view.verify(key: key)
             guard let record = MaskedRecord(view, key: key, through: plan, for: action) else { return nil }

@@ -16,8 +16,6 @@ final class Reader: @unchecked Sendable {
 /// Read transactions of one environment, and the catalogue of the newest snapshot.
 final class ReaderPool: Sendable {
     private let environment: Environment
-    /// Where its records lie, as far as they were looked up.
-    let hints = LookupHints()
     private let idle = Mutex<[Reader]>([])
     private let newest = Mutex<KeptCatalogue?>(nil)
     private let taken = Atomic(0)

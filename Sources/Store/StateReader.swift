@@ -50,7 +50,7 @@ package final class StateReader: @unchecked Sendable {
         }
         let catalogue = try read(kept)
         return try body(
-            ReadView(reader: kept.reader, databases: kept.open.generation.databases, hints: kept.open.readers.hints, state: kept.state, kept: catalogue))
+            ReadView(reader: kept.reader, databases: kept.open.generation.databases, state: kept.state, kept: catalogue))
     }
 
     /// With the newest snapshot.

@@ -301,7 +301,7 @@ package final class StateStore: Sendable {
             let state = try AppliedState.read(reader.transaction, open.generation.databases)
             let catalogue = try open.readers.catalogue(as: state.policyIndex, reader, open.generation.databases)
             return try body(
-                ReadView(reader: reader, databases: open.generation.databases, hints: open.readers.hints, state: state, kept: catalogue))
+                ReadView(reader: reader, databases: open.generation.databases, state: state, kept: catalogue))
         }
     }
 

@@ -4,6 +4,8 @@ import Synchronization
 
 /// The databases of an environment.
 struct Databases: Sendable {
+    static let recordsName: StaticString = "records"
+
     /// Applied state, membership, figures of each dataset.
     var meta: Database
     /// The catalogue's objects.
@@ -23,7 +25,7 @@ struct Databases: Sendable {
         meta = try lmdb { () throws(LMDBError) in try environment.openDatabase("meta") }
         catalogue = try lmdb { () throws(LMDBError) in try environment.openDatabase("catalogue") }
         sessions = try lmdb { () throws(LMDBError) in try environment.openDatabase("sessions") }
-        records = try lmdb { () throws(LMDBError) in try environment.openDatabase("records") }
+        records = try lmdb { () throws(LMDBError) in try environment.openDatabase("\(Databases.recordsName)") }
     }
 }
 
