@@ -6,9 +6,9 @@ import Harness
 extension Trouble {
     /// Time for a change while other faults are under way, and for a node that left to be a nuisance to the others before it is ended.
     private static let patienceSeconds = 90
+    private static let afterlifeMilliseconds: UInt64 = 1_500
     /// How often a voter's records rot until they are such as it still has: of what its file holds, some is of pages that were freed.
     private static let rotsMax = 3
-    private static let afterlifeMilliseconds: UInt64 = 1_500
 
     /// Begins the change once the one before it is over. What does not come through is a violation.
     func change(_ number: Int, _ occurrence: Schedule.Occurrence) -> Task<Void, Never> {
@@ -215,6 +215,7 @@ extension Trouble {
         let name = node.name
         // In good order, with a last checkpoint: a start goes back to its checkpoint and writes anew what came later, which takes such bits with it.
         await stop(name)
+        // Another fault may have started it meanwhile.
         kill([name])
         let rebuilt = lines(node, "rebuilt")
         var flips: [Damage.Flip] = []

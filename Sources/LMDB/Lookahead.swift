@@ -65,7 +65,8 @@ package struct Lookahead {
 }
 
 extension ReadTransaction {
-    /// Has fetched what lookups of these keys in the named database read, and of each value that is there so many bytes. Costs some 150 ns and, where nothing is waited for, 100 ns a key.
+    /// Has fetched what lookups of these keys in the named database read, and of each value that is there so many bytes. Costs some 1,600 instructions a key, for
+    /// the waiting that it saves (docs/performance.md).
     package borrowing func fetch(_ ahead: inout Lookahead, in database: StaticString, valueBytes: Int) {
         guard ahead.count > 0 else { return }
         if let tree = PageTree(of: database, self) { ahead.fetch(from: tree, valueBytes: valueBytes) } else { ahead.giveUp() }

@@ -20,6 +20,8 @@ struct LargeWrites {
     /// The last came then.
     var cameAt = MonotonicTime(nanoseconds: 0)
     var isBellSet = false
+    /// A task is set that begins the next.
+    var isNextSet = false
     /// Reads that were answered before the last bell.
     var readsAtBell = 0
 
@@ -44,19 +46,21 @@ extension LoopWorker {
     /// `body`: of a write that is begun when it is its turn, by `ClientConnection.beginHeld`.
     func hold(_ opcode: Opcode, stream: UInt32, body: RawSpan, from connection: ClientConnection) {
         figures.largeWritesHeld += 1
-        let isFirst = largeWrites.held.isEmpty
         let copy = body.withUnsafeBytes { [UInt8]($0) }
         largeWrites.held.append(LargeWrites.Held(connection: connection, opcode: opcode, stream: stream, body: copy))
-        if isFirst { beginLater() }
+        beginLater()
     }
 
     private func beginLater() {
+        guard !largeWrites.isNextSet else { return }
+        largeWrites.isNextSet = true
         let wait = largeWrites.nextAt.nanoseconds(since: MonotonicTime.now())
         eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(Int64(wait))) { [self] in beginNext() }
     }
 
     /// Begins one, and the next after the gap.
     private func beginNext() {
+        largeWrites.isNextSet = false
         guard let write = largeWrites.held.popFirst() else { return }
         largeWrites.nextAt = MonotonicTime.now().adding(nanoseconds: largeWrites.pace.gap(waiting: largeWrites.held.count))
         write.connection.beginHeld(write)
@@ -81,7 +85,7 @@ extension LoopWorker {
         let reads = figures.leased + figures.behindBarrier
         largeWrites.pace.heard(late: now.nanoseconds(since: due), hasReaders: reads > largeWrites.readsAtBell || hasArriving)
         largeWrites.readsAtBell = reads
-        if largeWrites.held.isEmpty, now.milliseconds(since: largeWrites.cameAt) >= Double(Self.quietMilliseconds) {
+        if largeWrites.held.isEmpty, !largeWrites.isNextSet, now.milliseconds(since: largeWrites.cameAt) >= Double(Self.quietMilliseconds) {
             largeWrites = LargeWrites(pace: settings.writePace)
         } else {
             setBell()

@@ -12,7 +12,7 @@ struct WritePace: Equatable, Sendable {
     static let step: UInt64 = 500_000, stepBack: UInt64 = 10_000
     /// At the most: fifty large writes a second on each loop are begun whatever readers wait.
     static let gapMax: UInt64 = 20_000_000
-    /// What a large write waits at the most, about: of many that wait, more are begun in the same time.
+    /// What a large write waits at the most where as many come as are begun: of many that wait, more are begun in the same time. The last of 500 that come at once waits some 3 s.
     static let waitMax: UInt64 = 1_000_000_000
 
     /// From the beginning of one large write to that of the next; 0 for none.
