@@ -140,7 +140,7 @@ package struct EngineRun {
                     ahead.removeAll()
                     for get in gets.upcoming(Self.ahead) { ahead.append(keys.span.bytes.extracting(get.key), in: get.dataset) }
                     view.fetch(&ahead)
-                    for _ in 0..<Self.ahead {
+                    for number in 0..<Self.ahead {
                         guard let get = gets.takeNext() else { break }
                         let plan =
                             plans.lastPlan(principal: principal, dataset: get.dataset, policyIndex: view.state.policyIndex, at: view.state.time)
@@ -149,7 +149,7 @@ package struct EngineRun {
                         let info = ReplyInfo(
                             appliedIndex: view.state.position.index, policyIndex: view.state.policyIndex, schemaVersion: plan.schema.version)
                         _ = try out.writeRecordFrame(
-                            stream: get.stream, info: info, keys.span.bytes.extracting(get.key), fields: get.fields, through: plan, view)
+                            stream: get.stream, info: info, keys.span.bytes.extracting(get.key), at: ahead[number], fields: get.fields, through: plan, view)
                     }
                 }
             }

@@ -68,111 +68,119 @@ import Core
 
     func fetch(_ walks: inout MutableSpan<Lookahead.Walk>, _ rest: Span<UInt8>, valueBytes: Int) {
         let top = (1...Self.depthMax).contains(depth) ? page(root) : -1
-        for place in walks.indices { walks[place].page = top }
+        for place in walks.indices { (walks[place].page, walks[place].value) = (top, -1) }
         for level in (0..<min(depth, Self.depthMax)).reversed() {
-            var isGoingOn = false
-            for place in walks.indices where enter(&walks[place], isLeaf: level == 0) { isGoingOn = true }
+            for place in walks.indices { enter(&walks[place], isLeaf: level == 0) }
+            var isGoingOn = true
             while isGoingOn {
                 isGoingOn = false
-                for place in walks.indices where step(&walks[place], rest) { isGoingOn = true }
+                for place in walks.indices where walks[place].left > 1 {
+                    step(&walks[place], rest)
+                    isGoingOn = true
+                }
             }
             if level > 0 {
                 for place in walks.indices { descend(&walks[place], toLeaf: level == 1) }
             } else {
-                for place in walks.indices where !fetchValue(walks[place], rest, valueBytes) { walks[place].page = -1 }
+                for place in walks.indices where !fetchValue(&walks[place], rest, valueBytes) { walks[place].page = -1 }
             }
         }
     }
 
-    /// Looks at the page's head. Whether there are entries to look at.
+    /// Looks at the page's head. All entries may be the one.
     @inline(__always)
-    private func enter(_ walk: inout Lookahead.Walk, isLeaf: Bool) -> Bool {
-        guard walk.page >= 0 else { return false }
+    private func enter(_ walk: inout Lookahead.Walk, isLeaf: Bool) {
+        (walk.first, walk.left) = (0, 0)
+        guard walk.page >= 0 else { return }
         let flags = two(walk.page &+ Self.flagsAt), count = (Int(two(walk.page &+ Self.listEndAt)) &- Self.listAt) &>> 1
         guard flags & (Self.branch | Self.leaf) == (isLeaf ? Self.leaf : Self.branch), count > 0, Self.listAt &+ 2 &* count <= pageBytes else {
             walk.page = -1
-            walk.last = walk.first &- 1
-            return false
+            return
         }
-        // Of a branch the first entry has no key: it stands for all that is below the second.
-        (walk.first, walk.last, walk.found) = (isLeaf ? 0 : 1, count &- 1, isLeaf ? -1 : 0)
-        aim(walk)
-        return walk.first <= walk.last
+        walk.left = count
+        aim(&walk)
     }
 
-    /// Asks for the entry in the middle, as LMDB finds it. Where none is left, for one that was looked at.
+    /// Finds the entry in the middle of those that are left, and asks for it.
     @inline(__always)
-    private func aim(_ walk: Lookahead.Walk) { prefetch(node(walk.page, (walk.first &+ walk.last) &>> 1), 1) }
-
-    /// Compares with the entry in the middle. False if the place in this page is found. Without a jump that depends on the comparison: nobody could foretell it.
-    @inline(__always)
-    private func step(_ walk: inout Lookahead.Walk, _ rest: Span<UInt8>) -> Bool {
-        guard walk.first <= walk.last else { return false }
-        let middle = (walk.first &+ walk.last) &>> 1
-        let isAbove = isAbove(node(walk.page, middle), walk, rest)
-        walk.last = isAbove ? middle &- 1 : walk.last
-        walk.found = isAbove ? walk.found : middle
-        walk.first = isAbove ? walk.first : middle &+ 1
-        aim(walk)
-        return walk.first <= walk.last
+    private func aim(_ walk: inout Lookahead.Walk) {
+        walk.node = node(walk.page, walk.first &+ walk.left &>> 1)
+        prefetch(walk.node, 1)
     }
 
-    /// Whether the entry's key is above the walk's.
+    /// Halves those that are left, of which the last that is not above the key is looked for. The first is never looked at: in a branch it has no key and stands for all that is below the second, and
+    /// a leaf's is compared at the end. Without a jump that depends on the comparison, which nobody could foretell: keys of a dataset mostly have as many bytes as each other.
     @inline(__always)
-    private func isAbove(_ node: Int, _ walk: Lookahead.Walk, _ rest: Span<UInt8>) -> Bool {
-        let (head, bytes) = key(of: node, in: walk.page)
-        return head == walk.head ? order(node, bytes, walk, rest) > 0 : head > walk.head
-    }
-
-    /// An entry's key: its first sixteen bytes, filled up with zeros, and how many it has.
-    @inline(__always)
-    private func key(of node: Int, in page: Int) -> (head: UInt128, bytes: Int) {
-        let room = page &+ pageBytes &- node &- Self.keyAt, key = node &+ Self.keyAt
-        let bytes = min(Int(two(node &+ Self.keyBytesAt)), room)
-        var head: UInt128
-        if room >= 16 {
-            head = UInt128(_low: UInt64(bigEndian: eight(key &+ 8)), _high: UInt64(bigEndian: eight(key)))
-            // What follows the key is not its own.
-            if bytes < 16 { head &= ~(UInt128.max &>> UInt128(8 &* bytes)) }
-        } else {
-            head = 0
-            for place in 0..<bytes { head |= UInt128(byte(key &+ place)) &<< UInt128(120 &- 8 &* place) }
+    private func step(_ walk: inout Lookahead.Walk, _ rest: Span<UInt8>) {
+        let key = walk.node &+ Self.keyAt, lastKey = walk.page &+ pageBytes &- 16
+        let head = head(at: min(key, lastKey)) & walk.mask
+        let half = walk.left &>> 1
+        // All bits where the entry in the middle is not above the key, or none.
+        var notAbove = head > walk.head ? 0 : -1
+        if Int(two(walk.node &+ Self.keyBytesAt)) != walk.bytes || key > lastKey || walk.bytes > 16 && head == walk.head {
+            notAbove = self.notAbove(walk.page, walk.node, walk.head, walk.bytes, rest, walk.restFrom)
         }
-        return (head, bytes)
+        walk.first &+= half & notAbove
+        walk.left &-= half
+        aim(&walk)
     }
 
-    /// How an entry's key stands to the walk's, whose first sixteen bytes are the same: above 0 if it is above, 0 if it is the same.
-    private func order(_ node: Int, _ bytes: Int, _ walk: Lookahead.Walk, _ rest: Span<UInt8>) -> Int {
-        for place in 16..<max(16, min(walk.bytes, bytes)) {
-            let own = rest[walk.restFrom + place - 16], other = byte(node + Self.keyAt + place)
-            if own != other { return other > own ? 1 : -1 }
+    /// Sixteen bytes as a big-endian number.
+    @inline(__always)
+    private func head(at key: Int) -> UInt128 { UInt128(_low: UInt64(bigEndian: eight(key &+ 8)), _high: UInt64(bigEndian: eight(key))) }
+
+    /// 0 if the entry's key is above the walk's, all bits if not.
+    @inline(never)
+    private func notAbove(_ page: Int, _ node: Int, _ head: UInt128, _ bytes: Int, _ rest: Span<UInt8>, _ restFrom: Int) -> Int {
+        order(page, node, head, bytes, rest, restFrom) > 0 ? 0 : -1
+    }
+
+    /// How the entry's key stands to the walk's: above 0 if it is above, 0 if it is the same. Byte by byte after those, of sixteen at once, that both have.
+    private func order(_ page: Int, _ node: Int, _ head: UInt128, _ bytes: Int, _ rest: Span<UInt8>, _ restFrom: Int) -> Int {
+        let key = node &+ Self.keyAt
+        // At the most up to the page's end.
+        let other = min(Int(two(node &+ Self.keyBytesAt)), page &+ pageBytes &- key)
+        let common = min(bytes, other)
+        var place = 0
+        if common > 0, key &- page <= pageBytes &- 16 {
+            let otherHead = self.head(at: key)
+            place = min(common, 16)
+            if (otherHead ^ head).leadingZeroBitCount < 8 &* place { return otherHead > head ? 1 : -1 }
         }
-        return bytes - walk.bytes
+        while place < common {
+            let own = place < 16 ? UInt8(truncatingIfNeeded: head &>> UInt128(120 &- 8 &* place)) : rest[restFrom + place - 16]
+            if own != byte(key &+ place) { return byte(key &+ place) > own ? 1 : -1 }
+            place &+= 1
+        }
+        return other &- bytes
     }
 
     /// Goes to the child in which the key's place is, and asks for its head and, of a branch, for the list of its entries.
     @inline(__always)
     private func descend(_ walk: inout Lookahead.Walk, toLeaf: Bool) {
         guard walk.page >= 0 else { return }
-        let node = node(walk.page, walk.found)
-        walk.page = page(UInt(four(node)) | UInt(two(node &+ Self.nodeFlagsAt)) &<< 32)
+        walk.page = page(UInt(four(walk.node)) | UInt(two(walk.node &+ Self.nodeFlagsAt)) &<< 32)
         if walk.page >= 0 { prefetch(walk.page, toLeaf ? 1 : Self.listBytes) }
     }
 
-    /// Asks for the value. False if the entry that was found is not the key's.
+    /// Keeps where the value lies, if it lies in this page, and asks for it. False if the entry that was found is not the key's.
     @inline(__always)
-    private func fetchValue(_ walk: Lookahead.Walk, _ rest: Span<UInt8>, _ valueBytes: Int) -> Bool {
-        guard walk.page >= 0, walk.found >= 0 else { return false }
-        let node = node(walk.page, walk.found)
-        let (head, bytes) = key(of: node, in: walk.page)
-        guard head == walk.head, order(node, bytes, walk, rest) == 0 else { return false }
-        let value = node + Self.keyAt + bytes, room = walk.page + pageBytes - value
-        if two(node + Self.nodeFlagsAt) & Self.isElsewhere == 0 {
-            if room > 0 { prefetch(value, min(Int(four(node)), valueBytes, room)) }
-        } else if room >= 8 {
+    private func fetchValue(_ walk: inout Lookahead.Walk, _ rest: Span<UInt8>, _ valueBytes: Int) -> Bool {
+        guard walk.page >= 0 else { return false }
+        let node = walk.node
+        guard order(walk.page, node, walk.head, walk.bytes, rest, walk.restFrom) == 0 else { return false }
+        let value = node + Self.keyAt + walk.bytes, room = walk.page + pageBytes - value
+        let bytes = Int(four(node)), flags = two(node + Self.nodeFlagsAt)
+        if flags == 0, bytes <= room {
+            (walk.value, walk.valueBytes) = (value, bytes)
+            if bytes > 0 { prefetch(value, min(bytes, valueBytes)) }
+        } else if flags == Self.isElsewhere, room >= 8 {
             let first = page(UInt(eight(value)))
             if first >= 0 { prefetch(first, min(Self.listAt + valueBytes, pageBytes)) }
         }
         return true
     }
+
+    /// Where a place in the map that was read from it lies in memory.
+    func address(_ at: Int) -> UnsafeRawPointer { unsafe map + at }
 }

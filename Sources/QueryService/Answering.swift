@@ -160,12 +160,12 @@ struct Answering {
     // MARK: Records by their keys
 
     /// Answers one GET of a batch.
-    func answer(_ get: GetBatch.Get, _ key: RawSpan, _ view: borrowing ReadView, _ plans: inout PlanCache) {
+    func answer(_ get: GetBatch.Get, _ key: RawSpan, at place: RecordPlace, _ view: borrowing ReadView, _ plans: inout PlanCache) {
         guard !connection.isCancelled(stream) else { return fail(.cancelled) }
         guard let plan = plan(get.dataset, for: .get, view, &plans) else { return }
         do throws(StoreError) {
             let isWritten = try connection.out.writeRecordFrame(
-                stream: stream, info: info(view, plan.schema.version), key, fields: get.fields, through: plan, view, max: connection.frameBytesMax)
+                stream: stream, info: info(view, plan.schema.version), key, at: place, fields: get.fields, through: plan, view, max: connection.frameBytesMax)
             guard isWritten else { return fail(.tooLarge) }
         } catch { return connection.fail(stream, worker.found(error)) }
         connection.answered(stream)

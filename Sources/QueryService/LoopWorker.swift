@@ -245,13 +245,14 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    /// Takes short requests that are to be answered now, and has their records fetched from memory while the first of them is answered.
+    /// Takes short requests that are to be answered now, and looks for their records together.
     private func takeUpcoming(_ view: borrowing ReadView) {
         upcoming.removeAll(keepingCapacity: true)
         ahead.removeAll()
         while upcoming.count < Self.shortAtOnce, ahead.count < Self.getsAhead, let item = short.next() {
             upcoming.append(item)
             guard case let .gets(batch) = item.request.body else { continue }
+            item.request.ahead = ahead.count
             let keys = batch.keys
             for get in batch.upcoming(Self.getsAtOnce) { ahead.append(keys.span.bytes.extracting(get.key), in: get.dataset) }
         }
@@ -319,13 +320,13 @@ final class LoopWorker: @unchecked Sendable {
         // One for all of them, whose streams and principals take turns in it.
         var answering = Answering(
             request: item.request, stream: 0, principal: PrincipalID(0), connection: connection, worker: self, basis: basis)
-        for _ in 0..<Self.getsAtOnce {
+        for number in 0..<Self.getsAtOnce {
             guard let get = batch.takeNext() else { return }
             if let scope, !scope.isWhole, !permits(get, keys.span.bytes.extracting(get.key), scope, view) {
                 touched.append(get, keys.span.bytes.extracting(get.key), batch.consistency)
             } else {
                 (answering.stream, answering.principal) = (get.stream, get.principal)
-                answering.answer(get, keys.span.bytes.extracting(get.key), view, &plans)
+                answering.answer(get, keys.span.bytes.extracting(get.key), at: ahead[item.request.ahead + number], view, &plans)
             }
             guard connection.isOpen, batch.count > 0 else { return }
             if isOutOfService {

@@ -8,14 +8,15 @@ import Wire
 extension ByteWriter {
     /// Appends the frame that answers a GET: its head, the answer's info, whether the record is found, and what the plan shows of it.
     ///
+    /// - Parameter place: where the record was found, if it was looked for ahead.
     /// - Returns: false if the frame would have more bytes than `max`, header included; nothing is appended then, nor if it throws.
     package mutating func writeRecordFrame(
-        stream: UInt32, info: ReplyInfo, _ key: RawSpan, fields: FieldMask?, through plan: AccessPlan, _ view: borrowing ReadView,
+        stream: UInt32, info: ReplyInfo, _ key: RawSpan, at place: RecordPlace, fields: FieldMask?, through plan: AccessPlan, _ view: borrowing ReadView,
         max: Int = Limits.frameBytes
     ) throws(StoreError) -> Bool {
         let start = beginFrame(.record, stream: stream)
         info.encode(into: &self)
-        do throws(StoreError) { try writeRecord(key, fields: fields, through: plan, view) } catch {
+        do throws(StoreError) { try writeRecord(key, at: place, fields: fields, through: plan, view) } catch {
             cancelFrame(at: start)
             throw error
         }
@@ -24,13 +25,15 @@ extension ByteWriter {
     }
 
     /// Appends whether the record is found, and what the plan shows of it: `found u8`, then the record with its length.
-    mutating func writeRecord(_ key: RawSpan, fields: FieldMask?, through plan: AccessPlan, _ view: borrowing ReadView) throws(StoreError) {
-        let found: Void? = try view.get(key, through: plan) { record in
+    mutating func writeRecord(
+        _ key: RawSpan, at place: RecordPlace = .unknown, fields: FieldMask?, through plan: AccessPlan, _ view: borrowing ReadView
+    ) throws(StoreError) {
+        let found: Void? = try view.get(key, at: place, through: plan) { record in
             write(true)
-            let place = count
+            let start = count
             write(UInt32(0))
             record.write(into: &bytes, requested: fields)
-            overwrite(UInt32(count - place - 4), at: place)
+            overwrite(UInt32(count - start - 4), at: start)
         }
         if found == nil { write(false) }
     }

@@ -41,6 +41,8 @@ final class Request {
     var wantsBarrier = false
     /// The turn before which it was ready.
     var turn = 0
+    /// Where its next GETs begin among those that the worker has looked for ahead.
+    var ahead = 0
 
     /// What allows to answer a request that is ready.
     enum Ground {

@@ -18,12 +18,14 @@ package struct ReadView: ~Copyable {
 
     /// Looks a record up and calls with what the plan shows of it. Nil if there is none or the plan hides it: the same
     /// answer. About a microsecond.
+    ///
+    /// - Parameter place: where this record was found, for who looked for several together.
     package func get<T>(
-        _ key: RawSpan, through plan: AccessPlan, for action: Actions = .get, _ body: (borrowing MaskedRecord) -> T
+        _ key: RawSpan, at place: RecordPlace = .unknown, through plan: AccessPlan, for action: Actions = .get, _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         Self.check(plan, state.policyIndex)
         guard plan.actions.contains(action) else { return nil }
-        return try Self.get(reader.transaction, databases, key, through: plan, for: action, body)
+        return try Self.get(reader.transaction, databases, key, place, through: plan, for: action, body)
     }
 
     /// The same for a key that is an array.
@@ -35,14 +37,14 @@ package struct ReadView: ~Copyable {
 
     // The transaction is a parameter, so that what is read from it is borrowed for the whole call.
     private static func get<T>(
-        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: RawSpan, through plan: AccessPlan,
+        _ transaction: borrowing ReadTransaction, _ databases: Databases, _ key: RawSpan, _ place: RecordPlace, through plan: AccessPlan,
         for action: Actions,
         _ body: (borrowing MaskedRecord) -> T
     ) throws(StoreError) -> T? {
         // No key that is longer was ever written.
         guard key.byteCount <= Limits.recordKeyBytes else { return nil }
         do {
-            guard let bytes = try transaction.get(databases.records, plan.dataset.rawValue, key) else { return nil }
+            guard let bytes = try transaction.get(databases.records, plan.dataset.rawValue, key, at: place.found) else { return nil }
             let view = try RecordView(bytes)
             try view.verify(key: key)
             guard let record = MaskedRecord(view, key: key, through: plan, for: action) else { return nil }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LMDB
 
-/// What is fetched ahead cannot be seen; that the way to each key was found can. It is found where LMDB finds it, and nowhere else.
+/// What is fetched ahead cannot be seen; the way to each key, and the value at its end, can. They are what LMDB finds, and nothing else.
 @Suite struct LookaheadTests {
     let folder = Folder()
 
@@ -21,19 +21,27 @@ import Testing
         try writer.commit()
     }
 
-    /// How many of the keys LMDB finds, and how many are found ahead.
+    /// How many of the keys LMDB finds, and how many are found ahead. Values are the same, and those that lie in the page are found ahead too.
     private func look(for keys: [[UInt8]], _ reader: borrowing ReadTransaction, _ database: Database) throws -> (there: Int, ahead: Int) {
-        var there = 0, found = 0
+        var there = 0, found = 0, wrong = 0
         var ahead = Lookahead()
         for start in stride(from: 0, to: keys.count, by: 47) {
             ahead.removeAll()
             for key in keys[start..<min(keys.count, start + 47)] {
                 ahead.append(7, key.span.bytes)
-                if try reader.get(database, Self.prefixed(key).span.bytes) != nil { there += 1 }
             }
             reader.fetch(&ahead, in: "records", valueBytes: 448)
             found += ahead.found
+            for (number, key) in keys[start..<min(keys.count, start + 47)].enumerated() {
+                let wanted = try reader.copied(database, Self.prefixed(key))
+                if wanted != nil { there += 1 }
+                // Those of 5,000 bytes lie in pages of their own, and LMDB finds them.
+                let isInPage = wanted.map { $0.count < 1_000 } ?? false
+                let value = try reader.get(database, 7, key.span.bytes, at: ahead[number])?.withUnsafeBytes { [UInt8]($0) }
+                if value != wanted || ahead[number].isKnown != isInPage { wrong += 1 }
+            }
         }
+        #expect(wrong == 0)
         return (there, found)
     }
 
@@ -53,12 +61,14 @@ import Testing
             try writer.clear(database)
             try writer.commit()
             let many = lengths.upperBound > 100 ? min(count, 2_000) : count
-            let keys = (0..<many).map { _ in randomKey(&random, lengths, of: bytes) }
+            // Each once: a small value that takes the place of a large one stays in pages of its own.
+            var seen: Set<[UInt8]> = []
+            let keys = (0..<many).map { _ in randomKey(&random, lengths, of: bytes) }.filter { seen.insert($0).inserted }
             let others = (0..<200).map { _ in randomKey(&random, lengths, of: bytes) } + [[], [255], [0], [UInt8](repeating: 255, count: 507)]
             try write(keys, valueBytes: { $0 % 50 == 0 ? 5_000 : $0 % 400 }, environment, database)
             let reader = try environment.beginRead()
             let own = try look(for: keys, reader, database), other = try look(for: others, reader, database)
-            #expect(own.there == many && own.ahead == many, "lengths \(lengths)")
+            #expect(own.there == keys.count && own.ahead == keys.count, "lengths \(lengths)")
             #expect(other.there == other.ahead, "lengths \(lengths)")
         }
     }
@@ -77,6 +87,30 @@ import Testing
         let old = try look(for: keys, before, database), new = try look(for: keys, after, database)
         #expect(old.there == 5_000 && old.ahead == 5_000)
         #expect(new.there == 1_000 && new.ahead == 1_000)
+    }
+
+    /// A place holds in the snapshot in which it was found. In another one, of the same reader too, LMDB is asked.
+    @Test func aPlaceIsGoodInItsSnapshotOnly() throws {
+        let environment = try makeEnvironment()
+        let database = try environment.openDatabase("records")
+        try write([[1]], valueBytes: { _ in 10 }, environment, database)
+        var reader = try environment.beginRead()
+        var ahead = Lookahead()
+        ahead.append(7, [UInt8]([1]).span.bytes)
+        #expect(!ahead[0].isKnown)
+        reader.fetch(&ahead, in: "records", valueBytes: 448)
+        let place = ahead[0]
+        #expect(place.isKnown)
+        try write([[1]], valueBytes: { _ in 20 }, environment, database)
+        let other = try environment.beginRead()
+        func size(_ reader: borrowing ReadTransaction) throws -> Int? { try reader.get(database, 7, [UInt8]([1]).span.bytes, at: place)?.byteCount }
+        #expect(try size(reader) == 10 && size(other) == 20)
+        reader.reset()
+        try reader.renew()
+        #expect(try size(reader) == 20)
+        ahead.removeAll()
+        ahead.append(7, [UInt8]([1]).span.bytes)
+        #expect(!ahead[0].isKnown)
     }
 
     @Test func whereThereIsNothingNothingIsFound() throws {
@@ -100,7 +134,7 @@ import Testing
         let map = room + pageBytes
         try #require(mprotect(map, pages * pageBytes, PROT_READ | PROT_WRITE) == 0)
         var random = SeededRandom(seed: 11)
-        var found = 0
+        var found = 0, values = 0
         for _ in 0..<3_000 {
             for page in 0..<pages {
                 let start = map + page * pageBytes
@@ -117,12 +151,24 @@ import Testing
                     start.storeBytes(of: random.next() % 4 == 0 ? .max : random.next() % UInt64(pages), toByteOffset: at & ~7, as: UInt64.self)
                 }
             }
-            let tree = PageTree(map: map, pages: UInt(pages), pageBytes: pageBytes, root: UInt(random.next() % UInt64(pages + 1)), depth: Int(random.next() % 40))
+            let tree = PageTree(map: map, pages: UInt(pages), pageBytes: pageBytes, root: UInt(random.next() % UInt64(pages + 1)), depth: random.next() % 2 == 0 ? 1 : Int(random.next() % 40))
             var ahead = Lookahead()
-            for _ in 0..<8 { ahead.append(UInt32(truncatingIfNeeded: random.next()), randomKey(&random, 0...40, of: [0, 128, 255]).span.bytes) }
+            for _ in 0..<4 { ahead.append(UInt32(truncatingIfNeeded: random.next()), randomKey(&random, 0...40, of: [0, 128, 255]).span.bytes) }
+            // And keys that stand in a page, so that some are found.
+            for _ in 0..<4 {
+                let page = map + Int(random.next() % UInt64(pages)) * pageBytes
+                let at = min(Int(page.load(fromByteOffset: 16 + 2 * Int(random.next() % 3), as: UInt16.self)), pageBytes - 8)
+                let count = min(Int(page.loadUnaligned(fromByteOffset: at + 6, as: UInt16.self)), pageBytes - at - 8, 511)
+                let key = UnsafeRawBufferPointer(start: page + at + 8, count: count)
+                if count >= 4 { ahead.append(key.loadUnaligned(as: UInt32.self).bigEndian, Array(key[4...]).span.bytes) }
+            }
             ahead.fetch(from: tree, valueBytes: 448)
             found += ahead.found
+            for walk in ahead.walks where walk.value >= 0 {
+                values += 1
+                #expect(walk.value / pageBytes == (walk.value + max(1, walk.valueBytes) - 1) / pageBytes && walk.value + walk.valueBytes <= pages * pageBytes)
+            }
         }
-        #expect(found < 24_000)
+        #expect(found > 0 && values > 0 && found < 24_000)
     }
 }
