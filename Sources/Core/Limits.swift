@@ -117,6 +117,12 @@ public enum Limits {
     /// Members of a cluster.
     public static let members = 64
 
+    // Event loops.
+
+    /// Microseconds that a query node's event loop goes on looking at its sockets after it has answered, if `khod`'s configuration says nothing; and the most that it can say.
+    public static let busyPollMicroseconds = 25
+    public static let busyPollMicrosecondsMax = 1_000
+
     // Sessions.
 
     /// Sessions at a time in a cluster. Who opens one more gives up its own that is idle for longest; who has none, ends another's.

@@ -4,6 +4,7 @@ import Core
 import NIOCore
 import Replica
 import Store
+import Transport
 import Wire
 
 /// What the connections of one event loop share: the requests that wait for a barrier, the access plans, one snapshot for all that are
@@ -51,6 +52,7 @@ final class LoopWorker: @unchecked Sendable {
     @exclusivity(unchecked) private var ahead = RecordsAhead()
     var figures = TurnFigures()
     var largeWrites: LargeWrites
+    let polling: BusyPolling
     /// The state is damaged: nobody is answered from it, behind a barrier or not.
     private var isOutOfService = false
 
@@ -64,6 +66,7 @@ final class LoopWorker: @unchecked Sendable {
         reader = store.makeReader()
         self.settings = settings
         largeWrites = LargeWrites(pace: settings.writePace)
+        polling = BusyPolling(on: eventLoop, microseconds: settings.busyPollMicroseconds)
         self.occupancy = occupancy
         self.audit = audit
     }
@@ -237,7 +240,7 @@ final class LoopWorker: @unchecked Sendable {
         figures.longMax = max(figures.longMax, longs)
         // One write for each connection, however many answers it got.
         for connection in answered { connection.flushOutgoing() }
-        guard longs > 0 || !(short.isEmpty && long.isEmpty) else { return }
+        guard longs > 0 || !(short.isEmpty && long.isEmpty) else { return polling.extend() }
         isResting = true
         eventLoop.assumeIsolated().scheduleTask(in: Self.rest) { [self] in
             isResting = false

@@ -53,6 +53,7 @@ package final class QueryServer: Sendable {
             .childChannelInitializer { [self] channel in initialise(channel, tls) }
         let channel = try await bootstrap.bind(host: host, port: port).get()
         listener.withLock { $0 = channel }
+        for worker in workers { worker.polling.open() }
         let tasks = workers.map { worker in
             worker.eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in worker.sweep() }
         }
@@ -103,6 +104,9 @@ package final class QueryServer: Sendable {
         for worker in workers { worker.eventLoop.execute { worker.drainAll(.shuttingDown) } }
         let end = MonotonicTime.now().adding(milliseconds: UInt64(limit))
         while connections > 0, MonotonicTime.now() < end { try? await Task.sleep(for: .milliseconds(5)) }
-        for worker in workers { worker.eventLoop.execute { worker.closeAll() } }
+        for worker in workers {
+            worker.eventLoop.execute { worker.closeAll() }
+            worker.polling.close()
+        }
     }
 }

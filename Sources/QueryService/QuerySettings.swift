@@ -33,6 +33,8 @@ package struct QuerySettings: Sendable {
     package var examinedMax = Limits.scanExaminedRecords
     /// Milliseconds of requests that an event loop answers before it reads its sockets again.
     package var turnMilliseconds: Double = 5
+    /// Microseconds that an event loop goes on looking at its sockets after it has answered, before it sleeps; 0 for never.
+    package var busyPollMicroseconds = Limits.busyPollMicroseconds
     /// Bytes after which a batch of a scan ends.
     package var batchBytes = 1 << 20
     /// How far apart large writes are begun before anybody has waited.

@@ -51,6 +51,8 @@ import Testing
             snapshot_rate = "16 MiB"
             [limits]
             connections = 50
+            [loops]
+            busy_poll_microseconds = 20
             [consensus]
             tick_milliseconds = 5
             election_ticks = 20
@@ -64,10 +66,10 @@ import Testing
         #expect(node.logLevel == .debug)
         #expect(node.bounds == .init(
             mapBytes: 1 << 40, segmentBytes: 32 << 20, lowSpaceBytes: 256 << 20, logRetentionBytes: 64 << 20, checkpointBytes: 2 << 20,
-            checkpointMilliseconds: 500, snapshotBytesPerSecond: 16 << 20, connections: 50))
+            checkpointMilliseconds: 500, snapshotBytesPerSecond: 16 << 20, connections: 50, busyPollMicroseconds: 20))
         #expect([node.tickMilliseconds, node.electionTicks, node.heartbeatTicks] == [5, 20, 4])
         #expect(node.backupKey == "b")
-        #expect(NodeConfiguration.keys.count == 26)
+        #expect(NodeConfiguration.keys.count == 27)
     }
 
     /// The example names every key that a storage node has.
@@ -79,7 +81,7 @@ import Testing
             if words.hasPrefix("["), let end = words.firstIndex(of: "]") { section = words[words.index(after: words.startIndex)..<end] + "." }
             if let sign = words.firstIndex(of: "=") { named.insert(section + words[..<sign].trimmingPrefix { $0 == " " }.prefix { $0 != " " }) }
         }
-        let notOfAStorageNode: Set = ["listen.client", "advertise.client", "limits.connections", "backup.key"]
+        let notOfAStorageNode: Set = ["listen.client", "advertise.client", "limits.connections", "loops.busy_poll_microseconds", "backup.key"]
         for key in NodeConfiguration.keys where !notOfAStorageNode.contains(key) { #expect(named.contains(key), "\(key)") }
     }
 
@@ -92,6 +94,8 @@ import Testing
         (added("lisen.admin = \"x:1\"\n"), "khod.toml:5: unknown key lisen.admin; did you mean \"listen.admin\"?"),
         (added("listen.client = \"x:1\"\n"), "khod.toml:5: a storage node serves no clients; only role \"query\" has listen.client"),
         (added("limits.connections = 5\n"), "khod.toml:5: a storage node serves no clients; only role \"query\" has limits.connections"),
+        (added("loops.busy_poll_microseconds = 5\n"), "khod.toml:5: a storage node serves no clients; only role \"query\" has loops.busy_poll_microseconds"),
+        (query + "loops.busy_poll_microseconds = 1_001\n" + tls, "khod.toml:6: loops.busy_poll_microseconds must be from 0 to 1000, not 1001"),
         (added("listen.admin = \"0.0.0.0:1\"\n"), "khod.toml:5: admin listens on every address; say with advertise.admin = \"host:port\" where others reach it"),
         (added("storage.map_size = \"1 MiB\"\n"), "khod.toml:5: storage.map_size must be from 16 MiB to 16 TiB"),
         (added("log.level = \"verbose\"\n"), "khod.toml:5: log.level must be one of trace, debug, info, notice, warning, error, not \"verbose\""),

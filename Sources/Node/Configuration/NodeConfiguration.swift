@@ -44,6 +44,8 @@ package struct NodeConfiguration: Equatable, Sendable {
         package var snapshotBytesPerSecond = 64 << 20
         /// Client connections of a query node.
         package var connections = Limits.connections
+        /// Microseconds that an event loop of a query node goes on looking at its sockets after it has answered, before it sleeps; 0 for never.
+        package var busyPollMicroseconds = Limits.busyPollMicroseconds
     }
 
     package var role: Role
@@ -74,7 +76,7 @@ extension NodeConfiguration {
         "role", "name", "data", "audit", "listen.peer", "listen.admin", "listen.client", "advertise.peer", "advertise.admin",
         "advertise.client", "tls.certificate", "tls.key", "tls.ca", "backup.key", "log.level", "storage.map_size", "storage.segment_size",
         "storage.log_retention", "storage.low_space", "storage.checkpoint_bytes", "storage.checkpoint_milliseconds", "storage.snapshot_rate", "limits.connections",
-        "consensus.tick_milliseconds", "consensus.election_ticks", "consensus.heartbeat_ticks",
+        "loops.busy_poll_microseconds", "consensus.tick_milliseconds", "consensus.election_ticks", "consensus.heartbeat_ticks",
     ]
 
     /// Reads and checks a whole configuration. The first mistake in the order of the file is thrown; what is missing comes last.
@@ -90,7 +92,7 @@ extension NodeConfiguration {
         let admin = try reader.address("listen.admin", port: 7402) ?? "127.0.0.1:7402"
         var client = try reader.address("listen.client", port: 7400)
         if role == .storage {
-            for key in ["listen.client", "advertise.client", "limits.connections"] {
+            for key in ["listen.client", "advertise.client", "limits.connections", "loops.busy_poll_microseconds"] {
                 if let entry = file[key] { throw reader.error(entry, "a storage node serves no clients; only role \"query\" has \(key)") }
             }
         } else {
@@ -113,6 +115,8 @@ extension NodeConfiguration {
         bounds.checkpointBytes = try reader.size("storage.checkpoint_bytes", in: 1 << 20...1 << 40) ?? bounds.checkpointBytes
         bounds.checkpointMilliseconds = try reader.integer("storage.checkpoint_milliseconds", in: 10...3_600_000) ?? bounds.checkpointMilliseconds
         bounds.connections = try reader.integer("limits.connections", in: 1...Limits.connections) ?? bounds.connections
+        bounds.busyPollMicroseconds =
+            try reader.integer("loops.busy_poll_microseconds", in: 0...Limits.busyPollMicrosecondsMax) ?? bounds.busyPollMicroseconds
         tickMilliseconds = try reader.integer("consensus.tick_milliseconds", in: 1...1_000) ?? tickMilliseconds
         electionTicks = try reader.integer("consensus.election_ticks", in: 3...1_000) ?? electionTicks
         heartbeatTicks = try reader.integer("consensus.heartbeat_ticks", in: 1...500) ?? heartbeatTicks

@@ -113,6 +113,7 @@ final class ReplicaStack: Sendable {
             var settings = QuerySettings(
                 node: identity.name, version: Version.current, clusterName: identity.clusterName, clusterID: place.cluster)
             settings.connectionsMax = bounds.connections
+            settings.busyPollMicroseconds = bounds.busyPollMicroseconds
             query = QueryServer(settings: settings, group: loops.clients, replica: replica, store: store, audit: { QueryAudit.write($0, to: audit) })
         } else {
             query = nil

@@ -71,7 +71,8 @@ extension NodeConfiguration {
             .init("storage.checkpoint_bytes", .string(ByteSize.text(bounds.checkpointBytes))),
             .init("storage.checkpoint_milliseconds", .int(Int64(bounds.checkpointMilliseconds))),
             .init("storage.snapshot_rate", .string(ByteSize.text(bounds.snapshotBytesPerSecond))),
-            .init("limits.connections", .int(Int64(bounds.connections))), .init("consensus.tick_milliseconds", .int(Int64(tickMilliseconds))),
+            .init("limits.connections", .int(Int64(bounds.connections))), .init("loops.busy_poll_microseconds", .int(Int64(bounds.busyPollMicroseconds))),
+            .init("consensus.tick_milliseconds", .int(Int64(tickMilliseconds))),
             .init("consensus.election_ticks", .int(Int64(electionTicks))), .init("consensus.heartbeat_ticks", .int(Int64(heartbeatTicks))),
         ])
     }
