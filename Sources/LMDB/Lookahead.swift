@@ -29,7 +29,7 @@ package struct Lookahead {
         var value = -1, valueBytes = 0
     }
 
-    /// Where a `fetch` has found a key's value: in a page of one snapshot.
+    /// Where a `fetch` has found a key's value: in a page of one snapshot. Not to be kept for longer than that is looked at.
     @safe package struct Place {
         fileprivate let value: UnsafeRawPointer?
         fileprivate let bytes: Int
@@ -108,7 +108,7 @@ extension ReadTransaction {
 
     /// The value of the key that is `prefix`, big-endian, and `key`, of at most 507 bytes.
     ///
-    /// - Parameter place: of the same key in the same database, by a `fetch`. That of another snapshot is not looked at.
+    /// - Parameter place: of the same key in the same database, by a `fetch` since the snapshot was taken. Of another reader's, or of one with another number, it is not looked at.
     @_lifetime(borrow self)
     package borrowing func get(_ database: Database, _ prefix: UInt32, _ key: borrowing RawSpan, at place: Lookahead.Place) throws(LMDBError) -> RawSpan? {
         guard let value = unsafe place.value, unsafe place.transaction == pointer, place.snapshot == id else { return try get(database, prefix, key) }

@@ -237,6 +237,7 @@ final class LoopWorker: @unchecked Sendable {
             }
         }
         upcoming.removeAll(keepingCapacity: true)
+        ahead.removeAll()
         figures.longMax = max(figures.longMax, longs)
         // One write for each connection, however many answers it got.
         for connection in answered { connection.flushOutgoing() }

@@ -12,7 +12,7 @@ import NIOPosix
 /// The loop has one more descriptor, a pipe to itself. As long as it is to look, a byte lies in it: the loop finds something ready whenever it looks at its sockets, so it does not sleep, and serves
 /// those with it. A task for now would not do: it would be run before sockets are looked at, again and again.
 ///
-/// Used on its event loop only, hence `@unchecked Sendable`.
+/// Used on its event loop only but for `open` and `close`, hence `@unchecked Sendable`.
 package final class BusyPolling: ChannelInboundHandler, @unchecked Sendable {
     package typealias InboundIn = ByteBuffer
 
@@ -21,7 +21,8 @@ package final class BusyPolling: ChannelInboundHandler, @unchecked Sendable {
     private var until = MonotonicTime(nanoseconds: 0)
     /// The pipe's end that bytes are written to; −1 where there is none.
     private var end: CInt = -1
-    /// A byte lies in the pipe.
+    private var isClosed = false
+    /// A byte lies in the pipe, or was found in it and what follows is about to be run.
     private(set) var isOn = false
     /// Looks so far.
     private(set) var looks = 0
@@ -49,10 +50,9 @@ package final class BusyPolling: ChannelInboundHandler, @unchecked Sendable {
             .takingOwnershipOfDescriptor(input: input)
             .whenComplete { [self] result in
                 switch result {
-                case .success: end = output
-                case .failure:
-                    Glibc.close(input)
-                    Glibc.close(output)
+                case .success where !isClosed: end = output
+                // The other end is its channel's, even where that could not be opened.
+                default: Glibc.close(output)
                 }
             }
     }
@@ -63,13 +63,14 @@ package final class BusyPolling: ChannelInboundHandler, @unchecked Sendable {
     }
 
     private func closeEnd() {
+        isClosed = true
         guard end >= 0 else { return }
         // The other end hears of it, and its channel closes.
         Glibc.close(end)
         (end, isOn) = (-1, false)
     }
 
-    /// All that had come is answered: look from now on for the whole window.
+    /// The loop has done what was to be done: look from now on for the whole window.
     package func extend() {
         guard end >= 0 else { return }
         until = MonotonicTime.now().adding(nanoseconds: window)
