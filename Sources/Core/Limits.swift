@@ -119,7 +119,7 @@ public enum Limits {
 
     // Event loops.
 
-    /// Microseconds that a query node's event loop goes on looking at its sockets after it has answered, if `khod`'s configuration says nothing; and the most that it can say.
+    /// Microseconds that a query node's event loop goes on looking at its sockets after it has answered reads, if `khod`'s configuration says nothing; and the most that it can say.
     public static let busyPollMicroseconds = 25
     public static let busyPollMicrosecondsMax = 1_000
 

@@ -98,7 +98,7 @@ package struct Lookahead {
 
 extension ReadTransaction {
     /// Goes down the named database's tree for all of these keys, and has fetched of each value that is there so many bytes; the keys' places hold as long as this snapshot is looked at. Some 1,400
-    /// instructions a key, which `mdb_get` takes too (docs/performance.md).
+    /// instructions a key where three pages are on the way (docs/performance.md).
     package borrowing func fetch(_ ahead: inout Lookahead, in database: StaticString, valueBytes: Int) {
         guard ahead.count > 0 else { return }
         guard let tree = PageTree(of: database, self) else { return ahead.giveUp() }
