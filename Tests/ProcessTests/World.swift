@@ -121,12 +121,13 @@ enum Mounting {
         if let pid = cluster.pid(name) { remains.withLock { $0.pids.append(pid) } }
     }
 
-    /// Starts what does not run, and waits until all follow a leader.
+    /// Starts what does not run, and waits until all follow a leader: a node that knows none yet answers UNAVAILABLE, and not every client of a test asks again.
     func heal() async throws {
         try await wait(for: "a healthy cluster", seconds: 30, saying: { self.lastWords }) {
             for node in self.cluster.nodes { try self.start(node.name) }
             let statuses = await self.statuses()
-            return statuses.count == 4 && statuses.contains { $0["raftRole"]?.string == "leader" }
+            let leaders = Set(statuses.map { $0["leader"]?.int ?? 0 })
+            return statuses.count == 4 && leaders.count == 1 && !leaders.contains(0) && statuses.contains { $0["raftRole"]?.string == "leader" }
         }
     }
 
