@@ -36,7 +36,7 @@ final class Driver {
     private var arriving: [@Sendable (ReadBarrier) -> Void] = []
     private var arrivingSince: MonotonicTime?
     private var lastRound = MonotonicTime(nanoseconds: 0)
-    private var proposals: [Proposal] = []
+    private var proposals: ProposalBatches
     private var nextNumber: UInt64
     var senders: [SnapshotSender] = []
     private var clockAlarm = ClockAlarm()
@@ -54,6 +54,7 @@ final class Driver {
         self.surroundings = surroundings
         host = surroundings.host
         repair = Repair(pauseMilliseconds: options.repairMilliseconds)
+        proposals = ProposalBatches(pauseMicroseconds: options.batchPauseMicroseconds, siblings: options.batchSiblings)
         // Numbers of another life of this node must not be taken for numbers of this one.
         nextNumber = host.draw() >> 1
         var configuration = RaftConfiguration(
@@ -113,7 +114,7 @@ final class Driver {
     }
 
     private func take(_ item: ReplicaLoop.Item) {
-        // Proposals of one stretch go to the core together, but never past something else that the core must hear before.
+        // Proposals that come together go to the core together, and never behind a change of who leads or votes that was asked for after them.
         switch item {
         case let .propose(payload, completion): return propose(payload, completion)
         case let .message(.forward(id, payload), node):
@@ -123,7 +124,8 @@ final class Driver {
             // A round begun now serves the earliest of them too.
             arrivingSince = arrivingSince.map { min($0, since) } ?? since
             return arriving.append(completion)
-        default: flushProposals()
+        case .proposeMembership, .transferLeadership, .drain: flushProposals(always: true)
+        default: break
         }
         switch item {
         case .propose, .read: break
@@ -238,12 +240,15 @@ final class Driver {
         proposals.append(Proposal(id: id, payload: payload))
     }
 
-    private func flushProposals() {
-        guard !proposals.isEmpty else { return }
-        var batch: [Proposal] = []
-        swap(&batch, &proposals)
-        step(.propose(batch))
+    /// Gives the core what is due. Who does not lead keeps nothing back: it is refused.
+    private func flushProposals(always: Bool = false) {
+        guard installing == nil else { return }
+        let batch = proposals.take(at: host.now(), always: always || core.status.role != .leader)
+        if !batch.isEmpty { step(.propose(batch)) }
     }
+
+    /// When `take` is to be called again, though nothing comes; nil if that need not be.
+    var due: MonotonicTime? { installing == nil ? proposals.due : nil }
 
     private func answer(_ id: ProposalID, _ position: LogPosition) {
         switch askers.removeValue(forKey: id) {

@@ -146,7 +146,8 @@ final class ReplicaLoop: LaneWork {
             // After a pause of the process there is one tick, not all that were missed: others must be heard first.
             owned.value.nextTick = max(owned.value.nextTick + tickNanoseconds, after)
         }
-        return .until(MonotonicTime(nanoseconds: owned.value.nextTick))
+        let tick = MonotonicTime(nanoseconds: owned.value.nextTick)
+        return .until(driver.due.map { min($0, tick) } ?? tick)
     }
 
     func end() {

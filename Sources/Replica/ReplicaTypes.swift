@@ -122,6 +122,9 @@ package struct ReplicaOptions: Sendable {
     /// How long committed entries wait for more to be applied together with, as long as nobody waits for any of them and the state's map is not
     /// nearly full: a page that many of them change is written once.
     package var applyPauseMilliseconds: UInt64 = 0
+    /// Microseconds from the beginning of one batch of proposals to that of the next on a leader, where the one had at least so many proposals.
+    package var batchPauseMicroseconds: UInt64 = 2_000
+    package var batchSiblings = 4
     /// Milliseconds after which the answer to a command is given up.
     package var proposalMilliseconds: UInt64 = 10_000
     /// Milliseconds after which the leader's word about where a forwarded command stands is given up: it comes at once, or was lost with a connection.

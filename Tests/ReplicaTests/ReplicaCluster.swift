@@ -99,6 +99,8 @@ final class ReplicaCluster {
     var proposalMilliseconds: UInt64 = 10_000
     var mapBytes = 256 << 20
     var applyPauseMilliseconds: UInt64 = 0
+    var batchPauseMicroseconds: UInt64 = 2_000
+    var batchSiblings = 4
     var applyOperationsMax = 65_536
     var freshnessMilliseconds: UInt64 = 200
     var unappliedBytesMax = Limits.unappliedBytes
@@ -149,6 +151,7 @@ final class ReplicaCluster {
         options.wantsLease = !voters.contains(node)
         options.repairMilliseconds = 100
         options.applyPauseMilliseconds = applyPauseMilliseconds
+        (options.batchPauseMicroseconds, options.batchSiblings) = (batchPauseMicroseconds, batchSiblings)
         options.applyOperationsMax = applyOperationsMax
         options.freshnessMilliseconds = freshnessMilliseconds
         options.comparisonMilliseconds = comparisonMilliseconds

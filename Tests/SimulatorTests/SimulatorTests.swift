@@ -132,7 +132,7 @@ import Testing
     /// A directory that was put back, and one that runs twice at once, are refused, and nothing is lost by either.
     @Test func copiedDirectoriesAreRefused() {
         var putBacks = 0, twins = 0, twinRefusals = 0
-        for seed in [5, 9] as [UInt64] {
+        for seed in [2, 5] as [UInt64] {
             let counts = run(WorldSettings(seed: seed, faults: [.putBack, .partition, .loss]), events: 10_000)
             putBacks += counts.putBacks
             twins += counts.twins

@@ -32,6 +32,7 @@ extension World {
         options.comparisonMilliseconds = settings.comparisonMilliseconds
         options.applyBytesMax = settings.appendBytes
         options.applyPauseMilliseconds = node.isVoterAtFirst ? settings.applyPauseMilliseconds : 0
+        (options.batchPauseMicroseconds, options.batchSiblings) = (settings.batchPauseMicroseconds, settings.batchSiblings)
         options.repairMilliseconds = settings.electionNanoseconds / 1_000_000
         options.proposalMilliseconds = settings.electionNanoseconds * 4 / 1_000_000
         options.firstMembership = node.isFounder ? firstMembership : .empty

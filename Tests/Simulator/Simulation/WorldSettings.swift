@@ -61,6 +61,9 @@ package struct WorldSettings: Sendable {
     package var queueMessages: Int?
     /// Of storage nodes.
     package var applyPauseMilliseconds: UInt64
+    /// Of a leader's batches of proposals.
+    let batchPauseMicroseconds: UInt64
+    let batchSiblings: Int
     let appendEntries: Int
     let appendBytes: Int
     let inflightAppends: Int
@@ -109,6 +112,8 @@ package struct WorldSettings: Sendable {
         promisePermille = apart.permille(500) ? 2_500 : 1_000
         queueMessages = apart.permille(300) ? [2, 4, 8, 16][apart.below(4)] : nil
         isOpenAtFirst = apart.permille(500)
+        batchPauseMicroseconds = apart.permille(500) ? apart.within(100...20_000) : 0
+        batchSiblings = 1 + apart.below(4)
         electionTicks = [8, 10, 20][dice.below(3)]
         heartbeatTicks = 1 + dice.below(3)
         batchItems = [1, 3, 16, 1_000][dice.below(4)]
