@@ -368,7 +368,8 @@ final class Driver {
             switch askers[id] {
             case let .local(completion): completion(.refused(.notLeader))
             case let .transfer(completion): completion(.refused(.notLeader))
-            case .remote, nil: break
+            case let .remote(node, id): surroundings.send(.forwardRefused(id: id, .notLeader), node)
+            case nil: break
             }
         }
         askers = [:]

@@ -17,7 +17,7 @@ struct ProposalBatches: Sendable {
 
     private var waiting: [Proposal] = []
     private var bytes = 0
-    /// No batch begins before.
+    /// No batch begins before, unless it has many bytes or must go.
     private var pauseEnds = MonotonicTime(nanoseconds: 0)
 
     init(pauseMicroseconds: UInt64, siblings: Int) {

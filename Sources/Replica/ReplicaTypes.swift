@@ -122,12 +122,12 @@ package struct ReplicaOptions: Sendable {
     /// How long committed entries wait for more to be applied together with, as long as nobody waits for any of them and the state's map is not
     /// nearly full: a page that many of them change is written once.
     package var applyPauseMilliseconds: UInt64 = 0
-    /// Microseconds from the beginning of one batch of proposals to that of the next on a leader, where the one had at least so many proposals.
+    /// Microseconds from the beginning of one batch of proposals to that of the next on a leader, where the one had at least so many proposals and the next has not many bytes (`ProposalBatches`).
     package var batchPauseMicroseconds: UInt64 = 2_000
     package var batchSiblings = 4
     /// Milliseconds after which the answer to a command is given up.
     package var proposalMilliseconds: UInt64 = 10_000
-    /// Milliseconds after which the leader's word about where a forwarded command stands is given up: it comes at once, or was lost with a connection.
+    /// Milliseconds after which the leader's word about where a forwarded command stands is given up: it comes at once, or within a batch's pause, or was lost with a connection.
     package var forwardMilliseconds: UInt64 = 2_000
     /// Milliseconds between two barriers of a replica that nobody asks, so that it knows how old its state is.
     package var freshnessMilliseconds: UInt64 = 200

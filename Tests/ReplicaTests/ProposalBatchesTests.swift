@@ -103,4 +103,33 @@ import Testing
         #expect(indexes.count == 12 && indexes == indexes.sorted())
         #expect(cluster.failures.texts.isEmpty)
     }
+
+    /// What another node has forwarded and a leader that stops has not taken yet is refused, so that its sender knows that nothing was done.
+    @Test func whatWaitsWhereALeaderStopsIsRefused() throws {
+        let cluster = try ReplicaCluster()
+        try cluster.startAll()
+        let first = try cluster.leader()
+        try cluster.makeWorld(at: first)
+        cluster.stopAll()
+        (cluster.batchPauseMicroseconds, cluster.batchSiblings) = (60_000_000, 1)
+        try cluster.startAll()
+        let leader = try cluster.leader()
+        let follower = try #require(cluster.voters.members.map(\.id).first { $0 != leader })
+        let forwarding = try #require(cluster.replicas[follower])
+        try cluster.wait("the follower to know its leader") { forwarding.raftStatus.leader == leader }
+        let (taken, waiting) = (try cluster.put("k0", at: leader), try cluster.put("k1", at: leader))
+        try cluster.apply(taken, at: follower)
+        // The first is in the log, and the second waits for the pause's end.
+        let answers = Mailbox<ProposalResult>()
+        forwarding.propose(waiting.encoded()) { answers.post($0) }
+        let replica = try #require(cluster.replicas[leader])
+        try cluster.wait("a proposal that waits") {
+            let status = Mailbox<ReplicaStatus>()
+            replica.status { status.post($0) }
+            return status.take(atMostNanoseconds: 5_000_000_000)?.first?.waiting == 1
+        }
+        replica.stop()
+        let answer = try #require(answers.take(atMostNanoseconds: 20_000_000_000)?.first)
+        #expect({ if case .refused(.notLeader) = answer { true } else { false } }(), "\(answer)")
+    }
 }
